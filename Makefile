@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Caisson's build. `make help` lists the goals.
+#
+# CROSS_COMPILE picks the compiler of the hypervisor: empty on x86-64, else
+# x86_64-linux-gnu- or x86_64-elf- when that is what there is.
+
+ifeq ($(origin CROSS_COMPILE),undefined)
+ifneq ($(shell uname -m),x86_64)
+CROSS_COMPILE := $(shell command -v x86_64-linux-gnu-gcc >/dev/null && echo x86_64-linux-gnu- || echo x86_64-elf-)
+endif
+endif
+
+HVCC	:= $(CROSS_COMPILE)gcc
+HVLD	:= $(CROSS_COMPILE)ld
+OBJCOPY	:= $(CROSS_COMPILE)objcopy
+NM	:= $(CROSS_COMPILE)nm
+NASM	?= nasm
+IASL	?= iasl
+HOSTCC	?= gcc
+FUZZCC	?= clang
+PYTHON	:= /usr/bin/python3
+B	:= build
+
+WARN	:= -Wall -Wextra -Wshadow -Wcast-qual -Wwrite-strings -Wstrict-prototypes \
+	   -Wmissing-prototypes -Wconversion -Wno-sign-conversion -Werror
+VERSION	:= $(shell git describe --always --dirty 2>/dev/null || echo unversioned)
+
+# --- sources ---------------------------------------------------------------
+# Pure parts compile for the hypervisor and for the host alike.
+PURE	:= $(filter-out hv/base/str.c,$(wildcard hv/base/*.c)) \
+	   hv/mem/gmem.c hv/mem/iomap.c hv/mem/npt.c \
+	   $(wildcard hv/emul/*.c vnet/*.c vnet/net/*.c drivers/nic/*.c drivers/virtio/*.c)
+HV_C	:= $(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c) \
+	   $(filter-out hv/base/% hv/mem/%,$(PURE))
+HV_ASM	:= $(wildcard boot/*.asm arch/x86_64/*.asm)
+
+HV_O	:= $(HV_C:%.c=$B/hv/%.o) $(HV_ASM:%.asm=$B/hv/%.asm.o) $B/hv/hv/emul/dsdt.o
+
+# --- the hypervisor --------------------------------------------------------
+HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
+	   -mgeneral-regs-only -mcmodel=small -fno-stack-protector -fno-strict-aliasing \
+	   -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections \
+	   -fdata-sections -fno-common -I. -Iarch/x86_64/include $(WARN)
+
+.PHONY: all help
+all: $B/caisson.elf
+
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
+## make            build/caisson.elf, the hypervisor
+$B/caisson.elf: $(HV_O) boot/caisson.ld
+	@mkdir -p $(@D)
+	$(HVLD) -m elf_x86_64 -n -T boot/caisson.ld --gc-sections -Map $B/caisson.map \
+		-o $B/caisson.elf64 $(HV_O)
+	$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/caisson.elf64 $@
+
+$B/hv/%.o: %.c
+	@mkdir -p $(@D)
+	$(HVCC) $(HV_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
+
+$B/hv/%.asm.o: %.asm
+	@mkdir -p $(@D)
+	$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
+
+$B/gen/dsdt.aml: hv/emul/dsdt.asl
+	@mkdir -p $(@D)
+	$(IASL) -vw 6020 -p $B/gen/dsdt $< >$B/gen/dsdt.log || { cat $B/gen/dsdt.log; exit 1; }
+
+# The compiled DSDT as an object with the symbols dsdt_aml and dsdt_aml_end.
+$B/gen/dsdt.asm: $B/gen/dsdt.aml
+	@printf 'section .rodata\nglobal dsdt_aml, dsdt_aml_end\ndsdt_aml: incbin "%s"\ndsdt_aml_end:\n%s\n' \
+		"$<" 'section .note.GNU-stack noalloc noexec nowrite progbits' >$@
+
+$B/hv/hv/emul/dsdt.o: $B/gen/dsdt.asm
+	@mkdir -p $(@D)
+	$(NASM) -f elf64 -o $@ $<
+
+# --- unit tests on the host ------------------------------------------------
+SAN	:= -fsanitize=address,undefined -fno-sanitize-recover=all
+UT_CFLAGS := -std=gnu11 -O1 -g -I. -Itests/host $(WARN) -Wno-missing-prototypes $(SAN)
+PURE_O	:= $(PURE:%.c=$B/host/%.o) $B/host/hv/emul/dsdt.o
+HOST_O	:= $(patsubst %.c,$B/host/%.o,$(wildcard tests/host/*.c tests/models/*.c))
+UNIT	:= $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
+
+$B/host/%.o: %.c
+	@mkdir -p $(@D)
+	$(HOSTCC) $(UT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/host/hv/emul/dsdt.o: $B/gen/dsdt.asm
+	@mkdir -p $(@D)
+	$(NASM) -f elf64 -o $@ $<
+
+$B/host/libpure.a: $(PURE_O) $(HOST_O)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$B/unit/%: tests/unit/%.c $B/host/libpure.a
+	@mkdir -p $(@D)
+	$(HOSTCC) $(UT_CFLAGS) -MMD -MP -o $@ $< $B/host/libpure.a -lcmocka
+
+# --- fuzzing ---------------------------------------------------------------
+FUZZ	:= $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FZ_CFLAGS := -std=gnu11 -O1 -g -I. -Itests/host -Wall -Wextra -fsanitize=fuzzer-no-link,address,undefined \
+	   -fno-sanitize-recover=all
+FUZZ_O	:= $(PURE:%.c=$B/fuzzobj/%.o) $(patsubst %.c,$B/fuzzobj/%.o,$(wildcard tests/host/*.c tests/models/*.c)) \
+	   $B/host/hv/emul/dsdt.o
+
+$B/fuzzobj/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZCC) $(FZ_CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/fuzzobj/libpure.a: $(FUZZ_O)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$B/fuzz/%: tests/fuzz/%.c $B/fuzzobj/libpure.a
+	@mkdir -p $(@D)
+	$(FUZZCC) $(FZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $B/fuzzobj/libpure.a
+
+.PHONY: unit fuzz
+unit: $(UNIT)
+fuzz: $(FUZZ)
+
+-include $(HV_O:.o=.d) $(PURE_O:.o=.d) $(HOST_O:.o=.d) $(FUZZ_O:.o=.d)
+
+.PHONY: clean
+## make clean      remove build/
+clean:
+	rm -rf $B

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The NIC driver interface. A NIC belongs to one core, which makes all calls.
+ * Bursts never block; ownership of packets moves with the returned count; one
+ * doorbell a burst.
+ */
+#ifndef DRIVERS_NIC_NIC_H
+#define DRIVERS_NIC_NIC_H
+
+#include "hv/base/err.h"
+#include "hv/base/pkt.h"
+#include "hv/base/types.h"
+
+struct nic;
+
+struct nic_link {
+	bool up;
+	bool full_duplex;
+	u32 mbps;
+};
+
+/* 64-bit sums of the hardware's and the driver's own counters. */
+struct nic_stats {
+	u64 rx_frames, rx_bytes, tx_frames, tx_bytes;
+	u64 rx_missed;	   /* no descriptor or FIFO full */
+	u64 rx_errors;	   /* CRC, alignment, length: frame thrown away */
+	u64 rx_no_packet;  /* pool empty when refilling */
+	u64 tx_full;	   /* tx_burst took fewer than offered */
+	u64 tx_bad;	   /* frame the hardware cannot send (too long, too many pieces) */
+	u64 irqs, resets, link_changes;
+	u64 doorbells;
+};
+
+/* What the platform gives a driver. regs points to the mapped register BAR. */
+struct nic_resources {
+	volatile void *regs;
+	size_t regs_size;
+	struct pkt_pool *rx_pool;  /* buffers for received frames; belongs to the NIC's core */
+	/* Zeroed DMA memory for rings, 4 KiB aligned; NULL when there is none. */
+	void *(*dma_alloc)(size_t bytes, bus_t *bus);
+	void (*dma_free)(void *p, size_t bytes);
+};
+
+enum nic_event {
+	NIC_EVENT_RX = BIT(0),
+	NIC_EVENT_TX = BIT(1),
+	NIC_EVENT_LINK = BIT(2),
+	NIC_EVENT_OTHER = BIT(3),
+};
+
+struct nic_ops {
+	const char *name;
+	bool (*match)(u16 vendor, u16 device);
+	/* Reset and bring up with interrupts masked. Bounded waits. */
+	err_t (*attach)(struct nic *nic, const struct nic_resources *res);
+	void (*detach)(struct nic *nic); /* all packets come back first */
+	/* Up to max received frames, each a packet of the rx pool. */
+	u32 (*rx_burst)(struct nic *nic, struct pkt **pkts, u32 max);
+	/* Takes the first k of n and returns k; the packets are put when sent. */
+	u32 (*tx_burst)(struct nic *nic, struct pkt **pkts, u32 n);
+	/* Frames of up to PKT_MAX_SEGS pieces that tx_burst would take now;
+	 * reclaims what has been sent. */
+	u32 (*tx_room)(struct nic *nic);
+	/* Put packets that were sent. Returns how many. */
+	u32 (*tx_reclaim)(struct nic *nic);
+	/* Receive (and link) interrupts on or off. */
+	void (*rx_irq)(struct nic *nic, bool on);
+	/* Interrupt on completed transmits: wanted only when somebody waits. */
+	void (*tx_irq)(struct nic *nic, bool on);
+	/* Read and clear the causes: enum nic_event bits, 0 when it was not ours. */
+	u32 (*irq_cause)(struct nic *nic);
+	/* Make the device raise its interrupt line now (self-test). */
+	void (*irq_test)(struct nic *nic);
+	struct nic_link (*link)(struct nic *nic);
+	void (*stats)(struct nic *nic, struct nic_stats *out);
+	/* About once a second: fold counters, detect a hang (then reset and bring
+	 * up again, keeping the configuration). */
+	void (*tick)(struct nic *nic, u64 now_ns);
+};
+
+struct nic {
+	const struct nic_ops *ops;
+	char name[16];
+	u8 mac[6];
+	u32 max_frame; /* longest frame without FCS that it sends and receives */
+	u32 max_pieces; /* DMA pieces a frame may have */
+	u32 core;
+	void *priv;
+};
+
+/* All drivers there are; NULL-terminated. */
+extern const struct nic_ops *const nic_drivers[];
+
+/* The driver for a PCI id, or NULL. */
+const struct nic_ops *nic_driver_find(u16 vendor, u16 device);
+
+#endif

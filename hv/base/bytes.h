@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Unaligned loads and stores in a stated byte order. */
+#ifndef HV_BASE_BYTES_H
+#define HV_BASE_BYTES_H
+
+#include "hv/base/types.h"
+
+static inline u16 load_be16(const void *p)
+{
+	const u8 *b = p;
+
+	return (u16)(b[0] << 8 | b[1]);
+}
+
+static inline u32 load_be32(const void *p)
+{
+	u32 v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return __builtin_bswap32(v);
+}
+
+static inline void store_be16(void *p, u16 v)
+{
+	u8 *b = p;
+
+	b[0] = (u8)(v >> 8);
+	b[1] = (u8)v;
+}
+
+static inline void store_be32(void *p, u32 v)
+{
+	v = __builtin_bswap32(v);
+	__builtin_memcpy(p, &v, sizeof(v));
+}
+
+#define BYTES_LE(bits)                                          \
+	static inline u##bits load_le##bits(const void *p)      \
+	{                                                       \
+		u##bits v;                                      \
+                                                                \
+		__builtin_memcpy(&v, p, sizeof(v));             \
+		return v;                                       \
+	}                                                       \
+	static inline void store_le##bits(void *p, u##bits v)   \
+	{                                                       \
+		__builtin_memcpy(p, &v, sizeof(v));             \
+	}
+
+BYTES_LE(16)
+BYTES_LE(32)
+BYTES_LE(64)
+
+STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian hosts only");
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packet buffers. A frame is a contiguous header fragment (with head room in
+ * front for outer headers) followed by up to PKT_MAX_SEGS references to memory
+ * that somebody else owns: a guest's pages, or another packet's buffer.
+ *
+ *     buf            data                          frame goes on here
+ *      |--head room--|== header fragment ==|       |== seg[0] ==|  |== seg[1] ==| ...
+ *                     <----- head_len ----->
+ *
+ * A received frame lies wholly in its own buffer (nseg 0). A frame that a
+ * guest sends has its first bytes copied into the buffer and the rest behind
+ * seg[]. Parsing, routing and sending use the copied header only.
+ *
+ * Ownership: whoever holds the pointer owns one reference and gives it away
+ * with the pointer, or ends it with pkt_put(). Each packet belongs to a pool
+ * and each pool to one core; a put on another core sends the packet home
+ * through the foreign-put hook, so reference counts and free lists are touched
+ * by the owner core alone.
+ */
+#ifndef HV_BASE_PKT_H
+#define HV_BASE_PKT_H
+
+#include "hv/base/err.h"
+#include "hv/base/types.h"
+
+#define PKT_MAX_SEGS 18
+#define PKT_BURST 32
+
+/* Room that pushed outer headers may take: 14 Ethernet + 4 VLAN + 20 IPv4 +
+ * 8 UDP + 8 VXLAN/Geneve + options. */
+#define PKT_HEADROOM 128
+/* What of a guest's frame is copied into the header fragment at least ... */
+#define PKT_HEADER_COPY 128
+/* ... and frames up to this size are copied whole. */
+#define PKT_COPY_WHOLE 256
+
+struct pkt;
+struct pkt_pool;
+
+struct pkt_seg {
+	void *addr;	   /* host pointer, for software that must look */
+	bus_t bus;	   /* the same bytes as the NIC sees them */
+	u32 len;
+	u32 reserved;
+	struct pkt *owner; /* holds one reference on it; NULL: covered by pkt.done */
+};
+
+enum pkt_flags {
+	PKT_F_NEEDS_CSUM = BIT(0), /* L4 checksum to fill in: csum_start, csum_offset */
+	PKT_F_CSUM_GOOD = BIT(1),  /* L4 checksum known to be right (or not needed) */
+};
+
+enum pkt_gso {
+	PKT_GSO_NONE,
+	PKT_GSO_TCP4,
+	PKT_GSO_TCP6,
+	PKT_GSO_UDP4,
+};
+
+/*
+ * done() runs once on the owner core when the last reference goes, before the
+ * packet returns to its pool: this is where a guest's descriptor chain is
+ * given back. It must not touch the packet's buffer afterwards.
+ */
+typedef void (*pkt_done_fn)(struct pkt *p);
+
+struct pkt {
+	/* first cache line: what the routing path looks at */
+	u8 *data;	    /* start of the header fragment */
+	u32 head_len;	    /* bytes of the frame in the header fragment */
+	u32 len;	    /* whole frame: head_len + all segments */
+	u16 ingress;	    /* vnet port id it came in by */
+	u16 nseg;
+	u32 overlay;	    /* overlay id (VNI); 0 is the default overlay */
+	u32 hash;	    /* flow hash of the inner frame; 0: not computed */
+	u16 refs;	    /* owner core only */
+	u8 flags;	    /* enum pkt_flags */
+	u8 gso_type;	    /* enum pkt_gso */
+	u16 gso_size;	    /* payload bytes per segment */
+	u16 csum_start;	    /* from data */
+	u16 csum_offset;    /* from csum_start */
+	u8 ttl;		    /* outer TTL it arrived with; 0: originated here */
+	u8 tos;		    /* outer TOS it arrived with */
+	struct pkt_pool *pool;
+	bus_t buf_bus;	    /* bus address of buf */
+	/* second cache line */
+	u8 *buf;
+	u32 buf_size;
+	u32 rx_hint;	    /* for the driver that owns the pool */
+	pkt_done_fn done;   /* NULL: nothing to do */
+	void *done_ctx;
+	u64 done_cookie;    /* e.g. the head of a descriptor chain */
+	struct pkt *parent; /* set in a clone: the packet whose segments it shares */
+	struct pkt *next;   /* free list, or a list of the current owner */
+	u64 ts_ns;
+	struct pkt_seg seg[PKT_MAX_SEGS];
+};
+
+/*
+ * A pool of `count` packets with one buffer of buf_size bytes each.
+ * foreign_put is called instead of touching the pool when pkt_put() runs on a
+ * core other than `owner`; it takes over the reference.
+ */
+struct pkt_pool {
+	const char *name;
+	u32 owner; /* core index */
+	u32 count;
+	u32 free_count;
+	u32 buf_size;
+	struct pkt *free;
+	u64 exhausted; /* pkt_get() found nothing */
+	void (*foreign_put)(struct pkt *p);
+};
+
+/* Bytes of memory a pool of count packets needs. */
+size_t pkt_pool_bytes(u32 count, u32 buf_size);
+
+/* mem: pkt_pool_bytes() bytes, 64-byte aligned, DMA-able; mem_bus is its bus
+ * address. It belongs to the pool until the end. */
+void pkt_pool_init(struct pkt_pool *pool, const char *name, u32 owner, u32 count, u32 buf_size,
+		   void *mem, bus_t mem_bus);
+
+/* One packet with one reference, data at PKT_HEADROOM, empty. NULL when there
+ * is none (counted). Owner core only. */
+struct pkt *pkt_get(struct pkt_pool *pool);
+
+/* End one reference. Any core. NULL is ignored. */
+void pkt_put(struct pkt *p);
+
+/* One more reference; owner core only. */
+void pkt_ref(struct pkt *p);
+
+/* Move the start of the frame: push makes room for n more bytes in front
+ * (NULL when the head room is too small), pull removes n from the header
+ * fragment (NULL when it is shorter). Both return the new data pointer. */
+u8 *pkt_push(struct pkt *p, u32 n);
+u8 *pkt_pull(struct pkt *p, u32 n);
+
+/* Bytes of head room left. */
+static inline u32 pkt_headroom(const struct pkt *p)
+{
+	return (u32)(p->data - p->buf);
+}
+
+/* Bus address of the header fragment. */
+static inline bus_t pkt_data_bus(const struct pkt *p)
+{
+	return (bus_t){ p->buf_bus.v + (u64)(p->data - p->buf) };
+}
+
+/* Append a segment. owner may be NULL, else its reference moves to p.
+ * ERR_FULL when all are in use. */
+err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *owner);
+
+/*
+ * Another packet with the same frame: a private copy of the header fragment
+ * (up to PKT_COPY_WHOLE bytes; the rest of a longer fragment becomes a
+ * reference), shared segments, and a reference on the original. From pool,
+ * which must belong to the calling core; p may belong to another pool of that
+ * core. NULL when the pool is empty.
+ */
+struct pkt *pkt_clone(struct pkt_pool *pool, struct pkt *p);
+
+/*
+ * A packet that stands for bytes [off, off+len) of p's frame, all of it by
+ * reference, with an empty header fragment to push headers into: one IP
+ * fragment. NULL when the pool is empty or there are too many segments.
+ */
+struct pkt *pkt_slice(struct pkt_pool *pool, struct pkt *p, u32 off, u32 len);
+
+/* Copy bytes [off, off+len) of the frame to dst; the caller checked the range. */
+void pkt_copy_out(const struct pkt *p, u32 off, void *dst, u32 len);
+
+STATIC_ASSERT(offsetof(struct pkt, buf) <= 2 * CACHE_LINE, "routing fields come first");
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The overlay core as its neighbours see it: ports that frames come from and
+ * go to. A guest's NIC, an edge (a link to another node), a capture, a fault
+ * injector and a test are all ports.
+ *
+ * Threads: each port belongs to one core. deliver, collect and notify are
+ * called on that core only. The control calls run on the boot core.
+ */
+#ifndef VNET_VNET_H
+#define VNET_VNET_H
+
+#include "hv/base/err.h"
+#include "hv/base/pkt.h"
+#include "hv/base/types.h"
+
+#define VNET_MAX_PORTS 64
+#define VNET_NAME_MAX 32
+#define VNET_PORT_NONE 0
+
+enum vnet_port_kind {
+	VNET_PORT_INTERFACE, /* a guest's virtual NIC */
+	VNET_PORT_EDGE,	     /* a link to another node */
+};
+
+/* Why a frame went no further. One reason per frame; names by vnet_drop_name(). */
+enum vnet_drop {
+	VNET_DROP_NO_ROUTE,	  /* nothing matched */
+	VNET_DROP_HAIRPIN,	  /* its only way out is the port it came in by */
+	VNET_DROP_EDGE_TO_EDGE,	  /* came from an edge, and no route says `from edge` */
+	VNET_DROP_RUNT,		  /* shorter than an Ethernet header */
+	VNET_DROP_TOO_BIG,	  /* longer than the port or link can carry */
+	VNET_DROP_PORT_DOWN,	  /* port deleted, link or guest driver not up */
+	VNET_DROP_NO_BUFFER,	  /* guest gave no receive buffer */
+	VNET_DROP_NO_PACKET,	  /* packet pool empty */
+	VNET_DROP_BAD_RING,	  /* guest's descriptor chain is malformed */
+	VNET_DROP_LOOP,		  /* outer TTL used up */
+	VNET_DROP_SOURCE,	  /* source MAC is not the interface's own */
+	VNET_DROP_NO_NEIGHBOUR,	  /* next hop does not answer ARP */
+	VNET_DROP_TX_FULL,	  /* uplink or ring to another core is full */
+	VNET_DROP_RESET,	  /* device or VM was reset with the frame in its hands */
+	VNET_DROP_COUNT,
+};
+
+const char *vnet_drop_name(enum vnet_drop reason);
+
+/* Seen from the port: rx = frames it handed to the core, tx = frames the core
+ * handed to it. received = delivered + dropped + in flight holds over all. */
+struct vnet_counters {
+	u64 rx_frames, rx_bytes;
+	u64 tx_frames, tx_bytes;
+	u64 rx_copies, rx_copied_bytes; /* payload copied on the way in ... */
+	u64 tx_copies, tx_copied_bytes; /* ... and on the way out to the guest */
+	u64 drop[VNET_DROP_COUNT];
+};
+
+struct vnet_port;
+
+struct vnet_port_ops {
+	/*
+	 * Take n frames. Each is consumed: carried on or dropped with a
+	 * reason (vnet_port_drop()). The port counts tx_frames and tx_bytes of
+	 * what it carried on.
+	 */
+	void (*deliver)(struct vnet_port *port, struct pkt **pkts, u32 n);
+	/* Frames the port has to send, at most max; NULL for push-only ports. */
+	u32 (*collect)(struct vnet_port *port, struct pkt **pkts, u32 max);
+	/* Let the port's other side kick us (true) or be polled (false). */
+	void (*notify)(struct vnet_port *port, bool on);
+	/* End of a burst of deliver() calls: one doorbell, one interrupt decision. */
+	void (*flush)(struct vnet_port *port);
+};
+
+struct vnet_port {
+	/* set by the owner before vnet_port_add() */
+	const struct vnet_port_ops *ops;
+	char name[VNET_NAME_MAX];
+	enum vnet_port_kind kind;
+	u8 mac[6];	/* interfaces only */
+	u32 overlay;
+	u32 core;	/* owner core */
+	u32 mtu;	/* largest frame without the Ethernet header */
+	bool up;
+	void *ctx;
+	/* set by vnet_port_add() */
+	u16 id;		/* 1 .. VNET_MAX_PORTS-1; not reused while frames name it */
+	struct vnet_counters count;
+};
+
+/* Boot core. ERR_EXIST when name, or MAC within the overlay, is taken. */
+err_t vnet_port_add(struct vnet_port *port);
+/* Refused (ERR_BUSY) while routes name it unless force, which deletes them. */
+err_t vnet_port_del(struct vnet_port *port, bool force);
+struct vnet_port *vnet_port_find(const char *name);
+struct vnet_port *vnet_port_by_id(u16 id);
+
+/*
+ * The routing step for a burst that came in by `port` (p->ingress is set here):
+ * look each up, hand each to its destinations' deliver(), then call flush()
+ * of each port that got some. Consumes all frames. Port's core, interrupts on;
+ * not re-entrant on one core.
+ */
+void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n);
+
+/* Collect from a port and route until it is empty or `budget` frames went.
+ * Returns how many. */
+u32 vnet_poll(struct vnet_port *port, u32 budget);
+
+/* Count reason against the port and end the frame. */
+void vnet_port_drop(struct vnet_port *port, struct pkt *p, enum vnet_drop reason);
+
+#endif
