@@ -163,6 +163,14 @@ err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *own
 struct pkt *pkt_clone(struct pkt_pool *pool, struct pkt *p);
 
 /*
+ * p, or when p belongs to another core a packet of the caller's pool that
+ * stands for it: for a core that must take references to a frame handed over
+ * to it (pkt_clone, pkt_slice). Takes over the caller's reference. NULL when
+ * the pool is empty; then p stays the caller's.
+ */
+struct pkt *pkt_adopt(struct pkt_pool *pool, struct pkt *p);
+
+/*
  * A packet that stands for bytes [off, off+len) of p's frame, all of it by
  * reference, with an empty header fragment to push headers into: one IP
  * fragment. NULL when the pool is empty or there are too many segments.

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packet pools, references, clones and slices; see pkt.h for the picture.
+ * Everything here runs in constant time per packet and segment, and allocates
+ * nothing but packets of the pools.
+ */
+#include "hv/base/pkt.h"
+
+#include "hv/base/plat.h"
+#include "hv/base/str.h"
+
+STATIC_ASSERT(PKT_MAX_SEGS <= UINT16_MAX, "nseg is 16 bits");
+
+static size_t pool_heads_bytes(u32 count)
+{
+	return ALIGN_UP(sizeof(struct pkt) * (size_t)count, CACHE_LINE);
+}
+
+static u32 pool_stride(u32 buf_size)
+{
+	return ALIGN_UP(buf_size, CACHE_LINE);
+}
+
+size_t pkt_pool_bytes(u32 count, u32 buf_size)
+{
+	return pool_heads_bytes(count) + (size_t)pool_stride(buf_size) * count;
+}
+
+void pkt_pool_init(struct pkt_pool *pool, const char *name, u32 owner, u32 count, u32 buf_size,
+		   void *mem, bus_t mem_bus)
+{
+	struct pkt *pkts = mem;
+	size_t off = pool_heads_bytes(count);
+	u32 stride = pool_stride(buf_size);
+
+	ASSERT(buf_size > PKT_HEADROOM);
+	memset(mem, 0, off);
+	*pool = (struct pkt_pool){
+		.name = name,
+		.owner = owner,
+		.count = count,
+		.buf_size = buf_size,
+	};
+	/* Last one first, so that the free list starts at the lowest address. */
+	for (u32 i = count; i-- > 0;) {
+		struct pkt *p = &pkts[i];
+		size_t buf_off = off + (size_t)stride * i;
+
+		p->pool = pool;
+		p->buf = (u8 *)mem + buf_off;
+		p->buf_bus = (bus_t){ mem_bus.v + buf_off };
+		p->buf_size = buf_size;
+		p->next = pool->free;
+		pool->free = p;
+	}
+	pool->free_count = count;
+}
+
+struct pkt *pkt_get(struct pkt_pool *pool)
+{
+	struct pkt *p = pool->free;
+
+	if (!p) {
+		pool->exhausted++;
+		return NULL;
+	}
+	pool->free = p->next;
+	pool->free_count--;
+
+	p->data = p->buf + PKT_HEADROOM;
+	p->head_len = 0;
+	p->len = 0;
+	p->ingress = 0;
+	p->nseg = 0;
+	p->overlay = 0;
+	p->hash = 0;
+	p->refs = 1;
+	p->flags = 0;
+	p->gso_type = PKT_GSO_NONE;
+	p->gso_size = 0;
+	p->csum_start = 0;
+	p->csum_offset = 0;
+	p->ttl = 0;
+	p->tos = 0;
+	p->done = NULL;
+	p->done_ctx = NULL;
+	p->done_cookie = 0;
+	p->parent = NULL;
+	p->next = NULL;
+	p->ts_ns = 0;
+	return p;
+}
+
+/* End one reference. A packet whose last one went joins *dead; nobody else
+ * holds it then, so its next field is free for that. */
+static void put_one(struct pkt *p, struct pkt **dead)
+{
+	if (p->pool->owner != plat_core()) {
+		ASSERT(p->pool->foreign_put);
+		p->pool->foreign_put(p);
+		return;
+	}
+	ASSERT(p->refs > 0);
+	if (--p->refs == 0) {
+		p->next = *dead;
+		*dead = p;
+	}
+}
+
+/* A list instead of recursion: clones of slices of clones make chains. */
+void pkt_put(struct pkt *p)
+{
+	struct pkt *dead = NULL;
+
+	if (p)
+		put_one(p, &dead);
+	while (dead) {
+		p = dead;
+		dead = p->next;
+		if (p->done)
+			p->done(p);
+		for (u32 i = 0; i < p->nseg; i++) {
+			if (p->seg[i].owner)
+				put_one(p->seg[i].owner, &dead);
+		}
+		if (p->parent)
+			put_one(p->parent, &dead);
+		p->next = p->pool->free;
+		p->pool->free = p;
+		p->pool->free_count++;
+	}
+}
+
+void pkt_ref(struct pkt *p)
+{
+	ASSERT(p->pool->owner == plat_core());
+	ASSERT(p->refs > 0 && p->refs < UINT16_MAX);
+	p->refs++;
+}
+
+u8 *pkt_push(struct pkt *p, u32 n)
+{
+	if (n > pkt_headroom(p))
+		return NULL;
+	p->data -= n;
+	p->head_len += n;
+	p->len += n;
+	return p->data;
+}
+
+u8 *pkt_pull(struct pkt *p, u32 n)
+{
+	if (n > p->head_len)
+		return NULL;
+	p->data += n;
+	p->head_len -= n;
+	p->len -= n;
+	return p->data;
+}
+
+err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *owner)
+{
+	if (p->nseg == PKT_MAX_SEGS)
+		return ERR_FULL;
+	p->seg[p->nseg++] = (struct pkt_seg){
+		.addr = addr,
+		.bus = bus,
+		.len = len,
+		.owner = owner,
+	};
+	p->len += len;
+	return ERR_OK;
+}
+
+/* Append references to bytes [off, off+len) of p's frame to q. They are
+ * covered by q->parent, so the segments have no owners of their own. */
+static err_t share_range(struct pkt *q, const struct pkt *p, u32 off, u32 len)
+{
+	err_t err = ERR_OK;
+
+	if (len && off < p->head_len) {
+		u32 n = MIN(len, p->head_len - off);
+
+		err = pkt_add_seg(q, p->data + off, (bus_t){ pkt_data_bus(p).v + off }, n, NULL);
+		off += n;
+		len -= n;
+	}
+	off -= MIN(off, p->head_len);
+	for (u32 i = 0; len && err == ERR_OK && i < p->nseg; i++) {
+		const struct pkt_seg *s = &p->seg[i];
+		u32 n;
+
+		if (off >= s->len) {
+			off -= s->len;
+			continue;
+		}
+		n = MIN(len, s->len - off);
+		err = pkt_add_seg(q, (u8 *)s->addr + off, (bus_t){ s->bus.v + off }, n, NULL);
+		off = 0;
+		len -= n;
+	}
+	return err;
+}
+
+/* A packet of pool with copy bytes of p's frame from off in its header
+ * fragment, the rest up to off + len by reference. It gets the reference on p
+ * that the caller has or makes. */
+static struct pkt *derive(struct pkt_pool *pool, struct pkt *p, u32 off, u32 len, u32 copy)
+{
+	struct pkt *q = pkt_get(pool);
+
+	if (!q)
+		return NULL;
+	memcpy(q->data, p->data + off, copy);
+	q->head_len = copy;
+	q->len = copy;
+	if (share_range(q, p, off + copy, len - copy) != ERR_OK) {
+		pkt_put(q);
+		return NULL;
+	}
+	q->parent = p;
+	q->ingress = p->ingress;
+	q->overlay = p->overlay;
+	q->hash = p->hash;
+	q->ttl = p->ttl;
+	q->tos = p->tos;
+	q->ts_ns = p->ts_ns;
+	return q;
+}
+
+/* A clone whose reference on p is the caller's to give. */
+static struct pkt *stand_in(struct pkt_pool *pool, struct pkt *p)
+{
+	u32 copy = MIN(p->head_len, MIN((u32)PKT_COPY_WHOLE, pool->buf_size - PKT_HEADROOM));
+	struct pkt *q = derive(pool, p, 0, p->len, copy);
+
+	if (!q)
+		return NULL;
+	q->flags = p->flags;
+	q->gso_type = p->gso_type;
+	q->gso_size = p->gso_size;
+	q->csum_start = p->csum_start;
+	q->csum_offset = p->csum_offset;
+	return q;
+}
+
+struct pkt *pkt_clone(struct pkt_pool *pool, struct pkt *p)
+{
+	struct pkt *q = stand_in(pool, p);
+
+	if (q)
+		pkt_ref(p);
+	return q;
+}
+
+struct pkt *pkt_adopt(struct pkt_pool *pool, struct pkt *p)
+{
+	return p->pool->owner == plat_core() ? p : stand_in(pool, p);
+}
+
+struct pkt *pkt_slice(struct pkt_pool *pool, struct pkt *p, u32 off, u32 len)
+{
+	struct pkt *q;
+
+	ASSERT(off <= p->len && len <= p->len - off);
+	q = derive(pool, p, off, len, 0);
+	if (q)
+		pkt_ref(p);
+	return q;
+}
+
+void pkt_copy_out(const struct pkt *p, u32 off, void *dst, u32 len)
+{
+	u8 *out = dst;
+	u32 n;
+
+	if (off < p->head_len) {
+		n = MIN(len, p->head_len - off);
+		memcpy(out, p->data + off, n);
+		out += n;
+		len -= n;
+		off = 0;
+	} else {
+		off -= p->head_len;
+	}
+	for (u32 i = 0; len && i < p->nseg; i++) {
+		const struct pkt_seg *s = &p->seg[i];
+
+		if (off >= s->len) {
+			off -= s->len;
+			continue;
+		}
+		n = MIN(len, s->len - off);
+		memcpy(out, (const u8 *)s->addr + off, n);
+		out += n;
+		len -= n;
+		off = 0;
+	}
+}
