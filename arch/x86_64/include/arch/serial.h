@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The 16550 at COM1, 115200 8N1. Used for the log, the node's console and
+ * guests' output. Without a UART all calls are harmless.
+ */
+#ifndef ARCH_SERIAL_H
+#define ARCH_SERIAL_H
+
+#include "hv/base/types.h"
+
+/* Set the UART up, polled. False when there is none. Boot core, once. */
+bool serial_init(void);
+bool serial_present(void);
+
+/* Write all len bytes; waits for the FIFO, with a bound: a stuck line loses
+ * bytes (counted) and never stops the node. Any context; callers serialise. */
+void serial_write(const char *buf, size_t len);
+
+/* Take up to max received bytes, without waiting; how many there were. Polls
+ * the UART too, so it works with and without the interrupt. Boot core. */
+size_t serial_read(char *buf, size_t max);
+
+/* Receive by interrupt (ISA IRQ 4) on the boot core from now on. cb runs in
+ * interrupt context after bytes arrived; NULL: they are only buffered. */
+void serial_rx_irq(void (*cb)(void));
+
+struct serial_stats {
+	u64 tx_bytes, tx_lost, rx_bytes, rx_lost;
+};
+
+void serial_stats(struct serial_stats *s);
+
+#endif
