@@ -67,7 +67,7 @@
 
 /* --- interrupts: ISA number and I/O APIC input ("GSI") --- */
 #define MACHINE_IOAPIC_PINS 24
-#define MACHINE_IOAPIC_ID 0xff
+#define MACHINE_IOAPIC_ID 0
 #define MACHINE_IRQ_PIT 0
 #define MACHINE_GSI_PIT 2		 /* MADT override: IRQ 0 is wired to pin 2 */
 #define MACHINE_IRQ_COM1 4
