@@ -89,6 +89,7 @@ enum exit_kind {
 	EXIT_PAUSE,
 	EXIT_INVLPG,
 	EXIT_WBINVD,	  /* WBINVD or INVD */
+	EXIT_RDPMC,	  /* no counters for guests: #GP(0) */
 	EXIT_XSETBV,
 	EXIT_HYPERCALL,	  /* VMCALL, VMMCALL */
 	EXIT_VIRT_INSN,	  /* a virtualisation instruction that the guest does not have: #UD */
@@ -156,6 +157,7 @@ struct vcpu_hw; /* the backend's own part of a vCPU */
 struct vcpu_hw_setup {
 	u64 nested_root; /* host-physical root of the second-level tables */
 	u32 asid;	 /* address space id of the VM, never 0 */
+	bool own_hlt;	 /* HLT halts the core itself, without an exit */
 };
 
 struct vcpu_backend {
@@ -182,6 +184,9 @@ struct vcpu_backend {
 	struct vcpu_regs *(*regs)(struct vcpu_hw *hw);
 	void (*get_sregs)(struct vcpu_hw *hw, struct vcpu_sregs *s);
 	void (*set_sregs)(struct vcpu_hw *hw, const struct vcpu_sregs *s);
+	/* The task priority alone (CR8, 0 .. 15): the guest changes it without an exit. */
+	u8 (*get_cr8)(struct vcpu_hw *hw);
+	void (*set_cr8)(struct vcpu_hw *hw, u8 cr8);
 	u64 (*get_msr)(struct vcpu_hw *hw, enum vcpu_msr msr);
 	void (*set_msr)(struct vcpu_hw *hw, enum vcpu_msr msr, u64 value);
 	u64 (*get_xcr0)(struct vcpu_hw *hw);
@@ -208,5 +213,12 @@ struct vcpu_backend {
 };
 
 extern const struct vcpu_backend svm_backend;
+
+/*
+ * The first backend that this processor can run, with its abilities in *caps;
+ * NULL when there is none, and then why (size bytes) holds each backend's
+ * reason. Boot core.
+ */
+const struct vcpu_backend *backend_probe(struct backend_caps *caps, char *why, size_t size);
 
 #endif
