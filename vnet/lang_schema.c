@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The grammar as a table: every object, verb and key there is. */
+#include "vnet/lang.h"
+
+#define END { .word = NULL }
+#define KIB 1024ull
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+static const char *const link_kinds[] = { "udp", NULL };
+static const char *const sport_kinds[] = { "hash", "fixed", NULL };
+static const char *const crash_policies[] = { "stop", "reset", "hold", NULL };
+static const char *const crash_node_policies[] = { "reboot", "hold", NULL };
+static const char *const states[] = { "up", "down", NULL };
+static const char *const modes[] = { "guest", NULL };
+
+static const struct lang_key no_keys[] = { END };
+
+static const struct lang_key caisson_keys[] = {
+	{ .word = "version", .type = LANG_UINT, .required = true, .bare = true, .min = 1,
+	  .max = LANG_VERSION, .help = "language version" },
+	END
+};
+
+static const struct lang_key node_keys[] = {
+	{ .word = "mac", .type = LANG_MAC, .help = "the node whose NIC has this address" },
+	{ .word = "on-panic", .type = LANG_CHOICE, .choices = crash_node_policies,
+	  .help = "what a node does that must give up" },
+	END
+};
+
+static const struct lang_key uplink_add_keys[] = {
+	{ .word = "address", .type = LANG_IP4_LEN_OR_DHCP, .required = true,
+	  .help = "address/length, or dhcp" },
+	{ .word = "gateway", .type = LANG_IP4, .help = "next hop off the subnet" },
+	{ .word = "mtu", .type = LANG_UINT, .min = 576, .max = 9000, .help = "bytes of IP a frame" },
+	{ .word = "poll", .type = LANG_BOOL, .help = "poll the NIC instead of its interrupt" },
+	END
+};
+
+static const struct lang_key uplink_set_keys[] = {
+	{ .word = "address", .type = LANG_IP4_LEN_OR_DHCP, .help = "address/length, or dhcp" },
+	{ .word = "gateway", .type = LANG_IP4, .help = "next hop off the subnet" },
+	END
+};
+
+static const struct lang_key link_add_keys[] = {
+	{ .word = "kind", .type = LANG_CHOICE, .required = true, .bare = true,
+	  .choices = link_kinds, .help = "wire format" },
+	{ .word = "remote", .type = LANG_IP4, .required = true, .help = "the peer's address" },
+	{ .word = "port", .type = LANG_UINT, .min = 1, .max = 65535,
+	  .help = "UDP port here and there (9000)" },
+	{ .word = "sport", .type = LANG_CHOICE, .choices = sport_kinds,
+	  .help = "source port: by flow, or the link's port" },
+	{ .word = "mtu", .type = LANG_UINT, .min = 576, .max = 65507,
+	  .help = "largest inner frame, Ethernet header aside" },
+	{ .word = "fragment", .type = LANG_BOOL, .help = "let IPv4 cut frames above the path MTU" },
+	{ .word = "state", .type = LANG_CHOICE, .choices = states, .help = "up or down" },
+	END
+};
+
+static const struct lang_key link_set_keys[] = {
+	{ .word = "state", .type = LANG_CHOICE, .choices = states, .required = true,
+	  .help = "up or down" },
+	END
+};
+
+static const struct lang_key force_keys[] = {
+	{ .word = "force", .type = LANG_FLAG, .help = "also delete what uses it" },
+	END
+};
+
+static const struct lang_key vm_add_keys[] = {
+	{ .word = "memory", .type = LANG_SIZE, .required = true, .min = 2 * MIB,
+	  .max = 1024 * GIB, .help = "bytes, a multiple of 2M" },
+	{ .word = "cpus", .type = LANG_UINT, .min = 1, .max = 64, .help = "virtual CPUs" },
+	{ .word = "core", .type = LANG_UINT, .min = 0, .max = 63, .help = "physical core" },
+	{ .word = "kernel", .type = LANG_STRING, .required = true,
+	  .help = "module: bzImage or Multiboot ELF" },
+	{ .word = "initrd", .type = LANG_STRING, .help = "module" },
+	{ .word = "cmdline", .type = LANG_STRING, .help = "kernel command line" },
+	{ .word = "on-crash", .type = LANG_CHOICE, .choices = crash_policies,
+	  .help = "stop, reset, or hold for inspection" },
+	{ .word = "testdev", .type = LANG_BOOL, .help = "the device of the guest tests" },
+	END
+};
+
+static const struct lang_key interface_add_keys[] = {
+	{ .word = "mac", .type = LANG_MAC, .required = true, .help = "the guest's address" },
+	{ .word = "mtu", .type = LANG_UINT, .min = 68, .max = 9000, .help = "the guest's MTU" },
+	{ .word = "mode", .type = LANG_CHOICE, .choices = modes,
+	  .help = "who starts the work on a frame" },
+	{ .word = "check-source", .type = LANG_BOOL, .help = "only frames from its own MAC" },
+	END
+};
+
+static const struct lang_key interface_set_keys[] = {
+	{ .word = "state", .type = LANG_CHOICE, .choices = states, .required = true,
+	  .help = "up or down" },
+	END
+};
+
+static const struct lang_key route_add_keys[] = {
+	{ .word = "src", .type = LANG_MAC_MATCH, .required = true, .help = "source address" },
+	{ .word = "dst", .type = LANG_MAC_MATCH, .required = true, .help = "destination address" },
+	{ .word = "to", .type = LANG_PORT, .required = true, .help = "where it goes" },
+	{ .word = "from", .type = LANG_PORT_FROM, .help = "where it came from" },
+	END
+};
+
+static const struct lang_key route_del_keys[] = {
+	{ .word = "id", .type = LANG_UINT, .required = true, .bare = true, .min = 1,
+	  .max = UINT32_MAX, .help = "number that show route prints" },
+	END
+};
+
+static const struct lang_key show_keys[] = {
+	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
+	END
+};
+
+#define FILE_AND_TERMINAL true
+#define TERMINAL_ONLY false
+
+const struct lang_command lang_commands[] = {
+	{ "caisson", NULL, LANG_CAISSON, LANG_NAME_NONE, FILE_AND_TERMINAL, caisson_keys,
+	  "language version, first line of a file" },
+	{ "node", "reboot", LANG_NODE_REBOOT, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
+	  "reset the machine" },
+	{ "node", "poweroff", LANG_NODE_POWEROFF, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
+	  "switch the machine off" },
+	{ "node", NULL, LANG_NODE, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, node_keys,
+	  "what follows is for this node" },
+	{ "uplink", "add", LANG_UPLINK_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
+	  uplink_add_keys, "use a physical NIC" },
+	{ "uplink", "set", LANG_UPLINK_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
+	  uplink_set_keys, "change its address" },
+	{ "uplink", "del", LANG_UPLINK_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, no_keys,
+	  "give a NIC up" },
+	{ "link", "add", LANG_LINK_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, link_add_keys,
+	  "a link to another node: an edge" },
+	{ "link", "set", LANG_LINK_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, link_set_keys,
+	  "take a link up or down" },
+	{ "link", "del", LANG_LINK_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, force_keys,
+	  "remove a link" },
+	{ "vm", "add", LANG_VM_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, vm_add_keys,
+	  "define a guest" },
+	{ "vm", "start", LANG_VM_START, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, no_keys,
+	  "boot a guest" },
+	{ "vm", "stop", LANG_VM_STOP, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, no_keys,
+	  "stop a guest at once" },
+	{ "vm", "reset", LANG_VM_RESET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, no_keys,
+	  "boot a guest again" },
+	{ "vm", "del", LANG_VM_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, force_keys,
+	  "forget a stopped guest" },
+	{ "interface", "add", LANG_INTERFACE_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
+	  interface_add_keys, "a guest's NIC: VM.NAME" },
+	{ "interface", "set", LANG_INTERFACE_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
+	  interface_set_keys, "plug or unplug its cable" },
+	{ "interface", "del", LANG_INTERFACE_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
+	  force_keys, "remove a NIC from a stopped guest" },
+	{ "route", "add", LANG_ROUTE_ADD, LANG_NAME_NONE, FILE_AND_TERMINAL, route_add_keys,
+	  "where frames go" },
+	{ "route", "del", LANG_ROUTE_DEL, LANG_NAME_NONE, FILE_AND_TERMINAL, route_del_keys,
+	  "remove a route" },
+	{ "console", "attach", LANG_CONSOLE_ATTACH, LANG_NAME_REQUIRED, TERMINAL_ONLY, no_keys,
+	  "talk to a guest; Ctrl-] comes back" },
+	{ "console", "log", LANG_CONSOLE_LOG, LANG_NAME_REQUIRED, TERMINAL_ONLY, no_keys,
+	  "what a guest printed" },
+	{ "show", "node", LANG_SHOW_NODE, LANG_NAME_NONE, TERMINAL_ONLY, show_keys,
+	  "the machine and its state" },
+	{ "show", "vm", LANG_SHOW_VM, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
+	  "guests, and the exits of one" },
+	{ "show", "interface", LANG_SHOW_INTERFACE, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
+	  "guests' NICs" },
+	{ "show", "link", LANG_SHOW_LINK, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
+	  "links to other nodes" },
+	{ "show", "route", LANG_SHOW_ROUTE, LANG_NAME_NONE, TERMINAL_ONLY, show_keys, "routes" },
+	{ "show", "uplink", LANG_SHOW_UPLINK, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
+	  "physical NICs" },
+	{ "show", "stats", LANG_SHOW_STATS, LANG_NAME_NONE, TERMINAL_ONLY, show_keys,
+	  "all counters, and the conservation sum" },
+	{ "show", "config", LANG_SHOW_CONFIG, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
+	  "the running configuration" },
+	{ "show", "log", LANG_SHOW_LOG, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
+	  "the last log lines" },
+	{ "help", NULL, LANG_HELP, LANG_NAME_NONE, TERMINAL_ONLY, no_keys, "this list" },
+	{ .object = NULL }
+};
