@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A .lab file: a cluster's node.conf plus the lines that only the lab reads.
+
+    machine NAME [backend svm|none] [cores N] [memory SIZE] [nic MODEL] [boot grub|kernel]
+                 [wait guests|node]
+    machine NAME plain yes kernel FILE initrd FILE cmdline "..." [mac MAC] [cores ...]
+    wire NAME END END [snap BYTES]
+    module NAME FILE
+
+The lab's own lines become empty ones in what the nodes get, so that line numbers
+in their messages are those of the .lab file."""
+
+import dataclasses
+import hashlib
+import os
+import re
+
+from labkit import words
+from labkit.errors import usage_error
+
+NIC_MODELS = ("e1000", "e1000e", "vmxnet3", "virtio-net-pci", "rtl8139", "none")
+MACHINE_KEYS = ("backend", "cores", "memory", "nic", "boot", "wait", "mac",
+                "plain", "kernel", "initrd", "cmdline")
+CHOICES = {"backend": ("svm", "none"), "nic": NIC_MODELS, "boot": ("grub", "kernel"),
+           "wait": ("guests", "node"), "plain": ("yes", "no")}
+PLAIN_ONLY = ("kernel", "initrd", "cmdline")
+LAB_OBJECTS = ("machine", "wire", "module")
+# First words of lines that are the nodes' business; only used to tell a
+# misspelt lab word from a word that the nodes know.
+NODE_OBJECTS = ("caisson", "node", "overlay", "uplink", "link", "vm", "interface", "route", "key")
+# Keys in a node's section whose value names a boot module.
+MODULE_KEYS = ("kernel", "initrd", "file")
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}\Z")
+MAX_CORES = 64
+DEFAULT_SNAP = 65536
+
+
+@dataclasses.dataclass
+class Machine:
+    """One emulated machine; memory in MiB."""
+
+    name: str
+    backend: str = "svm"
+    cores: int = 2
+    memory: int = 1024
+    nic: str = "e1000"
+    boot: str = "grub"
+    wait: str = "guests"
+    mac: str = ""
+    plain: bool = False
+    kernel: str = ""
+    initrd: str = ""
+    cmdline: str = ""
+
+
+@dataclasses.dataclass
+class Wire:
+    """A cable between two machines; `snap` bytes of a frame are captured."""
+
+    name: str
+    ends: tuple
+    snap: int = DEFAULT_SNAP
+
+
+@dataclasses.dataclass
+class Node:
+    """What the lab must know of a `node` section."""
+
+    name: str
+    mac: str = ""
+    guests: list = dataclasses.field(default_factory=list)
+    modules: list = dataclasses.field(default_factory=list)
+
+
+class Lab:
+    """A parsed file. `conf` is what the nodes get as node.conf."""
+
+    def __init__(self, path):
+        self.path = os.path.abspath(path)
+        self.name = os.path.splitext(os.path.basename(path))[0]
+        self.machines = {}
+        self.wires = {}
+        self.nodes = {}
+        self.files = {}
+        self.conf = ""
+
+    def islands(self):
+        """Machines that wires join, in file order: each a list of machines."""
+        groups = [[machine] for machine in self.machines]
+        for wire in self.wires.values():
+            first, second = (next(g for g in groups if end in g) for end in wire.ends)
+            if first is not second:
+                first += second
+                groups.remove(second)
+        return [[self.machines[name] for name in group] for group in groups]
+
+    def wires_of(self, machine):
+        return [wire for wire in self.wires.values() if machine.name in wire.ends]
+
+    def mac_of(self, machine, index=0):
+        """The MAC of a machine's n-th NIC: the file's for the first one if it
+        says any, else one made from the name (same in each run)."""
+        told = machine.mac or (machine.name in self.nodes and self.nodes[machine.name].mac)
+        if told and index == 0:
+            return told
+        digest = hashlib.sha256(f"{machine.name}/{index}".encode()).digest()
+        return "52:54:00:" + ":".join(f"{byte:02x}" for byte in digest[:3])
+
+
+def parse_size(text):
+    """A size with its unit, as in 512M or 2G, in MiB; None when it is none."""
+    match = re.match(r"(\d+)([MG])\Z", text)
+    if not match or not int(match[1]):
+        return None
+    return int(match[1]) * (1024 if match[2] == "G" else 1)
+
+
+class _Parser:
+    def __init__(self, lab, shown_name):
+        self.lab = lab
+        self.shown_name = shown_name
+        self.line = 0
+        self.where = {}
+
+    def fail(self, word, message):
+        column = word if isinstance(word, int) else word.column
+        raise usage_error(f"{self.shown_name}:{self.line}:{column}: {message}")
+
+    def parse(self, text):
+        kept = []
+        node = None
+        for self.line, line in enumerate(text.splitlines(), 1):
+            try:
+                line_words = words.split(line)
+            except words.WordError as error:
+                # The nodes report their own lines; here only ours count.
+                if line.split()[0] in LAB_OBJECTS:
+                    self.fail(error.column, str(error))
+                line_words = []
+            if line_words and line_words[0] in LAB_OBJECTS:
+                getattr(self, "_" + line_words[0])(line_words)
+                kept.append("")
+                continue
+            kept.append(line)
+            if line_words:
+                node = self._node_line(line, line_words, node)
+        self.lab.conf = "\n".join(kept) + "\n"
+        self._check()
+
+    def _node_line(self, line, line_words, node):
+        """Looks at a line of the nodes' language; gives the section it is in."""
+        first = line_words[0]
+        if first == "node" and len(line_words) >= 2:
+            node = self.lab.nodes.setdefault(str(line_words[1]), Node(str(line_words[1])))
+            if line_words[2:3] == ["mac"] and len(line_words) > 3:
+                node.mac = str(line_words[3])
+            return node
+        if first not in NODE_OBJECTS and not line[0].isspace():
+            hint = words.suggestion(first, LAB_OBJECTS)
+            if hint:
+                self.fail(first, f'unknown word "{first}"{hint}')
+        if node is None:
+            return None
+        if line_words[:2] == ["vm", "start"] and len(line_words) > 2:
+            node.guests.append(str(line_words[2]))
+        for key, value in zip(line_words[2:], line_words[3:]):
+            if key in MODULE_KEYS and value not in node.modules:
+                node.modules.append(str(value))
+        return node
+
+    def _name(self, line_words, what, table):
+        if len(line_words) < 2:
+            self.fail(line_words[0], f"{line_words[0]}: a name is missing; expected: {what}")
+        name = line_words[1]
+        if not NAME.match(name):
+            self.fail(name, f'"{name}" is no name (letters, digits, ".", "_", "-")')
+        if name in table:
+            self.fail(name, f'{line_words[0]} "{name}" is there already')
+        return str(name)
+
+    def _machine(self, line_words):
+        name = self._name(line_words, "machine NAME KEY VALUE ...", self.lab.machines)
+        machine = Machine(name)
+        rest = line_words[2:]
+        seen = {}
+        while rest:
+            key = rest.pop(0)
+            if key not in MACHINE_KEYS:
+                self.fail(key, f'unknown word "{key}"{words.suggestion(key, MACHINE_KEYS)}; '
+                          f"expected: {', '.join(MACHINE_KEYS)}")
+            if key in seen:
+                self.fail(key, f'"{key}" is given twice')
+            if not rest:
+                self.fail(key, f'"{key}" lacks its value')
+            seen[key] = key
+            value = rest.pop(0)
+            setattr(machine, key, self._machine_value(key, value))
+        if machine.plain and not machine.kernel:
+            self.fail(line_words[1], f'the plain machine "{name}" has no kernel')
+        for key in PLAIN_ONLY:
+            if key in seen and not machine.plain:
+                self.fail(seen[key], f'"{key}" is for a machine with "plain yes"')
+        self.lab.machines[name] = machine
+
+    def _machine_value(self, key, value):
+        if key in CHOICES and value not in CHOICES[key]:
+            self.fail(value, f'unknown {key} "{value}"{words.suggestion(value, CHOICES[key])}; '
+                      f"expected: {', '.join(CHOICES[key])}")
+        if key == "plain":
+            return value == "yes"
+        if key == "cores":
+            if not value.isdigit() or not 1 <= int(value) <= MAX_CORES:
+                self.fail(value, f"cores: expected a number from 1 to {MAX_CORES}")
+            return int(value)
+        if key == "memory":
+            size = parse_size(value)
+            if not size:
+                self.fail(value, f'memory: "{value}" is no size; expected as in 512M or 2G')
+            return size
+        if key == "mac" and not MAC.match(value):
+            self.fail(value, f'"{value}" is no MAC address; expected as in 52:54:00:00:00:01')
+        return str(value)
+
+    def _wire(self, line_words):
+        name = self._name(line_words, "wire NAME END END", self.lab.wires)
+        if len(line_words) not in (4, 6):
+            self.fail(line_words[-1], "expected: wire NAME END END [snap BYTES]")
+        wire = Wire(name, (str(line_words[2]), str(line_words[3])))
+        if wire.ends[0] == wire.ends[1]:
+            self.fail(line_words[3], f'both ends of the wire "{name}" are the same machine')
+        if len(line_words) == 6:
+            key, value = line_words[4:]
+            if key != "snap":
+                self.fail(key, f'unknown word "{key}"{words.suggestion(key, ["snap"])}; '
+                          "expected: snap")
+            if not value.isdigit() or not 64 <= int(value) <= DEFAULT_SNAP:
+                self.fail(value, f"snap: expected bytes from 64 to {DEFAULT_SNAP}")
+            wire.snap = int(value)
+        self.lab.wires[name] = wire
+        self.where[name] = (self.line, line_words)
+
+    def _module(self, line_words):
+        name = self._name(line_words, "module NAME FILE", self.lab.files)
+        if len(line_words) != 3:
+            self.fail(line_words[-1], "expected: module NAME FILE")
+        self.lab.files[name] = str(line_words[2])
+
+    def _check(self):
+        """What can be said only once the whole file is read."""
+        for name in self.lab.nodes:
+            self.lab.machines.setdefault(name, Machine(name))
+        for name, (self.line, line_words) in self.where.items():
+            for end in line_words[2:4]:
+                if end not in self.lab.machines:
+                    hint = words.suggestion(end, self.lab.machines)
+                    self.fail(end, f'the wire "{name}" ends at an unknown machine "{end}"{hint}')
+        for machine in self.lab.machines.values():
+            if machine.plain and machine.name in self.lab.nodes:
+                raise usage_error(f'{self.shown_name}: "{machine.name}" is both a plain machine '
+                                  "and a node")
+            if machine.nic == "none" and self.lab.wires_of(machine):
+                raise usage_error(f'{self.shown_name}: a wire ends at "{machine.name}", '
+                                  'which has "nic none"')
+        if not self.lab.machines:
+            raise usage_error(f"{self.shown_name}: no machine and no node in it")
+
+
+def parse(text, path):
+    lab = Lab(path)
+    _Parser(lab, os.path.relpath(path)).parse(text)
+    return lab
+
+
+def read(path):
+    try:
+        with open(path, encoding="utf-8") as f:
+            return parse(f.read(), path)
+    except OSError as error:
+        raise usage_error(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise usage_error(f"{path}: this is no text file (UTF-8)") from None

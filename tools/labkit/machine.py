@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One emulated machine: its files, its boot ISO, its QEMU command line."""
+
+import os
+import shutil
+import subprocess
+
+from labkit.errors import ToolError, usage_error
+
+SERIAL_SOCKET = "serial.sock"
+SERIAL_LOG = "serial.log"
+QMP_SOCKET = "qmp.sock"
+CPU = {"svm": "EPYC,+svm,+npt", "none": "EPYC,-svm"}
+# No menu, no waiting; what GRUB has to complain about goes to the serial line too.
+GRUB_HEAD = """\
+serial --unit=0 --speed=115200
+terminal_output console serial
+"""
+GRUB_MODULES = "biosdisk iso9660 multiboot multiboot2 normal serial terminal"
+
+
+def find_file(lab, name, guest_dir):
+    """The file behind a module or kernel name: as the .lab file says, else beside
+    it, else among the guest images. None when there is none."""
+    told = lab.files.get(name, name)
+    for directory in (os.path.dirname(lab.path), os.getcwd(), guest_dir):
+        path = os.path.join(directory, told)
+        if os.path.isfile(path):
+            return path
+    return None
+
+
+def plain_file(lab, name, guest_dir):
+    path = find_file(lab, name, guest_dir)
+    if not path:
+        raise usage_error(f'{os.path.relpath(lab.path)}: there is no file "{name}" '
+                          "(tools/mkguest makes the guest images)")
+    return path
+
+
+def modules_of(lab, machine, guest_dir, warn):
+    """[(module name, file)] for a node, node.conf left out. A module without a
+    file is left out with a warning: the node has to cope, and says so."""
+    node = lab.nodes.get(machine.name)
+    found = []
+    for name in node.modules if node else []:
+        path = find_file(lab, name, guest_dir)
+        if path:
+            found.append((name, path))
+        else:
+            warn(f'{machine.name}: there is no file for the module "{name}"')
+    return found
+
+
+def make_iso(directory, image, arguments, modules):
+    """directory/boot.iso: GRUB, the hypervisor, and its modules by name."""
+    tree = os.path.join(directory, "iso")
+    shutil.rmtree(tree, ignore_errors=True)
+    os.makedirs(os.path.join(tree, "boot/grub"))
+    shutil.copy(image, os.path.join(tree, "boot/caisson.elf"))
+    config = [GRUB_HEAD, f"multiboot2 /boot/caisson.elf {arguments}\n"]
+    for number, (name, path) in enumerate(modules):
+        # By number on the disk: a module's name may be any word.
+        shutil.copy(path, os.path.join(tree, f"boot/module{number}"))
+        config.append(f"module2 /boot/module{number} {name}\n")
+    config.append("boot\n")
+    with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="ascii") as f:
+        f.writelines(config)
+    iso = os.path.join(directory, "boot.iso")
+    command = ["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", f"--install-modules={GRUB_MODULES}",
+               "--locales=", "--fonts=", "--themes=", "-o", iso, tree]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+    except FileNotFoundError:
+        raise ToolError("there is no grub-mkrescue: run tools/setup") from None
+    if done.returncode:
+        raise ToolError(f"grub-mkrescue failed:\n{done.stdout.strip()}")
+    shutil.rmtree(tree)
+    return iso
+
+
+def boot_arguments(lab, machine, directory, image, guest_dir, warn):
+    """QEMU's options that say what to boot."""
+    if machine.plain:
+        cmdline = machine.cmdline
+        if "caisson.name=" not in cmdline:
+            cmdline += f" caisson.name={machine.name}"
+        options = ["-kernel", plain_file(lab, machine.kernel, guest_dir), "-append", cmdline]
+        if machine.initrd:
+            options += ["-initrd", plain_file(lab, machine.initrd, guest_dir)]
+        return options
+    if not os.path.isfile(image):
+        raise ToolError(f"there is no hypervisor image {os.path.relpath(image)}: run make")
+    conf = os.path.join(directory, "node.conf")
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(lab.conf)
+    modules = [("node.conf", conf), *modules_of(lab, machine, guest_dir, warn)]
+    arguments = f"node={machine.name}"
+    if machine.boot == "grub":
+        return ["-boot", "d", "-cdrom", make_iso(directory, image, arguments, modules)]
+    return ["-kernel", os.path.abspath(image), "-append", arguments,
+            "-initrd", link_modules(directory, modules)]
+
+
+def link_modules(directory, modules):
+    """QEMU's Multiboot 1 loader takes "FILE ARGUMENTS,FILE ARGUMENTS" and gives the
+    kernel the same strings: links make each module's name that of its file."""
+    links = os.path.join(directory, "modules")
+    shutil.rmtree(links, ignore_errors=True)
+    os.makedirs(links)
+    for name, path in modules:
+        os.symlink(path, os.path.join(links, name))
+    return ",".join(f"modules/{name} {name}" for name, _ in modules)
+
+
+def network_arguments(lab, machine):
+    """A NIC for each wire (or one without a wire); the first end of a wire captures it.
+
+    A wire is a pair of datagram sockets: no root, no ports, frame boundaries kept."""
+    if machine.nic == "none":
+        return ["-nic", "none"]
+    options = []
+    wires = lab.wires_of(machine)
+    for index, wire in enumerate(wires):
+        local, remote = (f"../wires/{wire.name}.{end}"
+                         for end in (machine.name, wire.ends[wire.ends[0] == machine.name]))
+        options += ["-netdev", f"dgram,id=net{index},local.type=unix,local.path={local},"
+                               f"remote.type=unix,remote.path={remote}"]
+        if machine.name == wire.ends[0]:
+            options += ["-object", f"filter-dump,id=dump{index},netdev=net{index},"
+                                   f"file=../wires/{wire.name}.pcap,maxlen={wire.snap}"]
+    if not wires:
+        options += ["-netdev", "hubport,id=net0,hubid=0"]
+    for index in range(max(1, len(wires))):
+        options += ["-device", f"{machine.nic},netdev=net{index},romfile=,"
+                               f"mac={lab.mac_of(machine, index)}"]
+    return options
+
+
+def process_tag(lab_name, machine_name):
+    """Stands on the command line of each process, so that it can be known again."""
+    return f"lab:{lab_name}/{machine_name}"
+
+
+def start(state, lab, machine, boot):
+    """Starts QEMU in the machine's directory (sockets have relative names there:
+    a socket's path may have 107 bytes only)."""
+    directory = state.path(machine.name)
+    for name in (SERIAL_SOCKET, SERIAL_LOG, QMP_SOCKET):
+        if os.path.exists(os.path.join(directory, name)):
+            os.unlink(os.path.join(directory, name))
+    tag = process_tag(state.data["name"], machine.name)
+    command = ["qemu-system-x86_64", "-name", tag, "-accel", "tcg,thread=multi",
+               "-cpu", CPU[machine.backend], "-machine", "pc", "-nodefaults", "-vga", "std",
+               "-smp", str(machine.cores), "-m", str(machine.memory), "-display", "none",
+               "-no-reboot", "-chardev", f"socket,id=com1,path={SERIAL_SOCKET},server=on,wait=off,"
+               f"logfile={SERIAL_LOG}", "-serial", "chardev:com1",
+               "-qmp", f"unix:{QMP_SOCKET},server=on,wait=off",
+               *network_arguments(lab, machine), *boot]
+    with open(os.path.join(directory, "qemu.log"), "wb") as log:
+        log.write((" ".join(command) + "\n").encode())
+        log.flush()
+        try:
+            process = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL,
+                                       stdout=log, stderr=log, start_new_session=True)
+        except FileNotFoundError:
+            raise ToolError("there is no qemu-system-x86_64: run tools/setup") from None
+    state.note_process(machine.name, process.pid, tag)
+    return process

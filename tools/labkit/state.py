@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The state directory of a running lab: state.json, and a directory for each
+machine with its sockets, logs and captures.
+
+A process counts as ours only while its id, its start time and its command line
+are those noted when it was started: ids are used again."""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import time
+
+from labkit.errors import ToolError, usage_error
+
+STATE = "state.json"
+TERM_WAIT_S = 5.0
+
+
+def process_start(pid):
+    """Start time of a live process in clock ticks since boot; None if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+            fields = f.read().rpartition(")")[2].split()
+    except OSError:
+        return None
+    # proc(5): field 3 is the state, field 22 the start time; Z has ended already.
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def process_command(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read().decode(errors="replace").split("\0")[:-1]
+    except OSError:
+        return []
+
+
+class State:
+    """`data` is what state.json holds; save() after changing it."""
+
+    def __init__(self, directory):
+        self.directory = os.path.abspath(directory)
+        self.data = {"name": os.path.basename(self.directory), "machines": {}, "wires": {}}
+
+    @property
+    def machines(self):
+        return self.data["machines"]
+
+    def path(self, *parts):
+        return os.path.join(self.directory, *parts)
+
+    def save(self):
+        with open(self.path(STATE + ".new"), "w", encoding="utf-8") as f:
+            json.dump(self.data, f, indent=1)
+        os.replace(self.path(STATE + ".new"), self.path(STATE))
+
+    def load(self):
+        try:
+            with open(self.path(STATE), encoding="utf-8") as f:
+                self.data = json.load(f)
+        except FileNotFoundError:
+            raise usage_error(f"no lab is up in {os.path.relpath(self.directory)}") from None
+        return self
+
+    def exists(self):
+        return os.path.exists(self.path(STATE))
+
+    def alive(self, name):
+        machine = self.machines[name]
+        pid = machine.get("pid")
+        return bool(pid) and process_start(pid) == machine["start"] and \
+            machine["tag"] in process_command(pid)
+
+    def anything_alive(self):
+        return any(self.alive(name) for name in self.machines)
+
+    def note_process(self, name, pid, tag):
+        """Call right after the start: until then nobody knows of the process."""
+        self.machines[name].update(pid=pid, start=process_start(pid), tag=tag)
+        self.save()
+
+    def stop(self):
+        """Ends what is running of this lab, gently first. Gives the names ended."""
+        ended = [name for name in self.machines if self.alive(name)]
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            for name in ended:
+                if self.alive(name):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(self.machines[name]["pid"], how)
+            deadline = time.monotonic() + TERM_WAIT_S
+            while any(self.alive(name) for name in ended) and time.monotonic() < deadline:
+                reap()
+                time.sleep(0.02)
+        left = [name for name in ended if self.alive(name)]
+        if left:
+            raise ToolError(f"still running after SIGKILL: {', '.join(left)}")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path(STATE))
+        return ended
+
+    @contextlib.contextmanager
+    def locked(self, name, timeout, what):
+        """One user at a time of a machine's serial line; others queue up."""
+        deadline = time.monotonic() + timeout
+        with open(self.path(name, "serial.lock"), "w", encoding="ascii") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise ToolError(f"{what}: somebody else has kept the serial line of "
+                                        f"{name} for {timeout:.0f} s") from None
+                    time.sleep(0.05)
+            yield
+
+
+def reap():
+    """Collects children that have ended, so that they do not stay as zombies."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def find(root, directory=None):
+    """The state of the lab that a command is about: the one in `directory`, or
+    the only one below `root`."""
+    if directory:
+        return State(directory).load()
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for name in sorted(os.listdir(root)):
+            state = State(os.path.join(root, name))
+            if state.exists():
+                found.append(state)
+    if not found:
+        raise usage_error("no lab is up (tools/lab up FILE starts one)")
+    if len(found) > 1:
+        shown = ", ".join(os.path.relpath(state.directory) for state in found)
+        raise usage_error(f"several labs are up; say which with --dir: {shown}")
+    return found[0].load()
+
+
+def tail(path, lines=30):
+    """The last lines of a log, without carriage returns."""
+    try:
+        with open(path, "rb") as f:
+            f.seek(0, os.SEEK_END)
+            f.seek(max(0, f.tell() - 200 * lines))
+            text = f.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.replace("\r", "").rstrip().split("\n")[-lines:])

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Bringing a lab up: all of it, or nothing of it stays."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import time
+
+from labkit import machine as machines
+from labkit import serial
+from labkit import state as states
+from labkit.errors import ToolError, usage_error
+
+READY = re.compile(rb"caisson-guest: (\S+) ready")
+POLL_S = 0.1
+GUEST_POLL_S = 0.5
+
+
+class Interrupted(Exception):
+    pass
+
+
+class Signals:
+    """Turns the signals that end a program into Interrupted, except within hold()."""
+
+    def __init__(self):
+        self.held = False
+        self.pending = False
+
+    def __enter__(self):
+        self.before = {number: signal.signal(number, self._arrived)
+                       for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _arrived(self, *_):
+        if self.held:
+            self.pending = True
+        else:
+            raise Interrupted()
+
+    @contextlib.contextmanager
+    def hold(self):
+        self.held = True
+        try:
+            yield
+        finally:
+            self.held = False
+        if self.pending:
+            self.pending = False
+            raise Interrupted()
+
+
+class Up:
+    """One run of `lab up`. `say` gets the progress lines, `warn` the warnings."""
+
+    def __init__(self, lab, state, options, say, warn):
+        self.lab = lab
+        self.state = state
+        self.image = options.image
+        self.guest_dir = options.guest_dir
+        self.timeout = options.timeout
+        self.say = say
+        self.warn = warn
+        self.processes = {}
+        self.started = {}
+
+    def run(self):
+        self._prepare()
+        with Signals() as signals:
+            try:
+                # Those that are wired together start together; others after them,
+                # so that boot times of separate set-ups do not disturb each other.
+                for island in self.lab.islands():
+                    self._island(island, signals)
+            except BaseException:
+                with signals.hold():
+                    self.state.stop()
+                raise
+
+    def _prepare(self):
+        if self.state.exists() and self.state.load().anything_alive():
+            raise usage_error(f"the lab {self.state.data['name']} is up already "
+                              "(tools/lab down ends it)")
+        shutil.rmtree(self.state.directory, ignore_errors=True)
+        os.makedirs(self.state.path("wires"))
+        self.state.data = {
+            "name": os.path.basename(self.state.directory), "file": self.lab.path,
+            "wires": {wire.name: list(wire.ends) for wire in self.lab.wires.values()},
+            "machines": {}}
+        for machine in self.lab.machines.values():
+            os.makedirs(self.state.path(machine.name))
+            node = self.lab.nodes.get(machine.name)
+            wanted = node.guests if node and machine.wait == "guests" else []
+            self.state.machines[machine.name] = {
+                "plain": machine.plain, "guests": {name: None for name in wanted}}
+        self.state.save()
+
+    def _island(self, island, signals):
+        boots = {m.name: machines.boot_arguments(self.lab, m, self.state.path(m.name), self.image,
+                                                 self.guest_dir, self.warn) for m in island}
+        for machine in island:
+            with signals.hold():
+                self.processes[machine.name] = machines.start(self.state, self.lab, machine,
+                                                              boots[machine.name])
+            self.started[machine.name] = time.monotonic()
+        waiting = list(island)
+        deadline = time.monotonic() + self.timeout
+        next_poll = {}
+        while waiting:
+            self._check_alive()
+            if time.monotonic() > deadline:
+                raise ToolError(self._why(waiting[0].name, "did not come up within "
+                                          f"{self.timeout:.0f} s"))
+            waiting = [m for m in waiting if not self._ready(m, next_poll)]
+            time.sleep(POLL_S)
+
+    def _check_alive(self):
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise ToolError(self._why(name, f"ended (QEMU's exit status {process.returncode})"))
+
+    def _why(self, name, what):
+        log = states.tail(self.state.path(name, machines.SERIAL_LOG))
+        errors = "\n".join(line for line in
+                           states.tail(self.state.path(name, "qemu.log")).splitlines()[1:]
+                           if "warning: TCG doesn't support" not in line)
+        return "\n".join(part for part in (
+            f"{name}: {what}", f"--- {name}: last lines of its serial log ---", log,
+            errors and f"--- {name}: QEMU ---\n{errors}") if part)
+
+    def _elapsed(self, name):
+        return time.monotonic() - self.started[name]
+
+    def _ready(self, machine, next_poll):
+        note = self.state.machines[machine.name]
+        if machine.plain:
+            if not READY.search(self._serial_log(machine.name)):
+                return False
+            note["shell_s"] = round(self._elapsed(machine.name), 2)
+            self.say(f"{machine.name}: shell after {note['shell_s']:.1f} s")
+        elif "up_s" not in note:
+            if f"caisson:{machine.name}> ".encode() not in self._serial_log(machine.name):
+                return False
+            note["up_s"] = round(self._elapsed(machine.name), 2)
+            self.say(f"{machine.name}: node up {note['up_s']:.1f} s")
+            return not note["guests"]
+        elif not self._guests_ready(machine.name, note, next_poll):
+            return False
+        self.state.save()
+        return True
+
+    def _guests_ready(self, name, note, next_poll):
+        if time.monotonic() < next_poll.get(name, 0):
+            return False
+        for guest, ready in note["guests"].items():
+            if ready is None and READY.search(self._guest_log(name, guest)):
+                note["guests"][guest] = round(self._elapsed(name), 2)
+                self.say(f"{name}/{guest}: shell after {note['guests'][guest]:.1f} s")
+        next_poll[name] = time.monotonic() + GUEST_POLL_S
+        return all(note["guests"].values())
+
+    def _guest_log(self, name, guest):
+        path = self.state.path(name, machines.SERIAL_SOCKET)
+        with serial.Port(path, name) as port:
+            try:
+                return serial.Node(port, name).command(f"console log {guest}").encode()
+            except serial.Timeout:
+                return b""  # busy; the deadline of the whole wait bounds this
+
+    def _serial_log(self, name):
+        try:
+            with open(self.state.path(name, machines.SERIAL_LOG), "rb") as f:
+                return f.read()
+        except OSError:
+            return b""
