@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Local APIC: acceptance, priorities, delivery and end of interrupts (SDM
+ * vol. 3A 11.8), and KVM's paravirtual EOI.
+ */
+#include "hv/emul/lapic.h"
+
+#include "hv/base/str.h"
+#include "hv/emul/lapic_priv.h"
+#include "hv/emul/machine.h"
+
+/* Bits of the guest's PV EOI byte (Linux Documentation/virt/kvm/x86/msr.rst). */
+#define PV_EOI_PERMITTED BIT(0)
+
+#define PRIORITY_CLASS 0xf0
+
+static void reset_registers(struct lapic *l)
+{
+	memset(l->regs, 0, LAPIC_PAGE_BYTES);
+	lapic_reg_set(l, LAPIC_ID, lapic_x2apic(l) ? l->id : l->id << XAPIC_ID_SHIFT);
+	lapic_reg_set(l, LAPIC_VERSION, LAPIC_VERSION_VALUE);
+	lapic_reg_set(l, LAPIC_DFR, ~0u);
+	if (lapic_x2apic(l))
+		lapic_reg_set(l, LAPIC_LDR, (l->id >> 4) << 16 | BIT(l->id & 15));
+	lapic_reg_set(l, LAPIC_SVR, SVR_RESET);
+	for (u32 off = LAPIC_LVT_TIMER; off <= LAPIC_LVT_ERROR; off += LAPIC_REG_STEP)
+		lapic_reg_set(l, off, LVT_MASKED);
+	l->esr_seen = 0;
+	lapic_timer_stop(l);
+}
+
+void lapic_init(struct lapic *l, const struct lapic_setup *setup)
+{
+	memset(l, 0, sizeof(*l));
+	l->regs = setup->page;
+	l->id = setup->id;
+	l->bsp = setup->bsp;
+	l->x2apic_ok = setup->x2apic;
+	l->phys_bits = setup->phys_bits;
+	l->ops = setup->ops;
+	l->ctx = setup->ctx;
+	lapic_reset(l, false);
+}
+
+void lapic_reset(struct lapic *l, bool init)
+{
+	if (!init)
+		__atomic_store_n(&l->base,
+				 MACHINE_LAPIC_BASE | APIC_BASE_EN | (l->bsp ? APIC_BASE_BSP : 0),
+				 __ATOMIC_RELAXED);
+	for (u32 i = 0; i < ARRAY_SIZE(l->posted.edge); i++) {
+		__atomic_store_n(&l->posted.edge[i], 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&l->posted.level[i], 0, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&l->posted.illegal, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&l->posted.any, 0, __ATOMIC_RELAXED);
+	l->lint = 0;
+	lapic_pv_eoi_set(l, NULL);
+	reset_registers(l);
+}
+
+void lapic_virtual_wire(struct lapic *l)
+{
+	lapic_reg_set(l, LAPIC_SVR, SVR_ENABLE | SVR_RESET);
+	lapic_reg_set(l, LAPIC_LVT_LINT0, LAPIC_EXTINT << LVT_MODE_SHIFT);
+	lapic_reg_set(l, LAPIC_LVT_LINT1, LAPIC_NMI << LVT_MODE_SHIFT);
+}
+
+/* --- vector bitmaps ------------------------------------------------------ */
+
+static u32 vector_reg(u32 bitmap, u32 word)
+{
+	return bitmap + word * LAPIC_REG_STEP;
+}
+
+static bool vector_test(const struct lapic *l, u32 bitmap, u8 v)
+{
+	return lapic_reg(l, vector_reg(bitmap, LAPIC_VECTOR_WORD(v))) & LAPIC_VECTOR_BIT(v);
+}
+
+static void vector_set(struct lapic *l, u32 bitmap, u8 v, bool on)
+{
+	u32 off = vector_reg(bitmap, LAPIC_VECTOR_WORD(v));
+	u32 old = lapic_reg(l, off);
+
+	lapic_reg_set(l, off, on ? old | LAPIC_VECTOR_BIT(v) : old & ~LAPIC_VECTOR_BIT(v));
+}
+
+static int vector_highest(const struct lapic *l, u32 bitmap)
+{
+	for (int word = LAPIC_VECTOR_REGS - 1; word >= 0; word--) {
+		u32 bits = lapic_reg(l, vector_reg(bitmap, (u32)word));
+
+		if (bits)
+			return word * 32 + 31 - __builtin_clz(bits);
+	}
+	return -1;
+}
+
+static u32 vector_count(const struct lapic *l, u32 bitmap)
+{
+	u32 n = 0;
+
+	for (u32 word = 0; word < LAPIC_VECTOR_REGS; word++)
+		n += (u32)__builtin_popcount(lapic_reg(l, vector_reg(bitmap, word)));
+	return n;
+}
+
+/* --- arrival ------------------------------------------------------------- */
+
+bool lapic_post(struct lapic *l, u8 vector, bool level)
+{
+	u64 *map = level ? l->posted.level : l->posted.edge;
+
+	if (vector < LAPIC_FIRST_VECTOR)
+		__atomic_store_n(&l->posted.illegal, 1, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_or(&map[vector / 64], BIT64(vector % 64), __ATOMIC_RELAXED);
+	/* The bit is visible before `any`, and lapic_fold() clears `any` before it
+	 * looks at the bits: nothing is lost, at worst one look too many. */
+	return __atomic_exchange_n(&l->posted.any, 1, __ATOMIC_SEQ_CST) == 0;
+}
+
+static u32 take_posted(u64 *map, u32 word)
+{
+	u32 shift = word % 2 * 32;
+	u64 mask = 0xffffffffull << shift;
+
+	if (!(__atomic_load_n(&map[word / 2], __ATOMIC_RELAXED) & mask))
+		return 0;
+	return (u32)((__atomic_fetch_and(&map[word / 2], ~mask, __ATOMIC_RELAXED) & mask) >>
+		     shift);
+}
+
+void lapic_fold(struct lapic *l)
+{
+	bool accepts = lapic_enabled(l) && (lapic_reg(l, LAPIC_SVR) & SVR_ENABLE);
+
+	if (!__atomic_load_n(&l->posted.any, __ATOMIC_RELAXED))
+		return;
+	__atomic_exchange_n(&l->posted.any, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_exchange_n(&l->posted.illegal, 0, __ATOMIC_RELAXED) && accepts)
+		lapic_error(l, ESR_RECV_ILLEGAL);
+	for (u32 word = 0; word < LAPIC_VECTOR_REGS; word++) {
+		u32 edge = take_posted(l->posted.edge, word);
+		u32 level = take_posted(l->posted.level, word);
+		u32 irr = vector_reg(LAPIC_IRR, word), tmr = vector_reg(LAPIC_TMR, word);
+
+		if (!(edge | level))
+			continue;
+		if (!accepts) {
+			l->dropped_disabled += (u32)__builtin_popcount(edge | level);
+			continue;
+		}
+		lapic_reg_set(l, irr, lapic_reg(l, irr) | edge | level);
+		lapic_reg_set(l, tmr, (lapic_reg(l, tmr) & ~edge) | level);
+	}
+}
+
+void lapic_request(struct lapic *l, u8 vector, bool level)
+{
+	vector_set(l, LAPIC_IRR, vector, true);
+	vector_set(l, LAPIC_TMR, vector, level);
+}
+
+/* Detection of an error raises the error interrupt once per bit until the
+ * guest writes ESR (SDM 11.5.3). */
+void lapic_error(struct lapic *l, u32 esr_bit)
+{
+	if (l->esr_seen & esr_bit)
+		return;
+	l->esr_seen |= esr_bit;
+	lapic_lvt_deliver(l, LAPIC_LVT_ERROR);
+}
+
+/* A local source fired. ExtINT is the 8259's business (lapic_extint_open());
+ * SMI and INIT by LVT have no use in a guest and do nothing. */
+void lapic_lvt_deliver(struct lapic *l, u32 lvt_off)
+{
+	u32 lvt = lapic_reg(l, lvt_off);
+
+	if (lvt & LVT_MASKED)
+		return;
+	switch ((lvt & LVT_MODE) >> LVT_MODE_SHIFT) {
+	case LAPIC_FIXED:
+		if ((lvt & LVT_VECTOR) < LAPIC_FIRST_VECTOR)
+			lapic_error(l, ESR_RECV_ILLEGAL);
+		else
+			lapic_request(l, (u8)(lvt & LVT_VECTOR), false);
+		break;
+	case LAPIC_NMI:
+		l->ops->nmi(l->ctx);
+		break;
+	default:
+		break;
+	}
+}
+
+void lapic_lint(struct lapic *l, u8 pin, bool level)
+{
+	u8 bit = (u8)BIT(pin & 1);
+	bool was = l->lint & bit;
+
+	l->lint = (u8)(level ? l->lint | bit : l->lint & ~bit);
+	if (level && !was && lapic_enabled(l))
+		lapic_lvt_deliver(l, pin & 1 ? LAPIC_LVT_LINT1 : LAPIC_LVT_LINT0);
+}
+
+/* With the APIC disabled by its MSR, LINT0 is the processor's INTR pin. */
+bool lapic_extint_open(const struct lapic *l)
+{
+	u32 lvt = lapic_reg(l, LAPIC_LVT_LINT0);
+
+	if (!lapic_enabled(l))
+		return true;
+	return !(lvt & LVT_MASKED) && (lvt & LVT_MODE) >> LVT_MODE_SHIFT == LAPIC_EXTINT;
+}
+
+/* --- priorities and delivery ----------------------------------------------- */
+
+/* PPR is the higher of TPR and the class in service (SDM 11.8.3.1). */
+void lapic_update_ppr(struct lapic *l)
+{
+	u32 tpr = lapic_reg(l, LAPIC_TPR);
+	int in_service = vector_highest(l, LAPIC_ISR);
+	u32 isrv = in_service < 0 ? 0 : (u32)in_service & PRIORITY_CLASS;
+
+	lapic_reg_set(l, LAPIC_PPR, (tpr & PRIORITY_CLASS) >= isrv ? tpr : isrv);
+}
+
+bool lapic_has_work(const struct lapic *l)
+{
+	return __atomic_load_n(&l->posted.any, __ATOMIC_ACQUIRE) ||
+	       vector_highest(l, LAPIC_IRR) >= 0;
+}
+
+int lapic_pending(struct lapic *l)
+{
+	int v;
+
+	lapic_fold(l);
+	if (!lapic_enabled(l))
+		return -1;
+	v = vector_highest(l, LAPIC_IRR);
+	if (v < 0 || ((u32)v & PRIORITY_CLASS) <= (lapic_reg(l, LAPIC_PPR) & PRIORITY_CLASS))
+		return -1;
+	return v;
+}
+
+void lapic_accept(struct lapic *l, u8 vector)
+{
+	vector_set(l, LAPIC_IRR, vector, false);
+	vector_set(l, LAPIC_ISR, vector, true);
+	lapic_update_ppr(l);
+}
+
+void lapic_eoi(struct lapic *l)
+{
+	int v = vector_highest(l, LAPIC_ISR);
+
+	if (v < 0)
+		return;
+	vector_set(l, LAPIC_ISR, (u8)v, false);
+	lapic_update_ppr(l);
+	if (vector_test(l, LAPIC_TMR, (u8)v))
+		l->ops->eoi(l->ctx, (u8)v);
+}
+
+u8 lapic_cr8(const struct lapic *l)
+{
+	return (u8)(lapic_reg(l, LAPIC_TPR) >> 4);
+}
+
+void lapic_set_cr8(struct lapic *l, u8 cr8)
+{
+	lapic_reg_set(l, LAPIC_TPR, (u32)(cr8 & 0xf) << 4);
+	lapic_update_ppr(l);
+}
+
+/* --- PV EOI ---------------------------------------------------------------- */
+
+void lapic_pv_eoi_set(struct lapic *l, u8 *byte)
+{
+	l->pv_eoi = byte;
+	l->pv_eoi_armed = false;
+}
+
+/*
+ * The guest learns of the permission in the byte, and says "done" by clearing
+ * it. That must be unambiguous and of no consequence but ISR: one vector in
+ * service (or none and one on offer), edge-triggered, nothing waiting behind it.
+ */
+void lapic_pv_eoi_enter(struct lapic *l, int offered)
+{
+	u32 serving, waiting;
+	int v;
+
+	if (!l->pv_eoi)
+		return;
+	serving = vector_count(l, LAPIC_ISR);
+	waiting = vector_count(l, LAPIC_IRR);
+	if (serving + waiting != 1 || __atomic_load_n(&l->posted.any, __ATOMIC_RELAXED))
+		return;
+	v = serving ? vector_highest(l, LAPIC_ISR) : offered;
+	if (v < 0 || vector_test(l, LAPIC_TMR, (u8)v))
+		return;
+	l->pv_eoi_armed = true;
+	__atomic_store_n(l->pv_eoi, PV_EOI_PERMITTED, __ATOMIC_RELAXED);
+}
+
+void lapic_pv_eoi_exit(struct lapic *l)
+{
+	u8 left;
+
+	if (!l->pv_eoi_armed)
+		return;
+	l->pv_eoi_armed = false;
+	left = __atomic_exchange_n(l->pv_eoi, 0, __ATOMIC_RELAXED);
+	if (left & PV_EOI_PERMITTED)
+		return;
+	l->pv_eois++;
+	lapic_eoi(l);
+}
