@@ -27,6 +27,7 @@ struct nic_stats {
 	u64 rx_no_packet;  /* pool empty when refilling */
 	u64 tx_full;	   /* tx_burst took fewer than offered */
 	u64 tx_bad;	   /* frame the hardware cannot send (too long, too many pieces) */
+	u64 tx_lost;	   /* taken, but ended by a reset before it was sent */
 	u64 irqs, resets, link_changes;
 	u64 doorbells;
 };

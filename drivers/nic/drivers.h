@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The drivers themselves; everybody but drivers.c goes through nic.h. */
+#ifndef DRIVERS_NIC_DRIVERS_H
+#define DRIVERS_NIC_DRIVERS_H
+
+#include "drivers/nic/nic.h"
+
+extern const struct nic_ops e1000_ops;
+
+#endif
