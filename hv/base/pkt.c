@@ -88,6 +88,7 @@ struct pkt *pkt_get(struct pkt_pool *pool)
 	p->parent = NULL;
 	p->next = NULL;
 	p->ts_ns = 0;
+	p->egress = 0;
 	return p;
 }
 

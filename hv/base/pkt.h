@@ -94,6 +94,7 @@ struct pkt {
 	struct pkt *parent; /* set in a clone: the packet whose segments it shares */
 	struct pkt *next;   /* free list, or a list of the current owner */
 	u64 ts_ns;
+	u16 egress;	    /* vnet port id it was routed to; 0: not routed */
 	struct pkt_seg seg[PKT_MAX_SEGS];
 };
 
