@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest's network device (virtio 1.2 5.1) as a port of the overlay.
+ *
+ * Sending: collect() pops chains from the transmit queue. The first
+ * PKT_HEADER_COPY bytes of a frame are copied into the packet's header
+ * fragment, the rest is mapped for DMA and travels by reference; pkt.done
+ * gives the chain back when the last holder has let go, in whatever order.
+ * Frames of up to PKT_COPY_WHOLE bytes are copied whole and their chain is
+ * given back at once.
+ *
+ * Receiving: deliver() copies each frame once into the guest's buffers;
+ * flush() ends the burst with one interrupt decision.
+ *
+ * No checksum or segmentation offload is offered yet: the two places that look
+ * at the frame header are tx_header() in net_tx.c and rx_header() in net_rx.c.
+ *
+ * Context: the port's owner core, also for register accesses of the guest.
+ */
+#ifndef DRIVERS_VIRTIO_NET_H
+#define DRIVERS_VIRTIO_NET_H
+
+#include "drivers/virtio/dev.h"
+#include "hv/base/pkt.h"
+#include "vnet/vnet.h"
+
+/* Features (5.1.3). */
+#define VIRTIO_NET_F_MTU BIT64(3)
+#define VIRTIO_NET_F_MAC BIT64(5)
+#define VIRTIO_NET_F_MRG_RXBUF BIT64(15)
+#define VIRTIO_NET_F_STATUS BIT64(16)
+#define VIRTIO_NET_F_CTRL_VQ BIT64(17)
+#define VIRTIO_NET_F_CTRL_RX BIT64(18)
+#define VIRTIO_NET_F_GUEST_ANNOUNCE BIT64(21)
+
+/* Device configuration (5.1.4), as far as the offered features reach. */
+struct virtio_net_config {
+	u8 mac[6];
+	u16 status;
+	u16 max_virtqueue_pairs; /* only with VIRTIO_NET_F_MQ, which is not offered */
+	u16 mtu;
+};
+
+#define VIRTIO_NET_S_LINK_UP BIT(0)
+#define VIRTIO_NET_S_ANNOUNCE BIT(1)
+#define VIRTIO_NET_MTU_MIN 68 /* 5.1.4.1 */
+#define VIRTIO_NET_MTU_MAX 65535
+
+/* In front of each frame (5.1.6). */
+struct virtio_net_hdr {
+	u8 flags;
+	u8 gso_type;
+	u16 hdr_len;
+	u16 gso_size;
+	u16 csum_start;
+	u16 csum_offset;
+	u16 num_buffers;
+};
+
+#define VIRTIO_NET_HDR_F_NEEDS_CSUM BIT(0)
+#define VIRTIO_NET_HDR_GSO_NONE 0
+
+STATIC_ASSERT(sizeof(struct virtio_net_config) == 12, "virtio 1.2 5.1.4");
+STATIC_ASSERT(offsetof(struct virtio_net_config, mtu) == 10, "virtio 1.2 5.1.4");
+STATIC_ASSERT(sizeof(struct virtio_net_hdr) == 12, "virtio 1.2 5.1.6");
+STATIC_ASSERT(offsetof(struct virtio_net_hdr, num_buffers) == 10, "virtio 1.2 5.1.6");
+
+/* Command on the control queue (5.1.6.5). */
+struct virtio_net_ctrl_hdr {
+	u8 class;
+	u8 command;
+};
+
+STATIC_ASSERT(sizeof(struct virtio_net_ctrl_hdr) == 2, "virtio 1.2 5.1.6.5");
+
+#define VIRTIO_NET_OK 0
+#define VIRTIO_NET_ERR 1
+
+#define VIRTIO_NET_CTRL_RX 0 /* 5.1.6.5.1: filters; acknowledged, nothing is filtered */
+#define VIRTIO_NET_CTRL_RX_NOBCAST 5 /* the last command of the class */
+#define VIRTIO_NET_CTRL_MAC 1 /* 5.1.6.5.2 */
+#define VIRTIO_NET_CTRL_MAC_TABLE_SET 0
+#define VIRTIO_NET_CTRL_MAC_ADDR_SET 1
+#define VIRTIO_NET_CTRL_VLAN 2 /* 5.1.6.5.3 */
+#define VIRTIO_NET_CTRL_VLAN_ADD 0
+#define VIRTIO_NET_CTRL_VLAN_DEL 1
+#define VIRTIO_NET_CTRL_ANNOUNCE 3 /* 5.1.6.5.4 */
+#define VIRTIO_NET_CTRL_ANNOUNCE_ACK 0
+#define VIRTIO_NET_CTRL_MQ 4 /* 5.1.6.5.5 */
+#define VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET 0
+#define VIRTIO_NET_CTRL_GUEST_OFFLOADS 5 /* 5.1.6.5.7 */
+#define VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET 0
+
+/* Queues (5.1.2). */
+enum virtio_net_queue {
+	VIRTIO_NET_RX,
+	VIRTIO_NET_TX,
+	VIRTIO_NET_CTRL,
+	VIRTIO_NET_QUEUES,
+};
+
+#define VIRTIO_NET_RING_SIZE VIRTQ_MAX_SIZE
+#define VIRTIO_NET_CTRL_SIZE 64
+
+/* What the device asks of whoever runs it. Called on the owner core. */
+struct virtio_net_hooks {
+	/* The guest notified the transmit queue: have vnet_poll() run for the
+	 * port, here and now or on another occasion. Never called from within
+	 * the port's own operations. */
+	void (*kick)(void *ctx);
+	/*
+	 * notify(on) found frames that came in meanwhile and keeps polling
+	 * mode: note that vnet_poll() must run again. Called from within
+	 * vnet_poll(), so it must not run it.
+	 */
+	void (*more)(void *ctx);
+};
+
+struct virtio_net_cfg {
+	const char *name; /* of the port, e.g. "g1.eth0" */
+	u8 mac[6];
+	u32 mtu;	  /* VIRTIO_NET_MTU_MIN .. VIRTIO_NET_MTU_MAX */
+	u32 overlay;
+	u32 core;	  /* owner core */
+	struct gmem *gm;
+	struct pkt_pool *pool; /* of that core; what collect() takes packets from */
+	const struct virtio_net_hooks *hooks;
+	void *hook_ctx;
+};
+
+/* A buffer chain of the guest that a frame being received occupies. */
+struct virtio_net_rx_used {
+	u16 head;
+	u32 len;
+};
+
+struct virtio_net {
+	struct virtio_dev dev; /* hand it to virtio_pci_init() */
+	struct vnet_port port; /* hand it to vnet_port_add() */
+	struct virtio_net_config config;
+	struct virtq vq[VIRTIO_NET_QUEUES];
+	struct pkt_pool *pool;
+	const struct virtio_net_hooks *hooks;
+	void *hook_ctx;
+	bool link_up;
+	bool polled;	  /* transmit notifications are off: completions are batched */
+	u32 epoch;	  /* counts resets; chains of an older one are not given back */
+	u32 tx_in_flight; /* frames of this guest out there that refer to its memory */
+	u64 ctrl_commands, ctrl_refused;
+	struct virtq_chain tx_chain; /* scratch of one call */
+	struct virtq_chain ctrl_chain;
+	struct virtq_chain rx_first, rx_more;
+	struct virtio_net_rx_used rx_used[VIRTQ_MAX_SIZE];
+};
+
+/*
+ * Prepare device and port; the port is down until the driver is ready. net is
+ * zeroed memory of the caller and stays valid while bus, core or a packet name it. ERR_INVAL for an
+ * MTU out of range or a pool whose buffers hold no PKT_COPY_WHOLE bytes.
+ */
+err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg);
+
+/* Tell the guest that its link is up or down; frames are dropped while down. */
+void virtio_net_set_link(struct virtio_net *net, bool up);
+
+/* Ask the guest to send gratuitous packets, e.g. after it was moved (5.1.6.5.4).
+ * False when its driver cannot. */
+bool virtio_net_announce(struct virtio_net *net);
+
+/*
+ * Frames that refer to the guest's memory and were not let go of yet. After a
+ * reset the guest's memory may be freed or reused only at 0.
+ */
+static inline u32 virtio_net_in_flight(const struct virtio_net *net)
+{
+	return net->tx_in_flight;
+}
+
+#endif

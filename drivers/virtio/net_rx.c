@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * virtio-net: frames to the guest (virtio 1.2 5.1.6.3, 5.1.6.4), each copied
+ * once, into one buffer or, with mergeable buffers, as many as it takes.
+ */
+#include "drivers/virtio/net_priv.h"
+
+#include "hv/base/str.h"
+
+/* Where the next byte of a frame goes. */
+struct rx_cursor {
+	struct virtio_net *net;
+	struct virtq_chain *chain;
+	u32 off;	/* in chain's writable part */
+	u16 buffers;	/* chains popped for this frame, noted in net->rx_used */
+};
+
+/* What rx_*() return when a frame goes on; otherwise why it does not. */
+#define RX_OK VNET_DROP_COUNT
+
+static enum vnet_drop rx_broken(struct virtio_net *net, enum virtq_fault fault)
+{
+	virtq_break(&net->vq[VIRTIO_NET_RX], fault);
+	virtio_dev_check(&net->dev, VIRTIO_NET_RX);
+	return VNET_DROP_BAD_RING;
+}
+
+/* Take one more of the guest's buffers, with room for at least `least` bytes. */
+static enum vnet_drop rx_next_buffer(struct rx_cursor *cur, u32 least)
+{
+	struct virtio_net *net = cur->net;
+	struct virtq_chain *chain = cur->buffers ? &net->rx_more : &net->rx_first;
+	err_t err;
+
+	/* Without mergeable buffers a frame must fit into one. */
+	if (cur->buffers && !virtio_dev_has(&net->dev, VIRTIO_NET_F_MRG_RXBUF))
+		return VNET_DROP_TOO_BIG;
+	err = virtio_dev_pop(&net->dev, VIRTIO_NET_RX, chain);
+	if (err)
+		return err == ERR_NOENT ? VNET_DROP_NO_BUFFER : VNET_DROP_BAD_RING;
+	if (chain->write_len < least)
+		return rx_broken(net, VIRTQ_BAD_CONTENT);
+	cur->chain = chain;
+	cur->off = 0;
+	net->rx_used[cur->buffers++] = (struct virtio_net_rx_used){ .head = chain->head };
+	return RX_OK;
+}
+
+static enum vnet_drop rx_put(struct rx_cursor *cur, const void *src, u32 len)
+{
+	struct virtio_net *net = cur->net;
+	const u8 *from = src;
+
+	while (len) {
+		u32 part = MIN(len, cur->chain->write_len - cur->off);
+
+		if (part == 0) {
+			enum vnet_drop reason = rx_next_buffer(cur, 1);
+
+			if (reason != RX_OK)
+				return reason;
+			continue;
+		}
+		if (virtq_chain_write(&net->vq[VIRTIO_NET_RX], cur->chain, cur->off, from, part))
+			return rx_broken(net, VIRTQ_BAD_BUFFER);
+		cur->off += part;
+		net->rx_used[cur->buffers - 1].len = cur->off;
+		from += part;
+		len -= part;
+	}
+	return RX_OK;
+}
+
+/* The header of a frame without offloads; num_buffers is 1 until known better
+ * (5.1.6.4.1). */
+static struct virtio_net_hdr rx_header(void)
+{
+	return (struct virtio_net_hdr){ .gso_type = VIRTIO_NET_HDR_GSO_NONE, .num_buffers = 1 };
+}
+
+/* Copy header and frame into buffers. */
+static enum vnet_drop rx_fill(struct rx_cursor *cur, const struct pkt *p)
+{
+	const struct virtio_net_hdr hdr = rx_header();
+	enum vnet_drop reason = rx_next_buffer(cur, NET_HDR_BYTES);
+
+	if (reason == RX_OK)
+		reason = rx_put(cur, &hdr, NET_HDR_BYTES);
+	if (reason == RX_OK)
+		reason = rx_put(cur, p->data, p->head_len);
+	for (u16 i = 0; i < p->nseg && reason == RX_OK; i++)
+		reason = rx_put(cur, p->seg[i].addr, p->seg[i].len);
+	if (reason == RX_OK && cur->buffers > 1 &&
+	    virtq_chain_write(&cur->net->vq[VIRTIO_NET_RX], &cur->net->rx_first,
+			      offsetof(struct virtio_net_hdr, num_buffers), &cur->buffers,
+			      sizeof(cur->buffers)))
+		reason = rx_broken(cur->net, VIRTQ_BAD_BUFFER);
+	return reason;
+}
+
+static enum vnet_drop rx_one(struct virtio_net *net, const struct pkt *p)
+{
+	struct virtq *q = &net->vq[VIRTIO_NET_RX];
+	struct rx_cursor cur = { .net = net };
+	enum vnet_drop reason;
+
+	if (!net_ready(net) || !q->enabled)
+		return VNET_DROP_PORT_DOWN;
+	if (p->len > net_frame_max(net))
+		return VNET_DROP_TOO_BIG;
+	reason = rx_fill(&cur, p);
+	if (reason != RX_OK) {
+		/* The buffers serve the next frame instead. */
+		virtq_unpop(q, cur.buffers);
+		return reason;
+	}
+	for (u16 i = 0; i < cur.buffers; i++)
+		virtq_push(q, net->rx_used[i].head, net->rx_used[i].len);
+	net->port.count.tx_frames++;
+	net->port.count.tx_bytes += p->len;
+	net->port.count.tx_copies++;
+	net->port.count.tx_copied_bytes += p->len;
+	return RX_OK;
+}
+
+void net_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
+{
+	struct virtio_net *net = net_of_port(port);
+
+	for (u32 i = 0; i < n; i++) {
+		enum vnet_drop reason = rx_one(net, pkts[i]);
+
+		if (reason == RX_OK)
+			pkt_put(pkts[i]);
+		else
+			vnet_port_drop(port, pkts[i], reason);
+	}
+	/* A ring that broke takes the port down until its driver resets it. */
+	port->up = net_ready(net);
+}

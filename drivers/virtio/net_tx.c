@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * virtio-net: frames from the guest (virtio 1.2 5.1.6.2), without a copy of
+ * their payload, and the way back of their buffers.
+ */
+#include "drivers/virtio/net_priv.h"
+
+#include "hv/base/str.h"
+
+/*
+ * pkt.done_cookie of a frame that refers to guest memory: the epoch it belongs
+ * to in bits 63..32, its DMA mappings in 31..16, the head of its chain in 15..0.
+ */
+#define COOKIE_EPOCH_SHIFT 32
+#define COOKIE_MAPS_SHIFT 16
+#define COOKIE_MAPS_MASK 0xffff
+
+/* The last holder let go of a frame: give its chain back to the driver. */
+static void tx_done(struct pkt *p)
+{
+	struct virtio_net *net = p->done_ctx;
+	u32 maps = (u32)(p->done_cookie >> COOKIE_MAPS_SHIFT) & COOKIE_MAPS_MASK;
+
+	while (maps--)
+		gmem_dma_unmap(net->dev.gm);
+	net->tx_in_flight--;
+	/* The device was reset meanwhile: that ring is gone. */
+	if ((u32)(p->done_cookie >> COOKIE_EPOCH_SHIFT) != net->epoch)
+		return;
+	virtq_push(&net->vq[VIRTIO_NET_TX], (u16)p->done_cookie, 0);
+	if (!net->polled && virtio_dev_live(&net->dev))
+		virtio_dev_flush(&net->dev, VIRTIO_NET_TX);
+}
+
+/* False when the header asks for what was not negotiated (5.1.6.2.1). */
+static bool tx_header(const struct virtio_net_hdr *hdr)
+{
+	return !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+	       hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE;
+}
+
+/* Copy the frame's bytes [0, len) into the header fragment. */
+static bool tx_copy(struct virtio_net *net, struct pkt *p, u32 len)
+{
+	if (virtq_chain_read(&net->vq[VIRTIO_NET_TX], &net->tx_chain, NET_HDR_BYTES, p->data, len))
+		return false;
+	p->head_len = len;
+	p->len = len;
+	return true;
+}
+
+/* Take back what tx_map() had mapped so far. */
+static void tx_unmap(struct virtio_net *net, struct pkt *p)
+{
+	for (; p->nseg; p->nseg--) {
+		p->len -= p->seg[p->nseg - 1].len;
+		gmem_dma_unmap(net->dev.gm);
+	}
+}
+
+/*
+ * Add the frame's bytes from `off` on as segments. False, with nothing mapped,
+ * when the guest's pieces are too many, or one crosses memory regions or lies
+ * outside.
+ */
+static bool tx_map(struct virtio_net *net, struct pkt *p, u32 off)
+{
+	const struct virtq_chain *c = &net->tx_chain;
+	u32 skip = NET_HDR_BYTES + off;
+
+	for (u16 i = 0; i < c->nread; i++) {
+		const struct virtq_buf *b = &c->buf[i];
+		bus_t bus;
+		void *at;
+
+		if (skip >= b->len) {
+			skip -= b->len;
+			continue;
+		}
+		at = gmem_dma_map(net->dev.gm, gpa_add(b->addr, skip), b->len - skip, false, &bus);
+		if (!at) {
+			tx_unmap(net, p);
+			return false;
+		}
+		if (pkt_add_seg(p, at, bus, b->len - skip, NULL)) {
+			gmem_dma_unmap(net->dev.gm);
+			tx_unmap(net, p);
+			return false;
+		}
+		skip = 0;
+	}
+	return true;
+}
+
+/* The long way for frames that cannot go by reference: one payload copy. */
+static enum vnet_drop tx_copy_all(struct virtio_net *net, struct pkt *p, u32 len)
+{
+	if (len > net->pool->buf_size - PKT_HEADROOM)
+		return VNET_DROP_TOO_BIG;
+	if (!tx_copy(net, p, len))
+		return VNET_DROP_BAD_RING;
+	net->port.count.rx_copies++;
+	net->port.count.rx_copied_bytes += len;
+	virtq_push(&net->vq[VIRTIO_NET_TX], net->tx_chain.head, 0);
+	return VNET_DROP_COUNT;
+}
+
+/* Turn the popped chain into packet p. VNET_DROP_COUNT: done; else why not. */
+static enum vnet_drop tx_build(struct virtio_net *net, struct pkt *p)
+{
+	struct virtq *q = &net->vq[VIRTIO_NET_TX];
+	const struct virtq_chain *c = &net->tx_chain;
+	struct virtio_net_hdr hdr;
+	u32 len;
+
+	if (c->read_len < NET_HDR_BYTES) {
+		virtq_break(q, VIRTQ_BAD_CONTENT);
+		return VNET_DROP_BAD_RING;
+	}
+	if (virtq_chain_read(q, c, 0, &hdr, NET_HDR_BYTES))
+		return VNET_DROP_BAD_RING;
+	len = c->read_len - NET_HDR_BYTES;
+	if (!net->link_up)
+		return VNET_DROP_PORT_DOWN;
+	if (len > net_frame_max(net))
+		return VNET_DROP_TOO_BIG;
+	if (!tx_header(&hdr))
+		return VNET_DROP_BAD_RING;
+	if (len <= PKT_COPY_WHOLE) {
+		if (!tx_copy(net, p, len))
+			return VNET_DROP_BAD_RING;
+		virtq_push(q, c->head, 0);
+		return VNET_DROP_COUNT;
+	}
+	if (!tx_copy(net, p, PKT_HEADER_COPY))
+		return VNET_DROP_BAD_RING;
+	if (!tx_map(net, p, PKT_HEADER_COPY))
+		return tx_copy_all(net, p, len);
+	p->done = tx_done;
+	p->done_ctx = net;
+	p->done_cookie = (u64)net->epoch << COOKIE_EPOCH_SHIFT |
+			 (u64)p->nseg << COOKIE_MAPS_SHIFT | c->head;
+	net->tx_in_flight++;
+	return VNET_DROP_COUNT;
+}
+
+/*
+ * At most max chains are popped, dropped ones included; what is not collected,
+ * also for want of packets, stays in the ring.
+ */
+u32 net_collect(struct vnet_port *port, struct pkt **pkts, u32 max)
+{
+	struct virtio_net *net = net_of_port(port);
+	struct virtio_dev *d = &net->dev;
+	u32 n = 0;
+
+	if (!virtio_dev_live(d))
+		return 0;
+	if (!net->polled)
+		net_notify(port, false);
+	for (u32 i = 0; i < max && virtio_dev_available(d, VIRTIO_NET_TX); i++) {
+		struct pkt *p = pkt_get(net->pool);
+		enum vnet_drop reason;
+
+		if (!p)
+			break;
+		if (virtio_dev_pop(d, VIRTIO_NET_TX, &net->tx_chain)) {
+			pkt_put(p);
+			break;
+		}
+		reason = tx_build(net, p);
+		if (reason == VNET_DROP_COUNT) {
+			pkts[n++] = p;
+			continue;
+		}
+		vnet_port_drop(port, p, reason);
+		virtq_push(&net->vq[VIRTIO_NET_TX], net->tx_chain.head, 0);
+		virtio_dev_check(d, VIRTIO_NET_TX);
+	}
+	if (virtio_dev_live(d))
+		virtio_dev_flush(d, VIRTIO_NET_TX);
+	return n;
+}
+
+void net_notify(struct vnet_port *port, bool on)
+{
+	struct virtio_net *net = net_of_port(port);
+	struct virtio_dev *d = &net->dev;
+
+	net->polled = !on;
+	if (!on) {
+		virtq_notify_off(&net->vq[VIRTIO_NET_TX]);
+		return;
+	}
+	if (!virtio_dev_live(d))
+		return;
+	virtio_dev_flush(d, VIRTIO_NET_TX);
+	if (virtio_dev_notify_on(d, VIRTIO_NET_TX)) {
+		net_notify(port, false);
+		net->hooks->more(net->hook_ctx);
+	}
+}
