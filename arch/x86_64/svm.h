@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the parts of the SVM backend share: svm.c (set-up, the run function),
+ * svm_state.c (registers), svm_event.c (injection), svm_exit.c (exit records),
+ * svm_switch.asm (the world switch).
+ */
+#ifndef ARCH_X86_64_SVM_H
+#define ARCH_X86_64_SVM_H
+
+#include "arch/x86_64/svm_vmcb.h"
+#include "hv/backend.h"
+
+struct vcpu_hw {
+	struct vcpu_regs regs; /* first: svm_switch.asm addresses it */
+	struct vmcb *vmcb;     /* identity-mapped: the pointer is its physical address */
+	void *block;	       /* the allocation that vmcb and xsave are in */
+	void *xsave;	       /* extended state while not loaded, 64-byte aligned */
+	u64 xcr0;	       /* while not loaded */
+	u64 dr[4];	       /* DR0-3; while loaded they are in the core */
+	u64 efer;	       /* as the guest sees it */
+	u64 tsc_aux;
+	bool loaded;
+	bool nmi_blocked;      /* an NMI was injected and no IRET completed since */
+	bool nmi_iret;	       /* ... and the IRET at nmi_iret_rip is about to */
+	u64 nmi_iret_rip;
+	int offered;	       /* vector in V_IRQ, or -1 */
+	int taken;	       /* vector that was delivered and not yet asked for, or -1 */
+};
+
+/* Fields of these groups changed: the processor reads them at the next entry. */
+static inline void svm_dirty(struct vcpu_hw *hw, u32 groups)
+{
+	hw->vmcb->clean &= ~groups;
+}
+
+extern struct backend_caps svm_caps; /* written by probe only */
+
+/* svm_state.c: the parts of the table that move registers. */
+void svm_reset(struct vcpu_hw *hw);
+struct vcpu_regs *svm_regs(struct vcpu_hw *hw);
+void svm_get_sregs(struct vcpu_hw *hw, struct vcpu_sregs *s);
+void svm_set_sregs(struct vcpu_hw *hw, const struct vcpu_sregs *s);
+u8 svm_get_cr8(struct vcpu_hw *hw);
+void svm_set_cr8(struct vcpu_hw *hw, u8 cr8);
+u64 svm_get_msr(struct vcpu_hw *hw, enum vcpu_msr msr);
+void svm_set_msr(struct vcpu_hw *hw, enum vcpu_msr msr, u64 value);
+void svm_dump(struct vcpu_hw *hw, void (*line)(void *ctx, const char *text), void *ctx);
+
+/* svm.c: translations of the ASID are forgotten at the next entry. */
+void svm_flush_tlb(struct vcpu_hw *hw);
+
+/* svm_fpu.c: extended state. */
+u64 svm_get_xcr0(struct vcpu_hw *hw);
+u32 svm_fpu_bytes(void);		 /* of hw->xsave */
+void svm_fpu_enable(void);		 /* each core: let the instructions work */
+void svm_fpu_reset(struct vcpu_hw *hw);
+void svm_load(struct vcpu_hw *hw);
+void svm_put(struct vcpu_hw *hw);
+void svm_load_tsc_aux(const struct vcpu_hw *hw);
+
+/* svm_event.c */
+err_t svm_inject(struct vcpu_hw *hw, const struct vcpu_event *ev);
+void svm_offer_intr(struct vcpu_hw *hw, int vector);
+int svm_intr_taken(struct vcpu_hw *hw);
+bool svm_intr_enabled(struct vcpu_hw *hw);
+/* After an exit: settle what was to be delivered; ev gets what the caller
+ * must inject again. */
+void svm_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev);
+/* The IRET that ends an NMI handler exited; it runs at the next entry. */
+void svm_event_iret(struct vcpu_hw *hw);
+
+/* svm_exit.c: the VMCB's exit as a neutral record. */
+void svm_exit_record(struct vcpu_hw *hw, struct vcpu_exit *exit);
+
+/*
+ * svm_switch.asm: one stay in the guest. regs: all but RAX and RSP move there
+ * and back; vmcb, host_vmcb: physical addresses, the second holds what VMSAVE
+ * stored of the host. Interrupts off before and after.
+ */
+void svm_switch(struct vcpu_regs *regs, u64 vmcb, u64 host_vmcb);
+
+/* svm_switch.asm addresses regs->gpr by these. */
+STATIC_ASSERT(offsetof(struct vcpu_regs, gpr) == 0, "svm_switch.asm");
+STATIC_ASSERT(GPR_RCX == 1 && GPR_RDX == 2 && GPR_RBX == 3 && GPR_RBP == 5, "svm_switch.asm");
+STATIC_ASSERT(GPR_RSI == 6 && GPR_RDI == 7 && GPR_R8 == 8 && GPR_R15 == 15, "svm_switch.asm");
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events for the guest (APM vol. 2 15.20, 15.21, 15.7.2). Exceptions and NMIs
+ * go by EVENTINJ. External interrupts go by V_IRQ alone: the processor waits
+ * for IF=1 itself, nothing must be intercepted for it, and QEMU delivers an
+ * interrupt given by EVENTINJ twice at times.
+ */
+#include "arch/x86_64/svm.h"
+
+#include <arch/cpu.h>
+
+#define VECTOR_BP 3
+#define VECTOR_OF 4
+#define FIRST_INTR_VECTOR 32
+
+err_t svm_inject(struct vcpu_hw *hw, const struct vcpu_event *ev)
+{
+	struct vmcb *v = hw->vmcb;
+	u64 type;
+
+	if (v->event_inj & VMCB_EV_VALID)
+		return ERR_BUSY;
+	switch (ev->type) {
+	case EVENT_EXCEPTION:
+		type = VMCB_EV_EXCEPTION;
+		break;
+	case EVENT_NMI:
+		if (hw->nmi_blocked)
+			return ERR_BUSY;
+		type = VMCB_EV_NMI;
+		hw->nmi_blocked = true;
+		v->intercept_misc1 |= VMCB_I_IRET;
+		svm_dirty(hw, VMCB_CLEAN_INTERCEPTS);
+		break;
+	default:
+		return ERR_INVAL;
+	}
+	v->event_inj = VMCB_EV_VALID | type << VMCB_EV_TYPE_SHIFT | ev->vector;
+	if (ev->has_error)
+		v->event_inj |= VMCB_EV_HAS_ERROR | (u64)ev->error << VMCB_EV_ERROR_SHIFT;
+	return ERR_OK;
+}
+
+static void nmi_unblock(struct vcpu_hw *hw)
+{
+	hw->nmi_blocked = false;
+	hw->nmi_iret = false;
+	hw->vmcb->intercept_misc1 &= ~VMCB_I_IRET;
+	svm_dirty(hw, VMCB_CLEAN_INTERCEPTS);
+}
+
+void svm_event_iret(struct vcpu_hw *hw)
+{
+	hw->nmi_iret = true;
+	hw->nmi_iret_rip = hw->regs.rip;
+	hw->vmcb->intercept_misc1 &= ~VMCB_I_IRET;
+	svm_dirty(hw, VMCB_CLEAN_INTERCEPTS);
+}
+
+void svm_offer_intr(struct vcpu_hw *hw, int vector)
+{
+	struct vmcb *v = hw->vmcb;
+
+	hw->offered = vector;
+	if (vector >= 0) {
+		v->int_ctl |= VMCB_V_IRQ;
+		v->int_vector = (u32)vector;
+	} else {
+		v->int_ctl &= ~VMCB_V_IRQ;
+	}
+	svm_dirty(hw, VMCB_CLEAN_TPR);
+}
+
+int svm_intr_taken(struct vcpu_hw *hw)
+{
+	int vector = hw->taken;
+
+	hw->taken = -1;
+	return vector;
+}
+
+bool svm_intr_enabled(struct vcpu_hw *hw)
+{
+	return (hw->regs.rflags & RFLAGS_IF) && !(hw->vmcb->int_shadow & VMCB_SHADOW);
+}
+
+/* What EXITINTINFO says was being delivered. */
+static void interrupted_event(u64 info, struct vcpu_event *ev)
+{
+	u64 type = info >> VMCB_EV_TYPE_SHIFT & VMCB_EV_TYPE_MASK;
+
+	*ev = (struct vcpu_event){
+		.vector = (u8)(info & VMCB_EV_VECTOR),
+		.has_error = info & VMCB_EV_HAS_ERROR,
+		.error = (u32)(info >> VMCB_EV_ERROR_SHIFT),
+	};
+	if (type == VMCB_EV_NMI)
+		ev->type = EVENT_NMI;
+	else if (type == VMCB_EV_SOFT)
+		ev->type = EVENT_SOFT;
+	else if (type == VMCB_EV_INTR || ev->vector >= FIRST_INTR_VECTOR)
+		ev->type = EVENT_INTR; /* QEMU says type 3 for one that came by V_IRQ */
+	else if (ev->vector == VECTOR_BP || ev->vector == VECTOR_OF)
+		ev->type = EVENT_SOFT; /* INT3, INTO: RIP still points at it */
+	else
+		ev->type = EVENT_EXCEPTION;
+}
+
+/*
+ * A V_IRQ whose delivery an exit interrupted was not taken: hardware clears
+ * V_IRQ and reports the vector, so it is offered again; QEMU leaves V_IRQ set,
+ * so that the same store changes nothing.
+ */
+void svm_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev)
+{
+	struct vmcb *v = hw->vmcb;
+
+	if (hw->nmi_iret && hw->regs.rip != hw->nmi_iret_rip)
+		nmi_unblock(hw);
+	*ev = (struct vcpu_event){ .type = EVENT_NONE };
+	if (v->exit_int_info & VMCB_EV_VALID) {
+		interrupted_event(v->exit_int_info, ev);
+		if (ev->type == EVENT_NMI)
+			nmi_unblock(hw);
+		if (ev->type == EVENT_INTR) {
+			svm_offer_intr(hw, ev->vector);
+			ev->type = EVENT_NONE;
+		}
+	}
+	if (hw->offered >= 0 && !(v->int_ctl & VMCB_V_IRQ)) {
+		hw->taken = hw->offered;
+		hw->offered = -1;
+	}
+}

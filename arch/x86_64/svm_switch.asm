@@ -1,0 +1,89 @@
+; SPDX-License-Identifier: BSD-2-Clause
+; The SVM world switch (APM vol. 2 15.5, 15.17).
+
+global svm_switch
+
+GPR_RCX	equ 1 * 8			; enum gpr, hv/backend.h
+GPR_RDX	equ 2 * 8
+GPR_RBX	equ 3 * 8
+GPR_RBP	equ 5 * 8
+GPR_RSI	equ 6 * 8
+GPR_RDI	equ 7 * 8
+GPR_R8	equ 8 * 8
+GPR_R9	equ 9 * 8
+GPR_R10	equ 10 * 8
+GPR_R11	equ 11 * 8
+GPR_R12	equ 12 * 8
+GPR_R13	equ 13 * 8
+GPR_R14	equ 14 * 8
+GPR_R15	equ 15 * 8
+
+bits 64
+section .text.svm_switch progbits alloc exec nowrite align=64
+
+; void svm_switch(struct vcpu_regs *rdi, u64 vmcb rsi, u64 host_vmcb rdx)
+;
+; With V_INTR_MASKING the host's IF at VMRUN decides whether a physical
+; interrupt ends the guest's run, so IF is set; GIF is clear from CLGI to STGI
+; and holds interrupts and NMIs back everywhere but inside the guest. VMLOAD
+; stands between STI and VMRUN because STI's shadow would reach into the guest.
+; VMRUN keeps the host's RAX, RSP and RIP; VMLOAD and VMSAVE move FS, GS, TR,
+; LDTR and the system-call MSRs.
+svm_switch:
+	push rbx
+	push rbp
+	push r12
+	push r13
+	push r14
+	push r15
+	push rdx			; [rsp + 8] host_vmcb
+	push rdi			; [rsp] regs
+	clgi
+	mov rax, rsi
+	mov rcx, [rdi + GPR_RCX]
+	mov rdx, [rdi + GPR_RDX]
+	mov rbx, [rdi + GPR_RBX]
+	mov rbp, [rdi + GPR_RBP]
+	mov rsi, [rdi + GPR_RSI]
+	mov r8, [rdi + GPR_R8]
+	mov r9, [rdi + GPR_R9]
+	mov r10, [rdi + GPR_R10]
+	mov r11, [rdi + GPR_R11]
+	mov r12, [rdi + GPR_R12]
+	mov r13, [rdi + GPR_R13]
+	mov r14, [rdi + GPR_R14]
+	mov r15, [rdi + GPR_R15]
+	mov rdi, [rdi + GPR_RDI]
+	sti
+	vmload
+	vmrun
+	vmsave
+	cli
+	mov rax, [rsp]
+	mov [rax + GPR_RCX], rcx
+	mov [rax + GPR_RDX], rdx
+	mov [rax + GPR_RBX], rbx
+	mov [rax + GPR_RBP], rbp
+	mov [rax + GPR_RSI], rsi
+	mov [rax + GPR_RDI], rdi
+	mov [rax + GPR_R8], r8
+	mov [rax + GPR_R9], r9
+	mov [rax + GPR_R10], r10
+	mov [rax + GPR_R11], r11
+	mov [rax + GPR_R12], r12
+	mov [rax + GPR_R13], r13
+	mov [rax + GPR_R14], r14
+	mov [rax + GPR_R15], r15
+	mov rax, [rsp + 8]
+	vmload				; the host's GS and TR before an NMI can come
+	stgi
+	add rsp, 16
+	pop r15
+	pop r14
+	pop r13
+	pop r12
+	pop rbp
+	pop rbx
+	ret
+
+section .note.GNU-stack noalloc noexec nowrite progbits
