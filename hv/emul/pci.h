@@ -26,6 +26,7 @@ struct pci_bar {
 	bool io;	    /* I/O space, else 32-bit memory */
 	bool mapped;	    /* registered in the map at `base` now */
 	u32 base;
+	u32 home;	    /* where pci_bus_add() put it */
 	io_handler handler; /* addr is the offset inside the BAR; dev is pci_dev.ctx */
 	const char *name;
 };
@@ -62,6 +63,12 @@ struct pci_ids {
 	u8 revision;
 };
 
+struct pci_windows {
+	u64 ecam_base;	/* 1 MiB for bus 0 */
+	u32 io_base, io_size;
+	u32 mem_base, mem_size;
+};
+
 struct pci_bus {
 	struct iomap *io;
 	struct iomap *mmio;
@@ -70,21 +77,22 @@ struct pci_bus {
 	u32 next_io;   /* firmware's BAR allocation: next free address in each window */
 	u32 next_mem;
 	u32 io_end, mem_end;
+	struct pci_windows win;
+	io_handler reset_port; /* byte at CF9h, NULL: nothing there */
+	void *reset_ctx;
+	struct pci_dev host;   /* device 0 */
 	struct pci_dev *dev[PCI_MAX_DEVS];
 	u64 msi_sent;
-};
-
-struct pci_windows {
-	u64 ecam_base;	/* 1 MiB for bus 0 */
-	u32 io_base, io_size;
-	u32 mem_base, mem_size;
 };
 
 /* Register CF8h-CFFh and ECAM in the maps and make the host bridge answer. */
 err_t pci_bus_init(struct pci_bus *b, struct iomap *io, struct iomap *mmio,
 		   const struct irq_sink *irq, const struct pci_windows *w);
 
-/* Back to power-on: BARs where pci_bus_assign() put them, decoding on, MSI-X
+/* Byte accesses at CF9h, which lies inside CF8h's dword, go to this handler. */
+void pci_bus_reset_port(struct pci_bus *b, io_handler handler, void *ctx);
+
+/* Back to power-on: BARs where pci_bus_add() put them, decoding on, MSI-X
  * off and masked. */
 void pci_bus_reset(struct pci_bus *b);
 
@@ -111,5 +119,11 @@ bool pci_msix_enabled(const struct pci_dev *d);
 /* Send vector, or note it pending while masked. False when MSI-X is off or the
  * vector does not exist. */
 bool pci_msix_notify(struct pci_dev *d, u16 vector);
+
+/* --- between pci.c and pci_msix.c --- */
+
+/* The guest wrote the message control word. */
+void pci_msix_control_written(struct pci_dev *d);
+void pci_msix_reset(struct pci_dev *d);
 
 #endif
