@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Register model of the 82540EM; see e1000_model.h. Section numbers are those
+ * of the 8254x Software Developer's Manual. */
+#include "tests/models/e1000_model.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/nic/e1000_regs.h"
+
+#define DESC_BYTES 16u
+#define RX_BUF_BYTES 2048u
+#define LONGEST_WITHOUT_LPE 1518u /* and 4 bytes of FCS */
+#define SHORTEST_TX 48u		  /* 3.3.3 */
+#define SHORTEST_ON_WIRE 60u
+#define STATS_FIRST 0x4000u
+#define STATS_LAST 0x40fcu
+#define INT_KNOWN 0x1ffffu
+#define RCTL_RESERVED 0xf8000001u
+
+static void __attribute__((format(printf, 2, 3)))
+violation(struct e1000_model *m, const char *f, ...)
+{
+	va_list ap;
+
+	m->violations++;
+	va_start(ap, f);
+	vsnprintf(m->last_violation, sizeof(m->last_violation), f, ap);
+	va_end(ap);
+}
+
+static void *dma(struct e1000_model *m, u64 addr, u64 len, const char *what)
+{
+	for (u32 i = 0; i < m->ram_count; i++) {
+		if (addr >= m->ram[i].base && len <= m->ram[i].len &&
+		    addr - m->ram[i].base <= m->ram[i].len - len)
+			return (void *)(uintptr_t)addr;
+	}
+	violation(m, "%s: DMA to %#llx+%llu is not RAM", what, (unsigned long long)addr,
+		  (unsigned long long)len);
+	return NULL;
+}
+
+static void update_line(struct e1000_model *m)
+{
+	bool line = (m->icr & m->ims) && !m->no_irq;
+
+	if (line && !m->irq_line)
+		m->irq_edges++;
+	m->irq_line = line;
+}
+
+static void raise_cause(struct e1000_model *m, u32 bits)
+{
+	m->icr |= bits;
+	update_line(m);
+}
+
+static void bump(struct e1000_model *m, u32 reg)
+{
+	m->stats[(reg - STATS_FIRST) / 4]++;
+}
+
+static void load_ra(struct e1000_model *m)
+{
+	memset(m->ra, 0, sizeof(m->ra));
+	if (m->empty_ra)
+		return;
+	m->ra[0] = m->eeprom[0] | (u32)m->eeprom[1] << 16;
+	m->ra[1] = m->eeprom[2] | E1000_RAH_AV;
+}
+
+static void reset(struct e1000_model *m)
+{
+	m->resets++;
+	m->ctrl = m->stuck_reset ? E1000_CTRL_RST : 0;
+	m->eerd = m->icr = m->ims = m->rctl = m->tctl = m->itr = 0;
+	m->tipg = m->rdtr = m->radv = 0;
+	m->rd_base_lo = m->rd_base_hi = m->rd_len = m->rdh = m->rdt = 0;
+	m->td_base_lo = m->td_base_hi = m->td_len = m->tdh = m->tdt = 0;
+	m->tx_len = 0;
+	load_ra(m);
+	memset(m->mta, 0xff, sizeof(m->mta)); /* undefined after reset, 13.5.1 */
+	memset(m->stats, 0, sizeof(m->stats));
+	update_line(m);
+}
+
+void e1000_model_init(struct e1000_model *m, const u8 mac[6])
+{
+	u16 sum = 0;
+
+	memset(m, 0, sizeof(*m));
+	for (u32 i = 0; i < 3; i++)
+		m->eeprom[i] = (u16)(mac[2 * i] | mac[2 * i + 1] << 8);
+	for (u32 i = 3; i < 63; i++)
+		m->eeprom[i] = (u16)(i * 0x0123);
+	for (u32 i = 0; i < 63; i++)
+		sum = (u16)(sum + m->eeprom[i]);
+	m->eeprom[63] = (u16)(E1000_EEPROM_SUM - sum);
+	reset(m);
+	/* What firmware may have left behind. */
+	m->ims = E1000_INT_LSC;
+	m->resets = 0;
+}
+
+void e1000_model_fini(struct e1000_model *m)
+{
+	for (u32 i = 0; i < m->wire_count; i++)
+		free(m->wire[i].data);
+	m->wire_count = 0;
+}
+
+void e1000_model_add_ram(struct e1000_model *m, void *base, u64 len)
+{
+	m->ram[m->ram_count].base = (u64)(uintptr_t)base;
+	m->ram[m->ram_count].len = len;
+	m->ram_count++;
+}
+
+void e1000_model_set_link(struct e1000_model *m, bool up)
+{
+	if (m->link_down == up)
+		raise_cause(m, E1000_INT_LSC);
+	m->link_down = !up;
+}
+
+/* --- receive ------------------------------------------------------------- */
+
+static struct e1000_rx_desc *rx_desc(struct e1000_model *m)
+{
+	u64 base = m->rd_base_lo | (u64)m->rd_base_hi << 32;
+	struct e1000_rx_desc *d = dma(m, base + m->rdh * DESC_BYTES, DESC_BYTES, "rx descriptor");
+
+	if (d && d->status)
+		violation(m, "rx descriptor %u was given with status %#x", m->rdh, d->status);
+	return d;
+}
+
+static u32 rx_have(const struct e1000_model *m)
+{
+	u32 n = m->rd_len / DESC_BYTES;
+
+	return n ? (m->rdt + n - m->rdh) % n : 0;
+}
+
+bool e1000_model_rx_raw(struct e1000_model *m, const void *frame, u32 len, u8 errors)
+{
+	const u8 *in = frame;
+	u32 left = len;
+
+	if (!(m->rctl & E1000_RCTL_EN))
+		return false;
+	if (rx_have(m) < (len + RX_BUF_BYTES - 1) / RX_BUF_BYTES) {
+		bump(m, E1000_MPC);
+		raise_cause(m, E1000_INT_RXO);
+		return false;
+	}
+	while (left) {
+		u32 n = left < RX_BUF_BYTES ? left : RX_BUF_BYTES;
+		struct e1000_rx_desc *d = rx_desc(m);
+		/* The device may write a whole buffer at each address. */
+		void *buf = d ? dma(m, d->addr, RX_BUF_BYTES, "rx buffer") : NULL;
+
+		if (!buf)
+			return false;
+		memcpy(buf, in, n);
+		in += n;
+		left -= n;
+		d->length = (u16)n;
+		d->errors = errors;
+		d->status = (u8)(E1000_RXD_DD | (left ? 0 : E1000_RXD_EOP));
+		m->rdh = (m->rdh + 1) % (m->rd_len / DESC_BYTES);
+	}
+	raise_cause(m, E1000_INT_RXT0);
+	return true;
+}
+
+static bool rx_accepts(const struct e1000_model *m, const u8 *frame)
+{
+	static const u8 broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	if (!memcmp(frame, broadcast, 6))
+		return m->rctl & E1000_RCTL_BAM;
+	for (u32 i = 0; i < 16; i++) {
+		u32 lo = m->ra[2 * i], hi = m->ra[2 * i + 1];
+		u8 mac[6] = { (u8)lo, (u8)(lo >> 8), (u8)(lo >> 16), (u8)(lo >> 24),
+			      (u8)hi, (u8)(hi >> 8) };
+
+		if ((hi & E1000_RAH_AV) && !memcmp(frame, mac, 6))
+			return true;
+	}
+	if (frame[0] & 1) {
+		u32 bit = (u32)(frame[4] >> 4 | frame[5] << 4) & 0xfff; /* MO = 0 */
+
+		return m->mta[bit >> 5] >> (bit & 31) & 1;
+	}
+	return false;
+}
+
+bool e1000_model_rx(struct e1000_model *m, const void *frame, u32 len)
+{
+	if (m->link_down || !(m->rctl & E1000_RCTL_EN) || len < 14)
+		return false;
+	if (len > LONGEST_WITHOUT_LPE && !(m->rctl & E1000_RCTL_LPE)) {
+		bump(m, E1000_ROC);
+		return false;
+	}
+	return rx_accepts(m, frame) && e1000_model_rx_raw(m, frame, len, 0);
+}
+
+/* --- transmit ------------------------------------------------------------ */
+
+static void tx_send(struct e1000_model *m)
+{
+	struct e1000_model_frame *f;
+
+	if (m->tx_len < SHORTEST_TX)
+		violation(m, "frame of %u bytes, 3.3.3 wants %u", m->tx_len, SHORTEST_TX);
+	if (m->tx_len < SHORTEST_ON_WIRE && (m->tctl & E1000_TCTL_PSP)) {
+		memset(m->tx_frame + m->tx_len, 0, SHORTEST_ON_WIRE - m->tx_len);
+		m->tx_len = SHORTEST_ON_WIRE;
+	}
+	if (m->wire_count < E1000_MODEL_WIRE) {
+		f = &m->wire[m->wire_count++];
+		f->len = m->tx_len;
+		f->data = malloc(m->tx_len);
+		memcpy(f->data, m->tx_frame, m->tx_len);
+	}
+	if (m->loopback)
+		e1000_model_rx(m, m->tx_frame, m->tx_len);
+	m->tx_len = 0;
+}
+
+static void tx_one(struct e1000_model *m)
+{
+	u64 base = m->td_base_lo | (u64)m->td_base_hi << 32;
+	struct e1000_tx_desc *d = dma(m, base + m->tdh * DESC_BYTES, DESC_BYTES, "tx descriptor");
+	void *buf;
+
+	m->tdh = (m->tdh + 1) % (m->td_len / DESC_BYTES);
+	if (!d)
+		return;
+	if (d->cmd & E1000_TXD_DEXT)
+		violation(m, "extended descriptor: not in this model");
+	if (d->status & E1000_TXD_DD)
+		violation(m, "tx descriptor was given with DD set");
+	if (d->length && d->addr) {
+		buf = dma(m, d->addr, d->length, "tx buffer");
+		if (m->tx_len + d->length > sizeof(m->tx_frame))
+			violation(m, "frame too long");
+		else if (buf) {
+			memcpy(m->tx_frame + m->tx_len, buf, d->length);
+			m->tx_len += d->length;
+		}
+	}
+	if (d->cmd & E1000_TXD_EOP) {
+		if (!(d->cmd & E1000_TXD_IFCS))
+			violation(m, "frame without FCS");
+		tx_send(m);
+	}
+	if (d->cmd & E1000_TXD_RS) {
+		d->status |= E1000_TXD_DD;
+		raise_cause(m, E1000_INT_TXDW);
+	}
+}
+
+void e1000_model_run_tx(struct e1000_model *m, u32 max)
+{
+	if (!(m->tctl & E1000_TCTL_EN))
+		return;
+	while (max-- && m->tdh != m->tdt) {
+		tx_one(m);
+		if (m->tdh == m->tdt)
+			raise_cause(m, E1000_INT_TXQE);
+	}
+}
+
+/* --- registers ----------------------------------------------------------- */
+
+u32 e1000_model_read32(void *ctx, u64 offset)
+{
+	struct e1000_model *m = ctx;
+	u32 v;
+
+	m->reads++;
+	if (offset % 4 || offset >= E1000_MODEL_BAR_SIZE) {
+		violation(m, "read at %#llx", (unsigned long long)offset);
+		return 0;
+	}
+	if (offset >= STATS_FIRST && offset <= STATS_LAST) {
+		v = m->stats[(offset - STATS_FIRST) / 4];
+		if (!m->sticky_stats)
+			m->stats[(offset - STATS_FIRST) / 4] = 0;
+		return v;
+	}
+	if (offset >= E1000_RAL0 && offset < E1000_RAL0 + sizeof(m->ra))
+		return m->ra[(offset - E1000_RAL0) / 4];
+	switch (offset) {
+	case E1000_CTRL:
+		return m->ctrl;
+	case E1000_STATUS:
+		return m->link_down || !(m->ctrl & E1000_CTRL_SLU) ?
+			       0 :
+			       E1000_STATUS_LU | E1000_STATUS_FD | 2u << E1000_STATUS_SPEED_SHIFT;
+	case E1000_EERD:
+		return m->eerd;
+	case E1000_ICR:
+		v = m->icr;
+		m->icr = 0;
+		update_line(m);
+		return v;
+	case E1000_IMS:
+		return m->ims;
+	case E1000_RCTL:
+		return m->rctl;
+	case E1000_TCTL:
+		return m->tctl;
+	case E1000_RDH:
+		return m->rdh;
+	case E1000_RDT:
+		return m->rdt;
+	case E1000_TDH:
+		return m->tdh;
+	case E1000_TDT:
+		return m->tdt;
+	default:
+		violation(m, "read of unknown register %#llx", (unsigned long long)offset);
+		return 0;
+	}
+}
+
+static void write_eerd(struct e1000_model *m, u32 v)
+{
+	u32 word = v >> E1000_EERD_ADDR_SHIFT & 0xff;
+
+	if (!(v & E1000_EERD_START) || word >= ARRAY_SIZE(m->eeprom)) {
+		violation(m, "EERD = %#x", v);
+		return;
+	}
+	m->eerd = v & ~E1000_EERD_DONE;
+	if (!m->no_eeprom)
+		m->eerd = E1000_EERD_DONE | (u32)m->eeprom[word] << E1000_EERD_DATA_SHIFT;
+}
+
+static void check_ring(struct e1000_model *m, const char *which, u32 lo, u32 hi, u32 len)
+{
+	if (!len)
+		violation(m, "%s enabled without a ring", which);
+	else
+		dma(m, lo | (u64)hi << 32, len, which);
+}
+
+/* Base, length and head may change only while the direction is off. */
+static void write_ring(struct e1000_model *m, u32 *reg, u32 v, u32 align_mask, bool enabled,
+		       const char *name)
+{
+	if (enabled)
+		violation(m, "%s written while enabled", name);
+	if (v & align_mask)
+		violation(m, "%s = %#x is misaligned", name, v);
+	*reg = v;
+}
+
+/* Gives descriptors [old tail, new tail); all of them must have been the
+ * driver's, and one stays unused. */
+static void check_tail(struct e1000_model *m, const char *name, u32 head, u32 tail, u32 v,
+		       u32 len)
+{
+	u32 n = len / DESC_BYTES;
+
+	if (v == 0 && n == 0)
+		return;
+	if (v >= n)
+		violation(m, "%s = %u past the ring's %u", name, v, n);
+	else if ((v + n - tail) % n > (head + n - tail - 1) % n)
+		violation(m, "%s = %u passes the head %u", name, v, head);
+}
+
+static void write_rctl(struct e1000_model *m, u32 v)
+{
+	if (v & RCTL_RESERVED)
+		violation(m, "RCTL = %#x sets reserved bits", v);
+	if ((v & E1000_RCTL_EN) && !(m->rctl & E1000_RCTL_EN)) {
+		check_ring(m, "receiver", m->rd_base_lo, m->rd_base_hi, m->rd_len);
+		if (!(m->ra[1] & E1000_RAH_AV))
+			violation(m, "receiver enabled without an address");
+	}
+	m->rctl = v;
+}
+
+static void write_tctl(struct e1000_model *m, u32 v)
+{
+	if ((v & E1000_TCTL_EN) && !(m->tctl & E1000_TCTL_EN)) {
+		check_ring(m, "transmitter", m->td_base_lo, m->td_base_hi, m->td_len);
+		if (!m->tipg)
+			violation(m, "transmitter enabled without TIPG");
+	}
+	m->tctl = v;
+}
+
+static bool write_rings(struct e1000_model *m, u64 offset, u32 v)
+{
+	bool rx = m->rctl & E1000_RCTL_EN, tx = m->tctl & E1000_TCTL_EN;
+
+	switch (offset) {
+	case E1000_RDBAL:
+		write_ring(m, &m->rd_base_lo, v, 15, rx, "RDBAL");
+		return true;
+	case E1000_RDBAH:
+		write_ring(m, &m->rd_base_hi, v, 0, rx, "RDBAH");
+		return true;
+	case E1000_RDLEN:
+		write_ring(m, &m->rd_len, v, ~0xfff80u, rx, "RDLEN");
+		return true;
+	case E1000_RDH:
+		write_ring(m, &m->rdh, v, 0xffff0000u, rx, "RDH");
+		return true;
+	case E1000_RDT:
+		check_tail(m, "RDT", m->rdh, m->rdt, v, m->rd_len);
+		m->rdt = v;
+		m->rdt_writes++;
+		return true;
+	case E1000_TDBAL:
+		write_ring(m, &m->td_base_lo, v, 15, tx, "TDBAL");
+		return true;
+	case E1000_TDBAH:
+		write_ring(m, &m->td_base_hi, v, 0, tx, "TDBAH");
+		return true;
+	case E1000_TDLEN:
+		write_ring(m, &m->td_len, v, ~0xfff80u, tx, "TDLEN");
+		return true;
+	case E1000_TDH:
+		write_ring(m, &m->tdh, v, 0xffff0000u, tx, "TDH");
+		return true;
+	case E1000_TDT:
+		check_tail(m, "TDT", m->tdh, m->tdt, v, m->td_len);
+		m->tdt = v;
+		m->tdt_writes++;
+		if (!m->hang_tx)
+			e1000_model_run_tx(m, UINT32_MAX);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void write_causes(struct e1000_model *m, u64 offset, u32 v)
+{
+	if (offset == E1000_ICR) {
+		m->icr &= ~v;
+	} else if (offset == E1000_IMC) {
+		m->ims &= ~v;
+	} else {
+		if (v & ~INT_KNOWN)
+			violation(m, "reserved interrupt bits %#x", v);
+		if (offset == E1000_ICS)
+			m->icr |= v;
+		else
+			m->ims |= v;
+	}
+	update_line(m);
+}
+
+void e1000_model_write32(void *ctx, u64 offset, u32 v)
+{
+	struct e1000_model *m = ctx;
+
+	if (offset % 4 || offset >= E1000_MODEL_BAR_SIZE) {
+		violation(m, "write at %#llx", (unsigned long long)offset);
+		return;
+	}
+	if (offset >= E1000_MTA && offset < E1000_MTA + sizeof(m->mta)) {
+		m->mta[(offset - E1000_MTA) / 4] = v;
+		return;
+	}
+	if (offset >= E1000_RAL0 && offset < E1000_RAL0 + sizeof(m->ra)) {
+		m->ra[(offset - E1000_RAL0) / 4] = v;
+		return;
+	}
+	if (write_rings(m, offset, v))
+		return;
+	switch (offset) {
+	case E1000_CTRL:
+		if (v & E1000_CTRL_RST)
+			reset(m);
+		else
+			m->ctrl = v;
+		break;
+	case E1000_EERD:
+		write_eerd(m, v);
+		break;
+	case E1000_ICR:
+	case E1000_ICS:
+	case E1000_IMS:
+	case E1000_IMC:
+		write_causes(m, offset, v);
+		break;
+	case E1000_RCTL:
+		write_rctl(m, v);
+		break;
+	case E1000_TCTL:
+		write_tctl(m, v);
+		break;
+	case E1000_ITR:
+		m->itr = v;
+		break;
+	case E1000_TIPG:
+		m->tipg = v;
+		break;
+	case E1000_RDTR:
+		m->rdtr = v;
+		break;
+	case E1000_RADV:
+		m->radv = v;
+		break;
+	default:
+		violation(m, "write of %#x to register %#llx: unknown or read only", v,
+			  (unsigned long long)offset);
+	}
+}
