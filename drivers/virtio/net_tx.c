@@ -15,6 +15,11 @@
 #define COOKIE_MAPS_SHIFT 16
 #define COOKIE_MAPS_MASK 0xffff
 
+#define GUEST_PAGE 4096u
+
+/* What tx_*() return when a frame goes on; otherwise why it does not. */
+#define TX_OK VNET_DROP_COUNT
+
 /* The last holder let go of a frame: give its chain back to the driver. */
 static void tx_done(struct pkt *p)
 {
@@ -59,40 +64,57 @@ static void tx_unmap(struct virtio_net *net, struct pkt *p)
 }
 
 /*
- * Add the frame's bytes from `off` on as segments. False, with nothing mapped,
- * when the guest's pieces are too many, or one crosses memory regions or lies
- * outside.
+ * Map the first bytes of [at, at + *len) for the NIC; *len becomes how many. A
+ * buffer that crosses regions, which begin and end at pages, is cut there.
  */
-static bool tx_map(struct virtio_net *net, struct pkt *p, u32 off)
+static void *tx_map_piece(struct virtio_net *net, gpa_t at, u32 *len, bus_t *bus)
+{
+	void *p = gmem_dma_map(net->dev.gm, at, *len, false, bus);
+
+	if (p)
+		return p;
+	*len = MIN(*len, GUEST_PAGE - (u32)(at.v % GUEST_PAGE));
+	return gmem_dma_map(net->dev.gm, at, *len, false, bus);
+}
+
+/*
+ * Add the frame's bytes from `off` on as segments. With nothing mapped:
+ * ERR_FULL when they are in too many pieces, ERR_RANGE when one lies outside
+ * memory.
+ */
+static err_t tx_map(struct virtio_net *net, struct pkt *p, u32 off)
 {
 	const struct virtq_chain *c = &net->tx_chain;
 	u32 skip = NET_HDR_BYTES + off;
+	err_t err = ERR_OK;
 
-	for (u16 i = 0; i < c->nread; i++) {
+	for (u16 i = 0; i < c->nread && !err;) {
 		const struct virtq_buf *b = &c->buf[i];
 		bus_t bus;
 		void *at;
+		u32 len;
 
 		if (skip >= b->len) {
 			skip -= b->len;
+			i++;
 			continue;
 		}
-		at = gmem_dma_map(net->dev.gm, gpa_add(b->addr, skip), b->len - skip, false, &bus);
+		len = b->len - skip;
+		at = tx_map_piece(net, gpa_add(b->addr, skip), &len, &bus);
 		if (!at) {
-			tx_unmap(net, p);
-			return false;
-		}
-		if (pkt_add_seg(p, at, bus, b->len - skip, NULL)) {
+			err = ERR_RANGE;
+		} else if (pkt_add_seg(p, at, bus, len, NULL)) {
 			gmem_dma_unmap(net->dev.gm);
-			tx_unmap(net, p);
-			return false;
+			err = ERR_FULL;
 		}
-		skip = 0;
+		skip += len;
 	}
-	return true;
+	if (err)
+		tx_unmap(net, p);
+	return err;
 }
 
-/* The long way for frames that cannot go by reference: one payload copy. */
+/* The long way for frames in too many pieces: one payload copy. */
 static enum vnet_drop tx_copy_all(struct virtio_net *net, struct pkt *p, u32 len)
 {
 	if (len > net->pool->buf_size - PKT_HEADROOM)
@@ -102,10 +124,32 @@ static enum vnet_drop tx_copy_all(struct virtio_net *net, struct pkt *p, u32 len
 	net->port.count.rx_copies++;
 	net->port.count.rx_copied_bytes += len;
 	virtq_push(&net->vq[VIRTIO_NET_TX], net->tx_chain.head, 0);
-	return VNET_DROP_COUNT;
+	return TX_OK;
 }
 
-/* Turn the popped chain into packet p. VNET_DROP_COUNT: done; else why not. */
+/* A frame by reference, but for its headers. */
+static enum vnet_drop tx_refer(struct virtio_net *net, struct pkt *p, u32 len)
+{
+	err_t err;
+
+	if (!tx_copy(net, p, PKT_HEADER_COPY))
+		return VNET_DROP_BAD_RING;
+	err = tx_map(net, p, PKT_HEADER_COPY);
+	if (err == ERR_FULL)
+		return tx_copy_all(net, p, len);
+	if (err) {
+		virtq_break(&net->vq[VIRTIO_NET_TX], VIRTQ_BAD_BUFFER);
+		return VNET_DROP_BAD_RING;
+	}
+	p->done = tx_done;
+	p->done_ctx = net;
+	p->done_cookie = (u64)net->epoch << COOKIE_EPOCH_SHIFT |
+			 (u64)p->nseg << COOKIE_MAPS_SHIFT | net->tx_chain.head;
+	net->tx_in_flight++;
+	return TX_OK;
+}
+
+/* Turn the popped chain into packet p. */
 static enum vnet_drop tx_build(struct virtio_net *net, struct pkt *p)
 {
 	struct virtq *q = &net->vq[VIRTIO_NET_TX];
@@ -126,22 +170,12 @@ static enum vnet_drop tx_build(struct virtio_net *net, struct pkt *p)
 		return VNET_DROP_TOO_BIG;
 	if (!tx_header(&hdr))
 		return VNET_DROP_BAD_RING;
-	if (len <= PKT_COPY_WHOLE) {
-		if (!tx_copy(net, p, len))
-			return VNET_DROP_BAD_RING;
-		virtq_push(q, c->head, 0);
-		return VNET_DROP_COUNT;
-	}
-	if (!tx_copy(net, p, PKT_HEADER_COPY))
+	if (len > PKT_COPY_WHOLE)
+		return tx_refer(net, p, len);
+	if (!tx_copy(net, p, len))
 		return VNET_DROP_BAD_RING;
-	if (!tx_map(net, p, PKT_HEADER_COPY))
-		return tx_copy_all(net, p, len);
-	p->done = tx_done;
-	p->done_ctx = net;
-	p->done_cookie = (u64)net->epoch << COOKIE_EPOCH_SHIFT |
-			 (u64)p->nseg << COOKIE_MAPS_SHIFT | c->head;
-	net->tx_in_flight++;
-	return VNET_DROP_COUNT;
+	virtq_push(q, c->head, 0);
+	return TX_OK;
 }
 
 /*
@@ -169,7 +203,7 @@ u32 net_collect(struct vnet_port *port, struct pkt **pkts, u32 max)
 			break;
 		}
 		reason = tx_build(net, p);
-		if (reason == VNET_DROP_COUNT) {
+		if (reason == TX_OK) {
 			pkts[n++] = p;
 			continue;
 		}
