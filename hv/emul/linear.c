@@ -20,25 +20,24 @@ static err_t translate(struct linear *l, u64 addr, enum walk_access access,
 	return err;
 }
 
-/* Bytes on one page: guest memory, else a device. ROM ignores writes. */
-static void physical_access(struct linear *l, gpa_t at, void *buf, u8 size, bool write)
+/* Bytes on one page: guest memory, else a device. */
+static err_t physical_access(struct linear *l, gpa_t at, void *buf, u8 size, bool write)
 {
-	void *p = gmem_ptr(l->gm, at, size, GMEM_READ);
 	struct io_access a = { .addr = at.v, .size = size, .write = write };
 
-	if (p && !write) {
-		memcpy(buf, p, size);
-	} else if (p) {
-		p = gmem_ptr(l->gm, at, size, GMEM_WRITE);
-		if (p)
-			memcpy(p, buf, size);
-	} else {
-		if (write)
-			memcpy(&a.value, buf, size);
-		iomap_access(l->mmio, &a);
+	if (gmem_has(l->gm, at, size)) {
 		if (!write)
-			memcpy(buf, &a.value, size);
+			return gmem_read(l->gm, at, buf, size);
+		/* A write to ROM goes nowhere, as on the real bus. */
+		gmem_write(l->gm, at, buf, size);
+		return ERR_OK;
 	}
+	if (write)
+		memcpy(&a.value, buf, size);
+	iomap_access(l->mmio, &a);
+	if (!write)
+		memcpy(buf, &a.value, size);
+	return ERR_OK;
 }
 
 err_t linear_access(struct linear *l, u64 addr, u64 *val, u8 size, enum insn_access how,
@@ -47,6 +46,7 @@ err_t linear_access(struct linear *l, u64 addr, u64 *val, u8 size, enum insn_acc
 	enum walk_access access = how == INSN_READ ? WALK_READ : WALK_WRITE;
 	bool write = how == INSN_WRITE;
 	struct walk_result first, second;
+	u64 next = addr;
 	u8 buf[8] = { 0 }, n;
 	err_t err = translate(l, addr, access, &first, fault);
 
@@ -54,7 +54,10 @@ err_t linear_access(struct linear *l, u64 addr, u64 *val, u8 size, enum insn_acc
 		return err;
 	n = (u8)MIN(first.page_left, size);
 	if (n < size) {
-		err = translate(l, addr + n, access, &second, fault);
+		next += n;
+		if (insn_mode_of(l->sregs) != INSN_64)
+			next = (u32)next;
+		err = translate(l, next, access, &second, fault);
 		if (err)
 			return err;
 	}
@@ -62,12 +65,12 @@ err_t linear_access(struct linear *l, u64 addr, u64 *val, u8 size, enum insn_acc
 		return ERR_OK;
 	if (write)
 		memcpy(buf, val, size);
-	physical_access(l, first.gpa, buf, n, write);
-	if (n < size)
-		physical_access(l, second.gpa, buf + n, (u8)(size - n), write);
+	err = physical_access(l, first.gpa, buf, n, write);
+	if (!err && n < size)
+		err = physical_access(l, second.gpa, buf + n, (u8)(size - n), write);
 	if (!write)
 		memcpy(val, buf, sizeof(buf));
-	return ERR_OK;
+	return err;
 }
 
 err_t linear_fetch(struct linear *l, u8 bytes[INSN_MAX], u8 *n, struct insn_fault *fault)

@@ -66,6 +66,18 @@ void *gmem_ptr(struct gmem *gm, gpa_t gpa, u64 len, enum gmem_intent intent)
 	return r->host + (gpa.v - r->base.v);
 }
 
+bool gmem_has(const struct gmem *gm, gpa_t gpa, u64 len)
+{
+	for (u32 i = 0; i < gm->count; i++) {
+		const struct gmem_region *r = &gm->region[i];
+		u64 off = gpa.v - r->base.v;
+
+		if (off < r->size)
+			return len > 0 && len <= r->size - off;
+	}
+	return false;
+}
+
 /* Every byte of [addr, addr+len) is there (and writable). */
 static bool covered(struct gmem *gm, u64 addr, u64 len, bool write)
 {

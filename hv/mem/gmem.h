@@ -43,6 +43,10 @@ err_t gmem_add(struct gmem *gm, gpa_t base, u64 size, void *host, bus_t bus, boo
  */
 void *gmem_ptr(struct gmem *gm, gpa_t gpa, u64 len, enum gmem_intent intent);
 
+/* Are all len bytes in one region? Not counted: for those who ask before they
+ * treat the address as a device's. */
+bool gmem_has(const struct gmem *gm, gpa_t gpa, u64 len);
+
 /* Copies that may cross regions. ERR_RANGE when any byte is outside; nothing
  * is copied then. */
 err_t gmem_read(struct gmem *gm, gpa_t gpa, void *dst, u64 len);

@@ -62,6 +62,11 @@ static void ptr_checks_bounds(void **state)
 	assert_ptr_equal(gmem_ptr(&gm, gpa(ROM_AT), 1, GMEM_READ), rom);
 	assert_null(gmem_ptr(&gm, gpa(0), 1, GMEM_DMA));
 	assert_int_equal(gm.refused, 6);
+	assert_true(gmem_has(&gm, gpa(ROM_AT), ROM));
+	assert_false(gmem_has(&gm, gpa(ROM_AT), ROM + 1));
+	assert_false(gmem_has(&gm, gpa(HIGH_AT - 1), 1));
+	assert_false(gmem_has(&gm, gpa(0), 0));
+	assert_int_equal(gm.refused, 6);
 }
 
 static void dma_is_counted(void **state)
