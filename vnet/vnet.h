@@ -51,6 +51,7 @@ struct vnet_counters {
 	u64 tx_frames, tx_bytes;
 	u64 rx_copies, rx_copied_bytes; /* payload copied on the way in ... */
 	u64 tx_copies, tx_copied_bytes; /* ... and on the way out to the guest */
+	u64 tx_held; /* a gauge: taken by deliver(), neither carried on nor dropped yet */
 	u64 drop[VNET_DROP_COUNT];
 };
 
@@ -69,6 +70,9 @@ struct vnet_port_ops {
 	void (*notify)(struct vnet_port *port, bool on);
 	/* End of a burst of deliver() calls: one doorbell, one interrupt decision. */
 	void (*flush)(struct vnet_port *port);
+	/* After vnet_port_del(), on the boot core: no core can hold the port
+	 * any more, its memory may go. NULL: never freed. */
+	void (*gone)(struct vnet_port *port);
 };
 
 struct vnet_port {
@@ -80,25 +84,48 @@ struct vnet_port {
 	u32 overlay;
 	u32 core;	/* owner core */
 	u32 mtu;	/* largest frame without the Ethernet header */
-	bool up;
+	bool up;	/* false: what is routed to it is dropped */
+	bool any_source; /* interfaces: also accept frames from other MACs */
 	void *ctx;
 	/* set by vnet_port_add() */
 	u16 id;		/* 1 .. VNET_MAX_PORTS-1; not reused while frames name it */
 	struct vnet_counters count;
 };
 
-/* Boot core. ERR_EXIST when name, or MAC within the overlay, is taken. */
+/*
+ * Boot core, once, before anything else here: cores 0 .. ncores-1 may call in.
+ * seed: random. kick(core) makes that core call xcore_drain() soon, from
+ * whatever it is doing (a guest, a halt); callable on any core. ERR_NOMEM.
+ * vnet_fini() undoes it; all ports must be gone.
+ */
+err_t vnet_init(u32 ncores, u64 seed, void (*kick)(unsigned core));
+void vnet_fini(void);
+
+/* Boot core. ERR_EXIST when name, or MAC within the overlay, is taken;
+ * ERR_INVAL, ERR_RANGE (core, overlay) and ERR_NOMEM (VNET_MAX_PORTS). */
 err_t vnet_port_add(struct vnet_port *port);
-/* Refused (ERR_BUSY) while routes name it unless force, which deletes them. */
+/*
+ * Refused (ERR_BUSY) while routes name it unless force, which deletes them.
+ * Its owner no longer calls in with it. It stays in memory, and drops what
+ * other cores had on the way to it, until ops->gone().
+ */
 err_t vnet_port_del(struct vnet_port *port, bool force);
+/* Boot core, now and then: finish deletions; how many ports wait still. */
+u32 vnet_port_reap(void);
+/* NULL when there is none (or it is being deleted). */
 struct vnet_port *vnet_port_find(const char *name);
 struct vnet_port *vnet_port_by_id(u16 id);
+/* Ports in order of id: the first after `after`, 0 to start; NULL at the end. */
+struct vnet_port *vnet_port_next(u16 after);
+const char *vnet_port_kind_name(enum vnet_port_kind kind);
 
 /*
- * The routing step for a burst that came in by `port` (p->ingress is set here):
- * look each up, hand each to its destinations' deliver(), then call flush()
- * of each port that got some. Consumes all frames. Port's core, interrupts on;
- * not re-entrant on one core.
+ * The routing step for a burst that came in by `port` (p->ingress is set here,
+ * rx_frames and rx_bytes are counted here): look each up, hand each to its
+ * destinations' deliver(), then call flush() of each port that got some.
+ * Frames for several ports are cloned from their own pool, which must belong
+ * to this core. Consumes all frames. Port's core, interrupts on; not
+ * re-entrant on one core.
  */
 void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n);
 
@@ -106,7 +133,33 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n);
  * Returns how many. */
 u32 vnet_poll(struct vnet_port *port, u32 budget);
 
-/* Count reason against the port and end the frame. */
+/*
+ * Count reason against the port and end the frame. Port's core. A frame that
+ * has not been through vnet_input() yet (p->ingress is not set, or p is NULL:
+ * there was not even a packet) is counted as received as well, so that the
+ * sum holds.
+ */
 void vnet_port_drop(struct vnet_port *port, struct pkt *p, enum vnet_drop reason);
+
+/*
+ * A frame that deliver() has counted in tx_frames got lost further down (its
+ * next hop does not answer, the queue was reset): counted as dropped instead,
+ * against the port p->egress names. Ends the frame. That port's core.
+ */
+void vnet_tx_lost(struct pkt *p, enum vnet_drop reason);
+
+/* The sums over all ports there are and were, and over all cores. */
+struct vnet_audit {
+	u64 received;
+	u64 cloned;    /* further copies, for the 2nd, 3rd ... destination */
+	u64 delivered;
+	u64 dropped;
+	u64 in_flight; /* between cores, or held by ports */
+	bool balanced; /* received + cloned = delivered + dropped + in_flight */
+};
+
+/* Boot core. Exact when the other cores are quiet; else a frame that moves
+ * meanwhile may be counted on one side only. */
+void vnet_audit(struct vnet_audit *out);
 
 #endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The port registry: ids, names, counters, and a port's end. A port that is
+ * deleted leaves in two steps: no route names it from now on, but it keeps its
+ * id and drops what comes until every core has been quiet since and no ring
+ * holds a frame for it; then its counters are added up and its owner is told.
+ */
+#include "vnet/port.h"
+
+#include "hv/base/str.h"
+#include "vnet/epoch.h"
+#include "vnet/hash.h"
+#include "vnet/route.h"
+#include "vnet/xcore.h"
+
+enum slot_state {
+	SLOT_FREE,
+	SLOT_LIVE,
+	SLOT_LEAVING,
+};
+
+static struct slot {
+	struct vnet_port *port; /* read by all cores */
+	enum slot_state state;
+	struct epoch_mark left; /* when no route named it any more */
+} slots[VNET_MAX_PORTS];
+
+static u16 last_id; /* ids are given out in turn, so that old ones rest */
+static struct vnet_counters gone; /* of the ports that were */
+
+static const char *const drop_names[VNET_DROP_COUNT] = {
+	[VNET_DROP_NO_ROUTE] = "no-route",
+	[VNET_DROP_HAIRPIN] = "hairpin",
+	[VNET_DROP_EDGE_TO_EDGE] = "edge-to-edge",
+	[VNET_DROP_RUNT] = "runt",
+	[VNET_DROP_TOO_BIG] = "too-big",
+	[VNET_DROP_PORT_DOWN] = "port-down",
+	[VNET_DROP_NO_BUFFER] = "no-buffer",
+	[VNET_DROP_NO_PACKET] = "no-packet",
+	[VNET_DROP_BAD_RING] = "bad-ring",
+	[VNET_DROP_LOOP] = "loop",
+	[VNET_DROP_SOURCE] = "source",
+	[VNET_DROP_NO_NEIGHBOUR] = "no-neighbour",
+	[VNET_DROP_TX_FULL] = "tx-full",
+	[VNET_DROP_RESET] = "reset",
+};
+
+const char *vnet_drop_name(enum vnet_drop reason)
+{
+	return (u32)reason < VNET_DROP_COUNT && drop_names[reason] ? drop_names[reason] : "unknown";
+}
+
+const char *vnet_port_kind_name(enum vnet_port_kind kind)
+{
+	return kind == VNET_PORT_EDGE ? "edge" : "interface";
+}
+
+struct vnet_port *vnet_port_slot(u16 id)
+{
+	return __atomic_load_n(&slots[id].port, __ATOMIC_ACQUIRE);
+}
+
+struct vnet_port *vnet_port_by_id(u16 id)
+{
+	return id < VNET_MAX_PORTS && slots[id].state == SLOT_LIVE ? slots[id].port : NULL;
+}
+
+struct vnet_port *vnet_port_next(u16 after)
+{
+	for (u32 id = after + 1u; id < VNET_MAX_PORTS; id++) {
+		if (slots[id].state == SLOT_LIVE)
+			return slots[id].port;
+	}
+	return NULL;
+}
+
+struct vnet_port *vnet_port_find(const char *name)
+{
+	struct vnet_port *port = vnet_port_next(0);
+
+	while (port && strcmp(port->name, name) != 0)
+		port = vnet_port_next(port->id);
+	return port;
+}
+
+static bool mac_taken(const struct vnet_port *port)
+{
+	const struct vnet_port *other = vnet_port_next(0);
+
+	for (; other; other = vnet_port_next(other->id)) {
+		if (other->kind == VNET_PORT_INTERFACE && other->overlay == port->overlay &&
+		    memcmp(other->mac, port->mac, sizeof(port->mac)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static err_t port_check(const struct vnet_port *port)
+{
+	bool interface = port->kind == VNET_PORT_INTERFACE;
+	u64 mac = mac_load(port->mac);
+
+	if (!port->name[0] || strnlen(port->name, VNET_NAME_MAX) == VNET_NAME_MAX)
+		return ERR_INVAL;
+	if (!port->ops || !port->ops->deliver)
+		return ERR_INVAL;
+	if (interface && (mac == 0 || mac_is_group(mac)))
+		return ERR_INVAL;
+	if (port->core >= xcore_count() || port->overlay > VNET_OVERLAY_MAX)
+		return ERR_RANGE;
+	if (vnet_port_find(port->name) || (interface && mac_taken(port)))
+		return ERR_EXIST;
+	return ERR_OK;
+}
+
+static u16 free_id(void)
+{
+	u16 id = last_id;
+
+	for (u32 i = 1; i < VNET_MAX_PORTS; i++) {
+		id = id + 1 < VNET_MAX_PORTS ? (u16)(id + 1) : 1;
+		if (slots[id].state == SLOT_FREE)
+			return id;
+	}
+	return VNET_PORT_NONE;
+}
+
+err_t vnet_port_add(struct vnet_port *port)
+{
+	err_t err = port_check(port);
+	u16 id;
+
+	if (err != ERR_OK)
+		return err;
+	vnet_port_reap();
+	id = free_id();
+	if (id == VNET_PORT_NONE)
+		return ERR_NOMEM;
+	last_id = id;
+	port->id = id;
+	memset(&port->count, 0, sizeof(port->count));
+	slots[id].state = SLOT_LIVE;
+	__atomic_store_n(&slots[id].port, port, __ATOMIC_RELEASE);
+	/* Answers kept for the id's last owner are not this one's. */
+	route_touch_all();
+	return ERR_OK;
+}
+
+err_t vnet_port_del(struct vnet_port *port, bool force)
+{
+	struct slot *slot;
+
+	if (vnet_port_by_id(port->id) != port)
+		return ERR_NOENT;
+	if (route_port_uses(port->id)) {
+		if (!force)
+			return ERR_BUSY;
+		route_port_del(port->id);
+	}
+	__atomic_store_n(&port->up, false, __ATOMIC_RELAXED);
+	slot = &slots[port->id];
+	slot->state = SLOT_LEAVING;
+	epoch_now(&slot->left);
+	vnet_port_reap();
+	return ERR_OK;
+}
+
+static void counters_add(struct vnet_counters *sum, const struct vnet_counters *c)
+{
+	sum->rx_frames += c->rx_frames;
+	sum->rx_bytes += c->rx_bytes;
+	sum->tx_frames += c->tx_frames;
+	sum->tx_bytes += c->tx_bytes;
+	sum->rx_copies += c->rx_copies;
+	sum->rx_copied_bytes += c->rx_copied_bytes;
+	sum->tx_copies += c->tx_copies;
+	sum->tx_copied_bytes += c->tx_copied_bytes;
+	sum->tx_held += c->tx_held;
+	for (u32 i = 0; i < VNET_DROP_COUNT; i++)
+		sum->drop[i] += c->drop[i];
+}
+
+u32 vnet_port_reap(void)
+{
+	u32 waiting = 0;
+
+	for (u16 id = 1; id < VNET_MAX_PORTS; id++) {
+		struct slot *slot = &slots[id];
+		struct vnet_port *port = slot->port;
+
+		if (slot->state != SLOT_LEAVING)
+			continue;
+		if (!epoch_passed(&slot->left) || xcore_in_flight(id) || port->count.tx_held) {
+			waiting++;
+			continue;
+		}
+		counters_add(&gone, &port->count);
+		slot->state = SLOT_FREE;
+		__atomic_store_n(&slot->port, NULL, __ATOMIC_RELEASE);
+		if (port->ops->gone)
+			port->ops->gone(port);
+	}
+	return waiting;
+}
+
+void vnet_port_sum(struct vnet_counters *sum)
+{
+	*sum = gone;
+	for (u32 id = 1; id < VNET_MAX_PORTS; id++) {
+		if (slots[id].state != SLOT_FREE)
+			counters_add(sum, &slots[id].port->count);
+	}
+}
+
+void vnet_port_fini(void)
+{
+	memset(slots, 0, sizeof(slots));
+	memset(&gone, 0, sizeof(gone));
+	last_id = 0;
+}
+
+void vnet_port_drop(struct vnet_port *port, struct pkt *p, enum vnet_drop reason)
+{
+	ASSERT((u32)reason < VNET_DROP_COUNT);
+	if (!p || p->ingress == VNET_PORT_NONE) {
+		port->count.rx_frames++;
+		port->count.rx_bytes += p ? p->len : 0;
+	}
+	port->count.drop[reason]++;
+	pkt_put(p);
+}
+
+void vnet_tx_lost(struct pkt *p, enum vnet_drop reason)
+{
+	struct vnet_port *port = vnet_port_slot(p->egress);
+
+	ASSERT((u32)reason < VNET_DROP_COUNT);
+	if (port) {
+		port->count.tx_frames--;
+		port->count.drop[reason]++;
+	}
+	pkt_put(p);
+}

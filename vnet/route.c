@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The list of routes: what may be one, ids, adding and deleting. The table
+ * that lookups read is route_table.c.
+ */
+#include "vnet/route.h"
+
+#include "hv/base/fmt.h"
+#include "hv/base/plat.h"
+#include "hv/base/str.h"
+#include "vnet/hash.h"
+#include "vnet/route_table.h"
+
+#define ROUTES_FIRST 64 /* room at the start; doubled up to ROUTE_MAX */
+
+/* Boot core only: all routes in order of id. */
+static struct {
+	struct route *routes;
+	u32 count, room;
+	u32 last_id;
+} list;
+
+void route_init(u64 seed)
+{
+	route_table_init(seed);
+}
+
+void route_fini(void)
+{
+	route_table_fini();
+	plat_free(list.routes, list.room * sizeof(struct route));
+	memset(&list, 0, sizeof(list));
+}
+
+static u64 match_mac(const struct route_match *m)
+{
+	return m->cls == ROUTE_EXACT || m->cls == ROUTE_NOT ? mac_load(m->mac) : 0;
+}
+
+static struct route_entry entry_of(const struct route_spec *spec)
+{
+	const struct vnet_port *to = vnet_port_by_id(spec->to);
+
+	return (struct route_entry){
+		.src = match_mac(&spec->src),
+		.dst = match_mac(&spec->dst),
+		.overlay = to->overlay,
+		.to = spec->to,
+		.from_port = spec->from == ROUTE_FROM_PORT ? spec->from_port : VNET_PORT_NONE,
+		.src_cls = (u8)spec->src.cls,
+		.dst_cls = (u8)spec->dst.cls,
+		.from = (u8)spec->from,
+		.prio = (u8)route_priority(spec->src.cls, spec->dst.cls),
+		.to_edge = to->kind == VNET_PORT_EDGE,
+	};
+}
+
+static bool match_same(const struct route_match *a, const struct route_match *b)
+{
+	return a->cls == b->cls && match_mac(a) == match_mac(b);
+}
+
+static bool spec_same(const struct route_spec *a, const struct route_spec *b)
+{
+	return match_same(&a->src, &b->src) && match_same(&a->dst, &b->dst) && a->to == b->to &&
+	       a->from == b->from && (a->from != ROUTE_FROM_PORT || a->from_port == b->from_port);
+}
+
+/* NULL when the spec makes sense by itself, else what is wrong with it. */
+static const char *spec_fault(const struct route_spec *spec)
+{
+	if (spec->src.cls == ROUTE_NONE)
+		return "\"none\" cannot be a source";
+	if (spec->src.cls == ROUTE_GROUP)
+		return "\"group\" cannot be a source";
+	if (spec->src.cls == ROUTE_EXACT && mac_is_group(mac_load(spec->src.mac)))
+		return "a multicast address cannot be a source";
+	if (spec->dst.cls == ROUTE_NONE && spec->src.cls != ROUTE_EXACT)
+		return "destination \"none\" (a default route) needs an exact source";
+	if (route_priority(spec->src.cls, spec->dst.cls) == ROUTE_PRIO_INVALID)
+		return "these source and destination classes cannot be combined";
+	if ((u32)spec->from > ROUTE_FROM_PORT)
+		return "unknown kind of source port";
+	if (spec->from == ROUTE_FROM_PORT && spec->from_port == spec->to)
+		return "a frame never leaves by the port it came in by";
+	return NULL;
+}
+
+static err_t spec_check(const struct route_spec *spec, char *why, size_t size)
+{
+	const char *fault = spec_fault(spec);
+	const struct vnet_port *to = vnet_port_by_id(spec->to), *from;
+
+	if (fault) {
+		fmt_snprintf(why, size, "%s", fault);
+		return ERR_INVAL;
+	}
+	if (!to) {
+		fmt_snprintf(why, size, "no port with id %u to lead to", spec->to);
+		return ERR_NOENT;
+	}
+	if (spec->from == ROUTE_FROM_PORT) {
+		from = vnet_port_by_id(spec->from_port);
+		if (!from) {
+			fmt_snprintf(why, size, "no port with id %u to come from", spec->from_port);
+			return ERR_NOENT;
+		}
+		if (from->overlay != to->overlay) {
+			fmt_snprintf(why, size, "%s and %s are in different overlays", from->name,
+				     to->name);
+			return ERR_INVAL;
+		}
+	}
+	for (u32 i = 0; i < list.count; i++) {
+		if (spec_same(&list.routes[i].spec, spec)) {
+			fmt_snprintf(why, size, "route %u is the same", list.routes[i].id);
+			return ERR_EXIST;
+		}
+	}
+	return ERR_OK;
+}
+
+static err_t routes_grow(void)
+{
+	u32 room = list.room ? list.room * 2 : ROUTES_FIRST;
+	struct route *bigger;
+
+	if (list.count < list.room)
+		return ERR_OK;
+	if (room > ROUTE_MAX)
+		return ERR_NOMEM;
+	bigger = plat_alloc(room * sizeof(*bigger));
+	if (!bigger)
+		return ERR_NOMEM;
+	if (list.count)
+		memcpy(bigger, list.routes, list.count * sizeof(*bigger));
+	plat_free(list.routes, list.room * sizeof(*bigger));
+	list.routes = bigger;
+	list.room = room;
+	return ERR_OK;
+}
+
+/* Say when the new route hides an old one's multicast, or the other way round. */
+static void warn_hidden(const struct route *r, char *why, size_t size)
+{
+	for (u32 i = 0; i < list.count; i++) {
+		const struct route *other = &list.routes[i];
+
+		if (route_hides_group(&r->spec, &other->spec)) {
+			fmt_snprintf(why, size, "hides multicast of route %u", other->id);
+			return;
+		}
+		if (route_hides_group(&other->spec, &r->spec)) {
+			fmt_snprintf(why, size, "its multicast is hidden by route %u", other->id);
+			return;
+		}
+	}
+}
+
+err_t route_add(const struct route_spec *spec, u32 *id, char *why, size_t size)
+{
+	struct route r = { .id = list.last_id + 1, .spec = *spec };
+	struct route_entry e;
+	err_t err;
+
+	if (size)
+		why[0] = '\0';
+	err = spec_check(spec, why, size);
+	if (err != ERR_OK)
+		return err;
+	err = routes_grow();
+	if (err == ERR_OK) {
+		e = entry_of(spec);
+		err = route_table_add(&e);
+	}
+	if (err != ERR_OK) {
+		fmt_snprintf(why, size, "%s", err_str(err));
+		return err;
+	}
+	warn_hidden(&r, why, size);
+	list.routes[list.count++] = r;
+	list.last_id = r.id;
+	*id = r.id;
+	return ERR_OK;
+}
+
+/* Index of the first route whose id is at least id. */
+static u32 lower_bound(u32 id)
+{
+	u32 low = 0, high = list.count;
+
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+
+		if (list.routes[mid].id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+err_t route_del(u32 id)
+{
+	u32 i = lower_bound(id);
+	struct route_entry e;
+
+	if (i == list.count || list.routes[i].id != id)
+		return ERR_NOENT;
+	e = entry_of(&list.routes[i].spec);
+	route_table_del(&e);
+	list.count--;
+	memmove(&list.routes[i], &list.routes[i + 1],
+		(list.count - i) * sizeof(list.routes[0]));
+	return ERR_OK;
+}
+
+static bool route_uses(const struct route *r, u16 port)
+{
+	return r->spec.to == port ||
+	       (r->spec.from == ROUTE_FROM_PORT && r->spec.from_port == port);
+}
+
+u32 route_port_uses(u16 port)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < list.count; i++)
+		n += route_uses(&list.routes[i], port);
+	return n;
+}
+
+void route_port_del(u16 port)
+{
+	/* From the end: what moves up has been looked at. */
+	for (u32 i = list.count; i-- > 0;) {
+		if (route_uses(&list.routes[i], port))
+			route_del(list.routes[i].id);
+	}
+}
+
+const struct route *route_next(u32 after)
+{
+	u32 i = after == UINT32_MAX ? list.count : lower_bound(after + 1);
+
+	return i < list.count ? &list.routes[i] : NULL;
+}
+
+u32 route_count(void)
+{
+	return list.count;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between cores: frames on the way to a port of another core, and buffers on
+ * the way home to the pool of another core. One bounded single-producer ring
+ * for each ordered pair of active cores and purpose; the consumer is woken by
+ * kick() when it might not be looking.
+ */
+#ifndef VNET_XCORE_H
+#define VNET_XCORE_H
+
+#include "hv/base/err.h"
+#include "hv/base/pkt.h"
+#include "hv/base/types.h"
+#include "vnet/vnet.h"
+
+/* Places in each ring: a power of two. */
+#define XCORE_RING 256
+
+struct xcore_stats {
+	u64 sent;      /* frames handed to other cores */
+	u64 kicks;     /* wake-ups asked for */
+	u64 ring_full; /* frames that found no place */
+	u64 returned;  /* buffers sent home */
+	u64 late;      /* of these, first kept back because the ring was full */
+};
+
+/*
+ * Boot core, before the other cores call in. For cores 0 .. ncores-1.
+ * kick(core): make it call xcore_drain() soon; any core may call it.
+ * deliver(port, pkts, n): consume frames for a port of the calling core.
+ */
+struct xcore_ops {
+	void (*kick)(unsigned core);
+	void (*deliver)(struct vnet_port *port, struct pkt **pkts, u32 n);
+	void (*flush)(u64 ports); /* bit per port id that deliver() was called for */
+};
+err_t xcore_init(u32 ncores, const struct xcore_ops *ops);
+void xcore_fini(void);
+u32 xcore_count(void);
+
+/*
+ * Hand n frames to port, which belongs to another core. Returns how many were
+ * taken, from the front; the rest stays the caller's. xcore_flush() wakes the
+ * other cores, once after a burst. Calling core is `core`.
+ */
+u32 xcore_send(unsigned core, struct vnet_port *port, struct pkt **pkts, u32 n);
+void xcore_flush(unsigned core);
+
+/*
+ * From the loop of each core, after a kick and before it goes idle: deliver
+ * what others sent and take returned buffers back. At most one ring's worth of
+ * each from each core; returns how many there were, so 0 means idle.
+ */
+u32 xcore_drain(unsigned core);
+
+/* Anything for this core? Exact once interrupts that kick are off. */
+bool xcore_pending(unsigned core);
+
+/* The foreign-put hook of every pool whose packets may reach other cores. */
+void xcore_put(struct pkt *p);
+
+/* Boot core. Frames in the rings on the way to the port; on the way to any. */
+u64 xcore_in_flight(u16 port);
+u64 xcore_in_flight_all(void);
+
+const struct xcore_stats *xcore_stats(unsigned core);
+
+#endif
