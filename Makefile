@@ -29,10 +29,11 @@ VERSION	:= $(shell git describe --always --dirty 2>/dev/null || echo unversioned
 # --- sources ---------------------------------------------------------------
 # Pure parts compile for the hypervisor and for the host alike.
 PURE	:= $(filter-out hv/base/str.c,$(wildcard hv/base/*.c)) \
-	   hv/mem/gmem.c hv/mem/iomap.c hv/mem/npt.c \
+	   hv/mem/gmem.c hv/mem/iomap.c hv/mem/npt.c hv/mem/pages.c hv/mem/heap.c \
+	   boot/multiboot.c arch/x86_64/acpi.c \
 	   $(wildcard hv/emul/*.c vnet/*.c vnet/net/*.c drivers/nic/*.c drivers/virtio/*.c)
 HV_C	:= $(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c) \
-	   $(filter-out hv/base/% hv/mem/%,$(PURE))
+	   $(filter-out boot/% arch/% hv/base/% hv/mem/%,$(PURE))
 HV_ASM	:= $(wildcard boot/*.asm arch/x86_64/*.asm)
 
 HV_O	:= $(HV_C:%.c=$B/hv/%.o) $(HV_ASM:%.asm=$B/hv/%.asm.o) $B/hv/hv/emul/dsdt.o
@@ -40,8 +41,9 @@ HV_O	:= $(HV_C:%.c=$B/hv/%.o) $(HV_ASM:%.asm=$B/hv/%.asm.o) $B/hv/hv/emul/dsdt.o
 # --- the hypervisor --------------------------------------------------------
 HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
 	   -mgeneral-regs-only -mcmodel=small -fno-stack-protector -fno-strict-aliasing \
-	   -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections \
+	   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none -ffunction-sections \
 	   -fdata-sections -fno-common -I. -Iarch/x86_64/include $(WARN)
+CFLAGS_version := -DBOOT_VERSION='"$(VERSION)"'
 
 .PHONY: all help
 all: $B/caisson.elf

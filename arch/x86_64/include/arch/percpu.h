@@ -15,10 +15,10 @@ struct cpu {
 	u32 apic_id;
 	bool online;	  /* it runs our code; written once by the core itself */
 	u32 dying;	  /* depth of plat_die() on this core */
-	u64 ap_arg;	  /* start-up only */
 	u64 irq_count;	  /* interrupts taken, without exceptions */
 	u64 irq_spurious; /* vectors that nobody registered, and the APIC's own */
-	s64 tsc_behind;	  /* boot core's TSC minus this core's at start-up, 0 when in step */
+	u64 nmi_count;	  /* NMIs that stopped nothing */
+	u64 tsc_online;	  /* its TSC when it came online */
 };
 
 STATIC_ASSERT(offsetof(struct cpu, self) == 0, "read as gs:0");

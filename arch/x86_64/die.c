@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A node that must give up stops its other cores, says what happened on serial
+ * line and screen, and resets after a while or holds, as configured.
+ */
+#include <arch/die.h>
+
+#include <arch/apic.h>
+#include <arch/console.h>
+#include <arch/cpu.h>
+#include <arch/desc.h>
+#include <arch/percpu.h>
+#include <arch/power.h>
+#include <arch/time.h>
+#include <arch/trap.h>
+
+#include "hv/base/fmt.h"
+#include "hv/base/log.h"
+
+#define REBOOT_DEFAULT_S 10
+#define BACKTRACE_MAX 16
+#define NS_PER_S 1000000000ull
+
+static u32 reboot_s = REBOOT_DEFAULT_S;
+static void (*dump_more)(void);
+static u32 dying_core = PLAT_MAX_CORES; /* nobody */
+
+extern const u8 image_start[], image_rodata[]; /* boot/caisson.ld */
+
+void die_set_reboot(u32 seconds)
+{
+	reboot_s = seconds;
+}
+
+void die_set_dump(void (*fn)(void))
+{
+	dump_more = fn;
+}
+
+static void PRINTF(1, 2) say(const char *f, ...)
+{
+	char text[LOG_LINE_MAX];
+	va_list ap;
+	int n;
+
+	va_start(ap, f);
+	n = fmt_vsnprintf(text, sizeof(text), f, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	console_write(text, MIN((size_t)n, sizeof(text) - 1));
+}
+
+static NORETURN void stop_core(void)
+{
+	for (;;) {
+		cpu_irq_disable();
+		cpu_hlt();
+	}
+}
+
+/* The first core that gets here goes on alone; a fault in the dump stops it. */
+static void begin(void)
+{
+	u32 nobody = PLAT_MAX_CORES;
+	struct cpu *c = this_cpu();
+
+	cpu_irq_disable();
+	if (c->dying++) {
+		say("\n(another fault while dying)\n");
+		stop_core();
+	}
+	if (!__atomic_compare_exchange_n(&dying_core, &nobody, c->index, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE))
+		stop_core();
+	console_take_over();
+	apic_nmi_others();
+}
+
+static NORETURN void finish(void)
+{
+	u64 end = plat_now_ns() + reboot_s * NS_PER_S;
+
+	if (dump_more)
+		dump_more();
+	if (!reboot_s || !tsc_khz()) {
+		say("node stopped\n");
+		stop_core();
+	}
+	say("reset in %u seconds\n", reboot_s);
+	while (plat_now_ns() < end)
+		cpu_pause();
+	arch_reset();
+}
+
+/* Frame pointers lead up the stack as long as they stay on this core's stacks. */
+static void backtrace(u64 rip, u64 rbp)
+{
+	u64 low = (u64)(uintptr_t)&cpu_stacks[plat_core()];
+	u64 high = low + sizeof(struct cpu_stack) - 2 * sizeof(u64);
+
+	say("  called from:");
+	for (u32 i = 0; i < BACKTRACE_MAX; i++) {
+		const u64 *frame = (const u64 *)(uintptr_t)rbp;
+
+		if (rip < (u64)(uintptr_t)image_start || rip >= (u64)(uintptr_t)image_rodata)
+			break;
+		say(" %lx", rip);
+		if (rbp < low || rbp > high || rbp % sizeof(u64))
+			break;
+		rip = frame[1];
+		if (frame[0] <= rbp)
+			break;
+		rbp = frame[0];
+	}
+	say("\n");
+}
+
+void plat_die(const char *file, int line, const char *f, ...)
+{
+	char text[LOG_LINE_MAX];
+	va_list ap;
+
+	begin();
+	va_start(ap, f);
+	fmt_vsnprintf(text, sizeof(text), f, ap);
+	va_end(ap);
+	say("\n*** core %u stopped: %s (%s:%d)\n", plat_core(), text, file, line);
+	backtrace((u64)(uintptr_t)__builtin_return_address(0),
+		  (u64)(uintptr_t)__builtin_frame_address(0));
+	finish();
+}
+
+void die_trap(const struct trap_frame *f)
+{
+	begin();
+	say("\n*** core %u stopped: %s, error %lx, at %lx\n", plat_core(), trap_name(f->vector),
+	    f->error, f->rip);
+	say("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", f->rax, f->rbx,
+	    f->rcx, f->rdx);
+	say("  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx\n", f->rsi, f->rdi,
+	    f->rbp, f->rsp);
+	say("  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx\n", f->r8, f->r9,
+	    f->r10, f->r11);
+	say("  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx\n", f->r12, f->r13,
+	    f->r14, f->r15);
+	say("  cs %04lx  ss %04lx  rflags %08lx  cr0 %08lx  cr2 %016lx  cr3 %lx  cr4 %lx\n",
+	    f->cs, f->ss, f->rflags, read_cr0(), read_cr2(),
+	    read_cr3(), read_cr4());
+	backtrace(f->rip, f->rbp);
+	finish();
+}
+
+void die_nmi(void)
+{
+	if (__atomic_load_n(&dying_core, __ATOMIC_ACQUIRE) != PLAT_MAX_CORES)
+		stop_core();
+	this_cpu()->nmi_count++;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* 16550 UART at COM1 (National Semiconductor PC16550D, tables I to III). */
+#include <arch/serial.h>
+
+#include <arch/cpu.h>
+#include <arch/io.h>
+#include <arch/irq.h>
+
+#define COM1 0x3f8
+#define COM1_IRQ 4
+
+#define UART_DATA 0
+#define UART_IER 1
+#define IER_RX BIT(0)
+#define UART_FCR 2
+#define FCR_ENABLE BIT(0)
+#define FCR_CLEAR_RX BIT(1)
+#define FCR_CLEAR_TX BIT(2)
+#define FCR_TRIGGER_8 (2u << 6)
+#define UART_LCR 3
+#define LCR_8N1 3
+#define LCR_DLAB BIT(7)
+#define UART_MCR 4
+#define MCR_DTR BIT(0)
+#define MCR_RTS BIT(1)
+#define MCR_OUT2 BIT(3) /* gates the interrupt line on PCs */
+#define MCR_LOOP BIT(4)
+#define UART_LSR 5
+#define LSR_DR BIT(0)
+#define LSR_OE BIT(1)
+#define LSR_THRE BIT(5)
+#define UART_SCR 7
+
+#define DIVISOR_115200 1
+#define FIFO_BYTES 16
+/* A FIFO empties in 1.4 ms at 115200; an LSR read takes about 1 us. */
+#define TX_SPINS 20000
+#define RX_RING 1024
+
+static bool present;
+static bool tx_stuck; /* the last wait ran out: try only once until it moves */
+static struct serial_stats stats;
+static char rx_ring[RX_RING];
+static u32 rx_head, rx_tail;
+static void (*rx_callback)(void);
+
+static u8 reg_read(u16 reg)
+{
+	return in8((u16)(COM1 + reg));
+}
+
+static void reg_write(u16 reg, u8 v)
+{
+	out8((u16)(COM1 + reg), v);
+}
+
+/* A byte sent in loop-back mode comes back only where there is a UART. */
+static bool uart_answers(void)
+{
+	const u8 probe = 0x5a;
+	bool ok = false;
+
+	reg_write(UART_SCR, probe);
+	if (reg_read(UART_SCR) != probe)
+		return false;
+	reg_write(UART_MCR, MCR_LOOP | MCR_RTS);
+	reg_write(UART_DATA, probe);
+	for (u32 i = 0; i < TX_SPINS && !ok; i++)
+		ok = (reg_read(UART_LSR) & LSR_DR) && reg_read(UART_DATA) == probe;
+	return ok;
+}
+
+bool serial_init(void)
+{
+	reg_write(UART_IER, 0);
+	reg_write(UART_LCR, LCR_DLAB);
+	reg_write(UART_DATA, DIVISOR_115200);
+	reg_write(UART_IER, 0);
+	reg_write(UART_LCR, LCR_8N1);
+	reg_write(UART_FCR, FCR_ENABLE | FCR_CLEAR_RX | FCR_CLEAR_TX | FCR_TRIGGER_8);
+	present = uart_answers();
+	reg_write(UART_MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
+	return present;
+}
+
+bool serial_present(void)
+{
+	return present;
+}
+
+/* True when the transmit FIFO is empty. */
+static bool tx_wait(void)
+{
+	u32 spins = tx_stuck ? 1 : TX_SPINS;
+
+	while (spins--) {
+		if (reg_read(UART_LSR) & LSR_THRE) {
+			tx_stuck = false;
+			return true;
+		}
+		cpu_pause();
+	}
+	tx_stuck = true;
+	return false;
+}
+
+void serial_write(const char *buf, size_t len)
+{
+	size_t done = 0;
+
+	if (!present)
+		return;
+	while (done < len) {
+		size_t n = MIN(len - done, (size_t)FIFO_BYTES);
+
+		if (!tx_wait()) {
+			stats.tx_lost += len - done;
+			return;
+		}
+		for (size_t i = 0; i < n; i++)
+			reg_write(UART_DATA, (u8)buf[done + i]);
+		done += n;
+	}
+	stats.tx_bytes += done;
+}
+
+/* Move what the UART holds to the ring. Interrupts off. */
+static u32 rx_drain(void)
+{
+	u32 got = 0;
+	u8 lsr;
+
+	/* Bounded by the ring: a line that never ends must not keep the core. */
+	while (got < RX_RING && ((lsr = reg_read(UART_LSR)) & LSR_DR)) {
+		char c = (char)reg_read(UART_DATA);
+
+		if (lsr & LSR_OE)
+			stats.rx_lost++;
+		if (rx_head - rx_tail < RX_RING) {
+			rx_ring[rx_head++ % RX_RING] = c;
+			stats.rx_bytes++;
+		} else {
+			stats.rx_lost++;
+		}
+		got++;
+	}
+	return got;
+}
+
+size_t serial_read(char *buf, size_t max)
+{
+	size_t n = 0;
+	u64 flags;
+
+	if (!present)
+		return 0;
+	flags = cpu_irq_save();
+	rx_drain();
+	while (n < max && rx_tail != rx_head)
+		buf[n++] = rx_ring[rx_tail++ % RX_RING];
+	cpu_irq_restore(flags);
+	return n;
+}
+
+static void rx_interrupt(void *ctx)
+{
+	(void)ctx;
+	if (rx_drain() && rx_callback)
+		rx_callback();
+}
+
+void serial_rx_irq(void (*cb)(void))
+{
+	if (!present)
+		return;
+	rx_callback = cb;
+	if (irq_isa_enable(COM1_IRQ, rx_interrupt, NULL) == ERR_OK)
+		reg_write(UART_IER, IER_RX);
+}
+
+void serial_stats(struct serial_stats *s)
+{
+	*s = stats;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What boot/start.c has for the rest of the hypervisor, and where it goes. */
+#ifndef BOOT_START_H
+#define BOOT_START_H
+
+#include "boot/multiboot.h"
+#include "hv/mem/heap.h"
+
+/* "git describe" of the source, from the Makefile. */
+extern const char boot_version[];
+
+/* The heap behind plat_alloc(), for its counters. */
+const struct heap *boot_heap(void);
+
+/* The hypervisor proper, in hv/main.c: boot core, interrupts off, the other
+ * cores wait for smp_start(). bi stays valid. */
+NORETURN void hv_main(const struct boot_info *bi);
+
+#endif
