@@ -7,11 +7,8 @@
 #ifndef HV_EMUL_CPUID_H
 #define HV_EMUL_CPUID_H
 
+#include "hv/base/cpuid.h"
 #include "hv/base/types.h"
-
-struct cpuid_regs {
-	u32 eax, ebx, ecx, edx;
-};
 
 /* What of the machine and the VM decides; constant while the VM runs. */
 struct cpuid_config {

@@ -6,6 +6,7 @@
 #include <arch/msr.h>
 
 #include "hv/base/err.h"
+#include "hv/base/cpuid.h"
 #include "hv/base/types.h"
 
 #define CR0_PE BIT64(0)
@@ -28,10 +29,6 @@
 
 #define RFLAGS_FIXED BIT64(1)
 #define RFLAGS_IF BIT64(9)
-
-struct cpuid_regs {
-	u32 eax, ebx, ecx, edx;
-};
 
 static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 {
