@@ -105,13 +105,13 @@ def boot_arguments(lab, machine, directory, image, guest_dir, warn):
 
 def link_modules(directory, modules):
     """QEMU's Multiboot 1 loader takes "FILE ARGUMENTS,FILE ARGUMENTS" and gives the
-    kernel the same strings: links make each module's name that of its file."""
+    kernel the same strings; a module's name is the last part of its file's path."""
     links = os.path.join(directory, "modules")
     shutil.rmtree(links, ignore_errors=True)
     os.makedirs(links)
     for name, path in modules:
         os.symlink(path, os.path.join(links, name))
-    return ",".join(f"modules/{name} {name}" for name, _ in modules)
+    return ",".join(f"modules/{name}" for name, _ in modules)
 
 
 def network_arguments(lab, machine):

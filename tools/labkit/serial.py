@@ -26,8 +26,8 @@ ENDED_BY_TIMEOUT = 124  # as timeout(1) has it
 LOG_LINE = re.compile(rb"(?:\r?\n)?\[ *\d+\.\d{3,9}\] (?:err|error|warn|warning|info|debug) "
                       rb"[^\r\n]*\r?\n")
 ESCAPE = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
-# A rejected command: "error: ..." or a position in what was typed.
-REJECTED = re.compile(r"(error: |[\w.-]+:\d+:\d+: )")
+# What a node answers to a command that it rejects; the number is a column.
+REJECTED = re.compile(r"^console:(\d+:)? ", re.MULTILINE)
 # What a base64 line may hold below the shells' line limits.
 CHUNK = 700
 # Pieces taken in one go, so that a machine that never stops talking is bounded.
@@ -141,23 +141,26 @@ class Node:
 
     def command(self, text, timeout=30.0):
         """What the node prints for a command, without the log lines that came between."""
-        if "\n" in text or "\r" in text:
-            raise ToolError("a node's command is one line")
-        self.sync()
-        mark = b"#" + secrets.token_hex(4).encode()
         # Who asks for a log wants the lines that are taken out elsewhere.
         clean = without_escapes if re.search(r"\blog\b", text) else without_log_lines
-        # The mark is a comment to the node; its echo says where the answer begins.
-        self.port.send(text.encode() + b" " + mark + b"\r")
-        self.port.expect(mark + rb"[^\r\n]*\r?\n", timeout, clean)
+        self._type(text, timeout, clean)
         answer = self.port.expect(rb"(?s)\A(|.*?\n)" + self.prompt, timeout, clean)[1]
         return answer.replace(b"\r", b"").decode(errors="replace")
 
-    def attach(self, guest):
+    def _type(self, text, timeout, clean):
+        """Types a command at the prompt, and waits for its echo to end."""
+        if "\n" in text or "\r" in text:
+            raise ToolError("a node's command is one line")
         self.sync()
-        self.port.send(b"console attach " + guest.encode() + b"\r")
-        match = self.port.expect(rb"\[attached to [^\r\n]*\n|([^\r\n]+)\r?\n" + self.prompt,
-                                 SYNC_WAIT_S, without_log_lines)
+        # The mark is a comment to the node; its echo says where the answer begins.
+        mark = b"#" + secrets.token_hex(4).encode()
+        self.port.send(text.encode() + b" " + mark + b"\r")
+        self.port.expect(mark + rb"[^\r\n]*\r?\n", timeout, clean)
+
+    def attach(self, guest):
+        self._type(f"console attach {guest}", SYNC_WAIT_S, without_log_lines)
+        match = self.port.expect(rb"\A\s*\[attached to [^\r\n]*\r?\n|\A([^\r\n]*)\r?\n"
+                                 + self.prompt, SYNC_WAIT_S, without_log_lines)
         if match[1]:
             raise ToolError(f"{self.name}/{guest}: {match[1].decode(errors='replace')}")
 

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The .lab file parser: what it takes, what it hands on, what it says of mistakes."""
+
+import glob
+import os
+
+import pytest
+from conftest import ROOT
+from labkit import labfile, words
+from labkit.errors import ToolError
+
+PAIR = """\
+caisson 1
+machine alpha cores 4 memory 2G
+node alpha mac 52:54:00:00:00:01
+  link add beta udp remote 10.0.0.2 port 9000   # a comment
+  vm add g1 memory 256M kernel vmlinuz initrd initrd.img cmdline "console=ttyS0 a=b"
+  vm start g1
+machine p1 plain yes kernel k cmdline "a \\"b\\" c" mac 52:54:00:00:00:09
+node beta
+wire w alpha beta snap 160
+module vmlinuz some/file
+"""
+
+
+def parse(text):
+    return labfile.parse(text, "x.lab")
+
+
+def test_words_know_their_columns():
+    found = words.split('  vm add "two words" a"b c"d  # comment')
+    assert found == ["vm", "add", "two words", "ab cd"]
+    assert [word.column for word in found] == [3, 6, 10, 22]
+
+
+def test_hash_inside_a_word_is_no_comment():
+    assert words.split("a#b c") == ["a#b", "c"]
+
+
+def test_machines_wires_and_sections():
+    lab = parse(PAIR)
+    assert list(lab.machines) == ["alpha", "p1", "beta"]
+    assert (lab.machines["alpha"].cores, lab.machines["alpha"].memory) == (4, 2048)
+    assert lab.machines["p1"].plain and lab.machines["p1"].cmdline == 'a "b" c'
+    assert lab.machines["beta"] == labfile.Machine("beta")
+    assert lab.wires["w"] == labfile.Wire("w", ("alpha", "beta"), 160)
+    assert lab.nodes["alpha"].guests == ["g1"]
+    assert lab.nodes["alpha"].modules == ["vmlinuz", "initrd.img"]
+    assert lab.files == {"vmlinuz": "some/file"}
+
+
+def test_nodes_get_the_other_lines_unchanged_and_in_place():
+    lab = parse(PAIR)
+    given, kept = PAIR.splitlines(), lab.conf.splitlines()
+    assert len(given) == len(kept)
+    for before, after in zip(given, kept):
+        lab_line = before.split()[0] in labfile.LAB_OBJECTS
+        assert after == ("" if lab_line else before)
+
+
+def test_macs_are_the_files_or_made_from_the_name():
+    lab = parse(PAIR)
+    assert lab.mac_of(lab.machines["alpha"]) == "52:54:00:00:00:01"
+    assert lab.mac_of(lab.machines["p1"]) == "52:54:00:00:00:09"
+    made = lab.mac_of(lab.machines["beta"])
+    assert made.startswith("52:54:00:") and made == parse(PAIR).mac_of(lab.machines["beta"])
+    assert lab.mac_of(lab.machines["alpha"], 1) not in ("52:54:00:00:00:01", made)
+
+
+def test_islands_are_what_wires_join():
+    lab = parse("machine a\nmachine b\nmachine c\nmachine d\nmachine e\n"
+                "wire 1 a c\nwire 2 b d\nwire 3 c d\n")
+    assert [[m.name for m in group] for group in lab.islands()] == [["a", "c", "b", "d"], ["e"]]
+
+
+@pytest.mark.parametrize("text, message", [
+    ("machine a cors 2", '1:11: unknown word "cors" (did you mean "cores"?); expected: backend'),
+    ("machine a cores two", "1:17: cores: expected a number from 1 to 64"),
+    ("machine a cores 0", "1:17: cores: expected"),
+    ("machine a cores", '1:11: "cores" lacks its value'),
+    ("machine a cores 1 cores 2", '1:19: "cores" is given twice'),
+    ("machine a memory 2T", '1:18: memory: "2T" is no size'),
+    ("machine a nic e1001", '1:15: unknown nic "e1001" (did you mean "e1000'),
+    ("machine a kernel x", '1:11: "kernel" is for a machine with "plain yes"'),
+    ("machine a plain yes", '1:9: the plain machine "a" has no kernel'),
+    ("machine a mac 1:2", '1:15: "1:2" is no MAC address'),
+    ("machine a\nmachine a", '2:9: machine "a" is there already'),
+    ("machine", "1:1: machine: a name is missing"),
+    ("machine a/b", '1:9: "a/b" is no name'),
+    ('machine a backend "svm', "1:19: a quote"),
+    ("machine alpha\nwire w alpha alhpa", '2:14: the wire "w" ends at an unknown machine "alhpa"'
+     ' (did you mean "alpha"?)'),
+    ("machine a\nwire w a a", '2:10: both ends of the wire "w"'),
+    ("machine a\nmachine b\nwire w a b snip 3", '3:12: unknown word "snip" (did you mean "snap"?)'),
+    ("machine a\nmachine b\nwire w a b snap 3", "3:17: snap: expected bytes"),
+    ("machin a", '1:1: unknown word "machin" (did you mean "machine"?)'),
+    ("caisson 1", "no machine and no node in it"),
+    ("machine a nic none\nmachine b\nwire w a b", 'a wire ends at "a"'),
+])
+def test_mistakes_are_named_with_their_place(text, message):
+    with pytest.raises(ToolError) as error:
+        parse(text)
+    assert error.value.status == 2
+    assert str(error.value).startswith("x.lab:")
+    assert message in str(error.value)
+
+
+def test_mistakes_in_the_nodes_language_are_the_nodes_to_report():
+    assert parse('node a\n  vm add "g1 memory lots\n  linc add b').conf.count("\n") == 3
+
+
+@pytest.mark.parametrize("path", sorted(glob.glob(os.path.join(ROOT, "examples/*.lab"))))
+def test_examples_parse(path):
+    assert labfile.read(path).machines
