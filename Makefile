@@ -58,6 +58,20 @@ $B/caisson.elf: $(HV_O) boot/caisson.ld
 		-o $B/caisson.elf64 $(HV_O)
 	$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/caisson.elf64 $@
 
+# MODULES: files (node.conf, kernels, initrds) to put beside it under /boot.
+MODULES	?=
+
+.PHONY: iso
+## make iso        build/caisson.iso, booted by GRUB (MODULES="node.conf ...")
+iso: $B/caisson.iso
+
+$B/caisson.iso: $B/caisson.elf boot/grub.cfg $(MODULES)
+	@rm -rf $B/iso
+	@mkdir -p $B/iso/boot/grub
+	cp $B/caisson.elf $(MODULES) $B/iso/boot/
+	cp boot/grub.cfg $B/iso/boot/grub/
+	grub-mkrescue -o $@ $B/iso 2>$B/iso.log || { cat $B/iso.log; exit 1; }
+
 $B/hv/%.o: %.c
 	@mkdir -p $(@D)
 	$(HVCC) $(HV_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<

@@ -31,7 +31,7 @@
 /* A port read takes between 0.5 and 10 us. */
 #define PORT_SPINS 2000000u
 #define FALLBACK_KHZ 1000000u
-#define KHZ_MIN 100000u
+#define KHZ_MIN 1000u
 #define KHZ_MAX 20000000u
 #define CPUID_TSC_DEADLINE BIT(24) /* leaf 1 ECX */
 #define CPUID_INVARIANT_TSC BIT(8) /* leaf 80000007h EDX */
