@@ -81,11 +81,20 @@ static void net_flush(struct vnet_port *port)
 	virtio_dev_flush(&net->dev, VIRTIO_NET_TX);
 }
 
+static void net_gone(struct vnet_port *port)
+{
+	struct virtio_net *net = net_of_port(port);
+
+	if (net->hooks->gone)
+		net->hooks->gone(net->hook_ctx);
+}
+
 static const struct vnet_port_ops net_port_ops = {
 	.deliver = net_deliver,
 	.collect = net_collect,
 	.notify = net_notify,
 	.flush = net_flush,
+	.gone = net_gone,
 };
 
 err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg)

@@ -114,6 +114,9 @@ struct virtio_net_hooks {
 	 * vnet_poll(), so it must not run it.
 	 */
 	void (*more)(void *ctx);
+	/* The port was deleted and no core names it any more: on the boot core.
+	 * NULL: nobody waits for it. */
+	void (*gone)(void *ctx);
 };
 
 struct virtio_net_cfg {
@@ -155,8 +158,9 @@ struct virtio_net {
 
 /*
  * Prepare device and port; the port is down until the driver is ready. net is
- * zeroed memory of the caller and stays valid while bus, core or a packet name it. ERR_INVAL for an
- * MTU out of range or a pool whose buffers hold no PKT_COPY_WHOLE bytes.
+ * zeroed memory of the caller and stays valid while bus, core or a packet name
+ * it. ERR_INVAL for an MTU out of range, a name that is too long, or a pool
+ * whose buffers hold no PKT_COPY_WHOLE bytes.
  */
 err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg);
 

@@ -164,6 +164,7 @@ static enum vnet_drop tx_build(struct virtio_net *net, struct pkt *p)
 	if (virtq_chain_read(q, c, 0, &hdr, NET_HDR_BYTES))
 		return VNET_DROP_BAD_RING;
 	len = c->read_len - NET_HDR_BYTES;
+	p->len = len; /* what a drop accounts for */
 	if (!net->link_up)
 		return VNET_DROP_PORT_DOWN;
 	if (len > net_frame_max(net))

@@ -155,6 +155,8 @@ static enum virtq_fault add_buf(struct virtq_chain *c, const struct vring_desc *
 
 	if (d->len == 0)
 		return VIRTQ_OK;
+	if (d->addr + d->len - 1 < d->addr)
+		return VIRTQ_BAD_BUFFER;
 	if (!write && c->nwrite)
 		return VIRTQ_BAD_ORDER;
 	if (d->len > UINT32_MAX - total)
