@@ -190,6 +190,9 @@ struct vcpu_backend {
 	u64 (*get_msr)(struct vcpu_hw *hw, enum vcpu_msr msr);
 	void (*set_msr)(struct vcpu_hw *hw, enum vcpu_msr msr, u64 value);
 	u64 (*get_xcr0)(struct vcpu_hw *hw);
+	/* For EXIT_XSETBV, which not every backend gives: some let the processor
+	 * check and set it. The value was checked; ERR_NOTSUP without XSAVE. */
+	err_t (*set_xcr0)(struct vcpu_hw *hw, u64 value);
 	/* Exceptions and NMI, delivered at the next entry. ERR_BUSY when one is
 	 * waiting already. */
 	err_t (*inject)(struct vcpu_hw *hw, const struct vcpu_event *ev);

@@ -294,6 +294,7 @@ const struct vcpu_backend svm_backend = {
 	.get_msr = svm_get_msr,
 	.set_msr = svm_set_msr,
 	.get_xcr0 = svm_get_xcr0,
+	.set_xcr0 = svm_set_xcr0,
 	.inject = svm_inject,
 	.offer_intr = svm_offer_intr,
 	.intr_taken = svm_intr_taken,

@@ -51,6 +51,7 @@ void svm_flush_tlb(struct vcpu_hw *hw);
 
 /* svm_fpu.c: extended state. */
 u64 svm_get_xcr0(struct vcpu_hw *hw);
+err_t svm_set_xcr0(struct vcpu_hw *hw, u64 value);
 u32 svm_fpu_bytes(void);		 /* of hw->xsave */
 void svm_fpu_enable(void);		 /* each core: let the instructions work */
 void svm_fpu_reset(struct vcpu_hw *hw);

@@ -7,8 +7,7 @@
  */
 #include "arch/x86_64/svm.h"
 
-#include <arch/cpu.h>
-
+#define RFLAGS_IF BIT64(9)
 #define VECTOR_BP 3
 #define VECTOR_OF 4
 #define FIRST_INTR_VECTOR 32

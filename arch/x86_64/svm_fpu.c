@@ -80,6 +80,16 @@ u64 svm_get_xcr0(struct vcpu_hw *hw)
 	return hw->loaded && svm_caps.xcr0_allowed ? xgetbv(0) : hw->xcr0;
 }
 
+err_t svm_set_xcr0(struct vcpu_hw *hw, u64 value)
+{
+	if (!svm_caps.xcr0_allowed)
+		return ERR_NOTSUP;
+	hw->xcr0 = value;
+	if (hw->loaded)
+		xsetbv(0, value);
+	return ERR_OK;
+}
+
 void svm_load(struct vcpu_hw *hw)
 {
 	state_restore(hw->xsave);
