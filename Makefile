@@ -20,7 +20,11 @@ IASL	?= iasl
 HOSTCC	?= gcc
 FUZZCC	?= clang
 PYTHON	:= /usr/bin/python3
-B	:= build
+B	?= build
+
+# One line a step; V=1 shows the commands.
+Q	:= $(if $(V),,@)
+say	= $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 WARN	:= -Wall -Wextra -Wshadow -Wcast-qual -Wwrite-strings -Wstrict-prototypes \
 	   -Wmissing-prototypes -Wconversion -Wno-sign-conversion -Werror
@@ -32,7 +36,8 @@ PURE	:= $(filter-out hv/base/str.c,$(wildcard hv/base/*.c)) \
 	   hv/mem/gmem.c hv/mem/iomap.c hv/mem/npt.c hv/mem/pages.c hv/mem/heap.c \
 	   boot/multiboot.c arch/x86_64/acpi.c \
 	   $(wildcard hv/emul/*.c vnet/*.c vnet/net/*.c drivers/nic/*.c drivers/virtio/*.c)
-HV_C	:= $(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c) \
+WIP	?= $(filter-out hv/main.c hv/backend.c hv/timer.c hv/testdev.c,$(wildcard hv/*.c))
+HV_C	:= $(filter-out $(WIP),$(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c)) \
 	   $(filter-out boot/% arch/% hv/base/% hv/mem/%,$(PURE))
 HV_ASM	:= $(wildcard boot/*.asm arch/x86_64/*.asm)
 
@@ -54,9 +59,10 @@ help:
 ## make            build/caisson.elf, the hypervisor
 $B/caisson.elf: $(HV_O) boot/caisson.ld
 	@mkdir -p $(@D)
-	$(HVLD) -m elf_x86_64 -n -T boot/caisson.ld --gc-sections -Map $B/caisson.map \
+	$(call say,LD,$@)
+	$(Q)$(HVLD) -m elf_x86_64 -n -T boot/caisson.ld --gc-sections -Map $B/caisson.map \
 		-o $B/caisson.elf64 $(HV_O)
-	$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/caisson.elf64 $@
+	$(Q)$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/caisson.elf64 $@
 
 # MODULES: files (node.conf, kernels, initrds) to put beside it under /boot.
 MODULES	?=
@@ -74,15 +80,18 @@ $B/caisson.iso: $B/caisson.elf boot/grub.cfg $(MODULES)
 
 $B/hv/%.o: %.c
 	@mkdir -p $(@D)
-	$(HVCC) $(HV_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(HVCC) $(HV_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
 
 $B/hv/%.asm.o: %.asm
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
+	$(call say,ASM,$@)
+	$(Q)$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
 
 $B/gen/dsdt.aml: hv/emul/dsdt.asl
 	@mkdir -p $(@D)
-	$(IASL) -vw 6020 -p $B/gen/dsdt $< >$B/gen/dsdt.log || { cat $B/gen/dsdt.log; exit 1; }
+	$(call say,IASL,$@)
+	$(Q)$(IASL) -vw 6020 -p $B/gen/dsdt $< >$B/gen/dsdt.log || { cat $B/gen/dsdt.log; exit 1; }
 
 # The compiled DSDT as an object with the symbols dsdt_aml and dsdt_aml_end.
 $B/gen/dsdt.asm: $B/gen/dsdt.aml
@@ -91,7 +100,8 @@ $B/gen/dsdt.asm: $B/gen/dsdt.aml
 
 $B/hv/hv/emul/dsdt.o: $B/gen/dsdt.asm
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -o $@ $<
+	$(call say,ASM,$@)
+	$(Q)$(NASM) -f elf64 -o $@ $<
 
 # --- unit tests on the host ------------------------------------------------
 SAN	:= -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -102,11 +112,13 @@ UNIT	:= $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
 
 $B/host/%.o: %.c
 	@mkdir -p $(@D)
-	$(HOSTCC) $(UT_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,HOSTCC,$@)
+	$(Q)$(HOSTCC) $(UT_CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/host/hv/emul/dsdt.o: $B/gen/dsdt.asm
 	@mkdir -p $(@D)
-	$(NASM) -f elf64 -o $@ $<
+	$(call say,ASM,$@)
+	$(Q)$(NASM) -f elf64 -o $@ $<
 
 $B/host/libpure.a: $(PURE_O) $(HOST_O)
 	@rm -f $@
@@ -114,7 +126,8 @@ $B/host/libpure.a: $(PURE_O) $(HOST_O)
 
 $B/unit/%: tests/unit/%.c $B/host/libpure.a
 	@mkdir -p $(@D)
-	$(HOSTCC) $(UT_CFLAGS) -MMD -MP -o $@ $< $B/host/libpure.a -lcmocka
+	$(call say,HOSTCC,$@)
+	$(Q)$(HOSTCC) $(UT_CFLAGS) -MMD -MP -o $@ $< $B/host/libpure.a -lcmocka
 
 # --- fuzzing ---------------------------------------------------------------
 FUZZ	:= $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -125,7 +138,8 @@ FUZZ_O	:= $(PURE:%.c=$B/fuzzobj/%.o) $(patsubst %.c,$B/fuzzobj/%.o,$(wildcard te
 
 $B/fuzzobj/%.o: %.c
 	@mkdir -p $(@D)
-	$(FUZZCC) $(FZ_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,FUZZCC,$@)
+	$(Q)$(FUZZCC) $(FZ_CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/fuzzobj/libpure.a: $(FUZZ_O)
 	@rm -f $@
@@ -133,7 +147,8 @@ $B/fuzzobj/libpure.a: $(FUZZ_O)
 
 $B/fuzz/%: tests/fuzz/%.c $B/fuzzobj/libpure.a
 	@mkdir -p $(@D)
-	$(FUZZCC) $(FZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $B/fuzzobj/libpure.a
+	$(call say,FUZZCC,$@)
+	$(Q)$(FUZZCC) $(FZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $B/fuzzobj/libpure.a
 
 .PHONY: unit fuzz
 unit: $(UNIT)
