@@ -108,6 +108,8 @@ SAN	:= -fsanitize=address,undefined -fno-sanitize-recover=all
 UT_CFLAGS := -std=gnu11 -O1 -g -I. -Itests/host $(WARN) -Wno-missing-prototypes $(SAN)
 PURE_O	:= $(PURE:%.c=$B/host/%.o) $B/host/hv/emul/dsdt.o
 HOST_O	:= $(patsubst %.c,$B/host/%.o,$(wildcard tests/host/*.c tests/models/*.c))
+# The decoder is judged by another one.
+LIBS_test_insn_len := -lcapstone
 UNIT	:= $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
 
 $B/host/%.o: %.c
@@ -127,7 +129,7 @@ $B/host/libpure.a: $(PURE_O) $(HOST_O)
 $B/unit/%: tests/unit/%.c $B/host/libpure.a
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
-	$(Q)$(HOSTCC) $(UT_CFLAGS) -MMD -MP -o $@ $< $B/host/libpure.a -lcmocka
+	$(Q)$(HOSTCC) $(UT_CFLAGS) -MMD -MP -o $@ $< $B/host/libpure.a -lcmocka $(LIBS_$*)
 
 # --- fuzzing ---------------------------------------------------------------
 FUZZ	:= $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
