@@ -183,7 +183,8 @@ class Shell:
         mark = "CAISSON-" + secrets.token_hex(4)
         self._wake(mark)
         encoded = base64.b64encode(command.encode()).decode()
-        script = ["c="] + [f"c=${{c}}{encoded[at:at + CHUNK]}" for at in range(0, len(encoded), CHUNK)]
+        script = ["c="]
+        script += [f"c=${{c}}{encoded[at:at + CHUNK]}" for at in range(0, len(encoded), CHUNK)]
         # Two quotes inside the marks: so their echo is never taken for them.
         script.append(f"echo {mark}''-RUN; $(which dash || echo sh) -c "
                       f'"$(echo $c | base64 -d)" </dev/null; echo {mark}\'\'-END $?; stty echo')

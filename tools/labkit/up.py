@@ -65,6 +65,7 @@ class Up:
         self.image = options.image
         self.guest_dir = options.guest_dir
         self.timeout = options.timeout
+        self.no_guests = options.no_guests
         self.say = say
         self.warn = warn
         self.processes = {}
@@ -96,7 +97,9 @@ class Up:
         for machine in self.lab.machines.values():
             os.makedirs(self.state.path(machine.name))
             node = self.lab.nodes.get(machine.name)
-            wanted = node.guests if node and machine.wait == "guests" else []
+            wanted = node.guests if node else []
+            if machine.wait == "node" or self.no_guests:
+                wanted = []
             self.state.machines[machine.name] = {
                 "plain": machine.plain, "guests": {name: None for name in wanted}}
         self.state.save()
