@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The Internet checksum (RFC 1071). Sums are running 64-bit one's complement
+ * sums of the words as they lie in memory, so a finished checksum is stored
+ * with csum_store() and needs no byte order.
+ */
+#ifndef VNET_NET_CHECKSUM_H
+#define VNET_NET_CHECKSUM_H
+
+#include "hv/base/pkt.h"
+#include "hv/base/types.h"
+
+/* Add len bytes that start at an even offset of what is summed. An odd length
+ * is as if a zero byte followed. */
+u64 csum_add(u64 sum, const void *data, u32 len);
+
+/* Add bytes [off, off + len) of the frame, header fragment and segments of any
+ * length; the range must lie within it. off counts as an even place. */
+u64 csum_add_pkt(u64 sum, const struct pkt *p, u32 off, u32 len);
+
+/* Add the IPv4 pseudo header: addresses in host order, len of header and data. */
+u64 csum_add_pseudo(u64 sum, u32 src, u32 dst, u8 proto, u32 len);
+
+/* The 16-bit checksum of a sum; 0 when the sum covered a right checksum. */
+u16 csum_finish(u64 sum);
+
+/* Put a finished checksum at p, unaligned. */
+void csum_store(void *p, u16 csum);
+
+#endif

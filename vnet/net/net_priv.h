@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of vnet/net share among themselves. */
+#ifndef VNET_NET_NET_PRIV_H
+#define VNET_NET_NET_PRIV_H
+
+#include "vnet/net/net.h"
+#include "vnet/net/wire.h"
+
+extern const u8 eth_broadcast[ETH_ALEN];
+
+/* What the IPv4 header of a received datagram said. */
+struct ip_meta {
+	u32 src, dst;
+	const u8 *hdr; /* the header itself, still in front of the payload */
+	u16 hdr_len;
+	u16 frag; /* flags and offset, of a fragment */
+	u16 id;
+	u8 proto;
+	u8 ttl;
+	u8 tos;
+	bool broadcast;
+};
+
+/* Received datagrams for one port, gathered while they follow each other. */
+struct udp_batch {
+	const struct udp_port *port;
+	u32 n;
+	struct pkt *pkt[PKT_BURST];
+	struct udp_meta meta[PKT_BURST];
+};
+
+/* What to put into the IPv4 header of a datagram to send. */
+struct ip_out {
+	u32 dst;
+	u16 mtu; /* 0: the netif's */
+	u8 proto;
+	u8 ttl;
+	u8 tos;
+	bool df;
+};
+
+/* net.c */
+void net_drop(struct netif *nif, struct pkt *p, enum net_drop reason);
+/* A complete frame into the current burst; every entry into the stack ends it
+ * with netif_flush(). */
+void netif_queue(struct netif *nif, struct pkt *p);
+void netif_flush(struct netif *nif);
+/* Push the Ethernet header and queue. Consumed. */
+void eth_output(struct netif *nif, struct pkt *p, const u8 dst[ETH_ALEN], u16 type);
+/* One token now? rate a second, at most `burst` saved up. */
+bool net_limit_pass(struct net_limit *l, u32 rate, u32 burst);
+
+/* ipv4.c; data at the IPv4 header, consumed. UDP goes through the batch. */
+void ipv4_input(struct netif *nif, struct pkt *p, struct udp_batch *batch);
+/* p has the transport header and data; consumed. True when it was handed on. */
+bool ipv4_output(struct netif *nif, struct pkt *p, const struct ip_out *out);
+bool ipv4_is_broadcast(const struct netif *nif, u32 addr);
+/* The neighbour to give a packet for dst to; 0 when there is none. */
+u32 ipv4_next_hop(const struct netif *nif, u32 dst);
+
+/* udp.c */
+void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
+	       struct udp_batch *batch);
+void udp_batch_flush(struct netif *nif, struct udp_batch *batch);
+
+/* icmp.c; data at the ICMP header, consumed. */
+void icmp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta);
+/* Answer "port unreachable", quoting the datagram's header; rate-limited. */
+void icmp_send_port_unreachable(struct netif *nif, const struct ip_meta *meta);
+
+#endif

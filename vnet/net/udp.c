@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* UDP (RFC 768): ports, checksums, and a sending path that fills in a prepared
+ * set of headers when the next hop is known and nothing needs fragmenting. */
+#include "vnet/net/udp.h"
+
+#include "hv/base/bytes.h"
+#include "hv/base/str.h"
+#include "vnet/net/checksum.h"
+#include "vnet/net/net_priv.h"
+
+#define OFF_IP ETH_HLEN
+#define OFF_UDP (ETH_HLEN + IP_HLEN)
+#define SPORT_HASH_BASE 0xc000u
+#define SPORT_HASH_MASK 0x3fffu
+
+STATIC_ASSERT(UDP_HEADROOM == ETH_HLEN + IP_HLEN + UDP_HLEN, "outer headers");
+STATIC_ASSERT(UDP_OVERHEAD == IP_HLEN + UDP_HLEN, "outer headers");
+STATIC_ASSERT(UDP_HEADROOM <= PKT_HEADROOM, "outer headers fit into the head room");
+STATIC_ASSERT(ARP_ENTRIES <= UINT8_MAX, "udp_dst.neighbour is 8 bits");
+
+static struct udp_port *find_port(struct netif *nif, u16 port)
+{
+	for (u32 i = 0; i < UDP_PORTS_MAX; i++) {
+		struct udp_port *u = &nif->udp.port[i];
+
+		if (u->port == port && u->handler)
+			return u;
+	}
+	return NULL;
+}
+
+err_t udp_bind(struct netif *nif, u16 port, udp_handler_fn handler, void *ctx)
+{
+	if (find_port(nif, port))
+		return ERR_EXIST;
+	for (u32 i = 0; i < UDP_PORTS_MAX; i++) {
+		struct udp_port *u = &nif->udp.port[i];
+
+		if (!u->handler) {
+			*u = (struct udp_port){ handler, ctx, port };
+			return ERR_OK;
+		}
+	}
+	return ERR_NOMEM;
+}
+
+void udp_unbind(struct netif *nif, u16 port)
+{
+	struct udp_port *u = find_port(nif, port);
+
+	if (u)
+		*u = (struct udp_port){ 0 };
+}
+
+/* --- in ------------------------------------------------------------------ */
+
+void udp_batch_flush(struct netif *nif, struct udp_batch *b)
+{
+	u32 n = b->n;
+
+	if (!n)
+		return;
+	b->n = 0;
+	nif->count.rx_udp += n;
+	b->port->handler(b->port->ctx, b->pkt, b->meta, n);
+}
+
+static bool checksum_good(const struct pkt *p, const struct ip_meta *meta, u32 len)
+{
+	u64 sum;
+
+	if (load_be16(p->data + UDP_CSUM) == 0)
+		return true;
+	sum = csum_add_pseudo(0, meta->src, meta->dst, IP_PROTO_UDP, len);
+	return csum_finish(csum_add_pkt(sum, p, 0, len)) == 0;
+}
+
+void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
+	       struct udp_batch *b)
+{
+	const struct udp_port *port;
+	const u8 *h = p->data;
+	u32 len;
+
+	/* A first fragment too short for the header is nobody's good idea. */
+	if (p->head_len < UDP_HLEN) {
+		net_drop(nif, p, NET_DROP_UDP_BAD);
+		return;
+	}
+	len = load_be16(h + UDP_LEN);
+	if (len < UDP_HLEN || len > p->len || (p->nseg && len != p->len)) {
+		net_drop(nif, p, NET_DROP_UDP_BAD);
+		return;
+	}
+	if (!checksum_good(p, meta, len)) {
+		net_drop(nif, p, NET_DROP_UDP_CSUM);
+		return;
+	}
+	port = find_port(nif, load_be16(h + UDP_DPORT));
+	if (!port) {
+		if (!meta->broadcast)
+			icmp_send_port_unreachable(nif, meta);
+		net_drop(nif, p, NET_DROP_UDP_PORT);
+		return;
+	}
+	if (b->port != port || b->n == PKT_BURST)
+		udp_batch_flush(nif, b);
+	/* The handler may have unbound the port. */
+	if (!port->handler) {
+		net_drop(nif, p, NET_DROP_UDP_PORT);
+		return;
+	}
+	b->port = port;
+	b->meta[b->n] = (struct udp_meta){
+		.src = meta->src,
+		.dst = meta->dst,
+		.sport = load_be16(h + UDP_SPORT),
+		.dport = load_be16(h + UDP_DPORT),
+		.ttl = meta->ttl,
+		.tos = meta->tos,
+	};
+	if (!p->nseg) {
+		p->len = len;
+		p->head_len = len;
+	}
+	pkt_pull(p, UDP_HLEN);
+	b->pkt[b->n++] = p;
+}
+
+/* --- out ----------------------------------------------------------------- */
+
+static u16 source_port(const struct udp_dst *d, const struct pkt *p)
+{
+	if (d->flags & UDP_DST_SPORT_HASH)
+		return (u16)(SPORT_HASH_BASE | (p->hash & SPORT_HASH_MASK));
+	return d->sport;
+}
+
+/* Fill in the checksum of a datagram with the UDP header off bytes from its
+ * start. RFC 768: 0 means none, so a sum of 0 is sent as its other form. */
+static void set_checksum(const struct netif *nif, const struct udp_dst *d, struct pkt *p, u32 off)
+{
+	u32 len = p->len - off;
+	u64 sum = csum_add_pseudo(0, nif->addr, d->addr, IP_PROTO_UDP, len);
+	u16 csum = csum_finish(csum_add_pkt(sum, p, off, len));
+
+	csum_store(p->data + off + UDP_CSUM, csum ? csum : 0xffff);
+}
+
+/* Build the headers for this destination. False while its next hop is unknown. */
+static bool prepare(struct netif *nif, struct udp_dst *d)
+{
+	u8 *ip = d->hdr + OFF_IP, *udp = d->hdr + OFF_UDP;
+	const u8 *mac = eth_broadcast;
+
+	d->neighbour = ARP_ENTRIES;
+	if (!ipv4_is_broadcast(nif, d->addr)) {
+		u32 hop = nif->addr ? ipv4_next_hop(nif, d->addr) : 0;
+		struct arp_entry *e = hop ? arp_lookup(nif, hop) : NULL;
+
+		if (!e)
+			return false;
+		mac = e->mac;
+		d->neighbour = (u8)(e - nif->arp.entry);
+	} else if (!nif->addr && d->addr != IP_BROADCAST) {
+		return false;
+	}
+	memset(d->hdr, 0, sizeof(d->hdr));
+	memcpy(d->hdr + ETH_DST, mac, ETH_ALEN);
+	memcpy(d->hdr + ETH_SRC, nif->setup.mac, ETH_ALEN);
+	store_be16(d->hdr + ETH_TYPE, ETH_TYPE_IPV4);
+	ip[IP_VER_IHL] = IP_VER_IHL_PLAIN;
+	ip[IP_TOS] = d->tos;
+	store_be16(ip + IP_FRAG, d->flags & UDP_DST_DF ? IP_FRAG_DF : 0);
+	ip[IP_PROTO] = IP_PROTO_UDP;
+	store_be32(ip + IP_SRC, nif->addr);
+	store_be32(ip + IP_DST, d->addr);
+	store_be16(udp + UDP_DPORT, d->dport);
+	d->ip_sum = 0;
+	for (u32 i = 0; i < IP_HLEN; i += 2)
+		d->ip_sum += load_be16(ip + i);
+	d->gen = nif->gen;
+	return true;
+}
+
+/* One datagram behind prepared headers. */
+static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 ttl)
+{
+	u32 udp_len = p->len + UDP_HLEN;
+	u32 total = udp_len + IP_HLEN;
+	u16 sport = source_port(d, p);
+	u16 id = nif->ip_id++;
+	u8 *h = pkt_push(p, UDP_HEADROOM);
+	u32 sum;
+
+	if (!h) {
+		net_drop(nif, p, NET_DROP_NO_HEADROOM);
+		return false;
+	}
+	memcpy(h, d->hdr, UDP_HEADROOM);
+	store_be16(h + OFF_IP + IP_TOTAL, (u16)total);
+	store_be16(h + OFF_IP + IP_ID, id);
+	h[OFF_IP + IP_TTL] = ttl;
+	sum = d->ip_sum + total + id + ((u32)ttl << 8);
+	sum = (sum >> 16) + (sum & 0xffff);
+	sum = (sum >> 16) + (sum & 0xffff);
+	store_be16(h + OFF_IP + IP_CSUM, (u16)~sum);
+	store_be16(h + OFF_UDP + UDP_SPORT, sport);
+	store_be16(h + OFF_UDP + UDP_LEN, (u16)udp_len);
+	if (d->flags & UDP_DST_CSUM)
+		set_checksum(nif, d, p, OFF_UDP);
+	netif_queue(nif, p);
+	return true;
+}
+
+/* One datagram the long way: to be fragmented, or to wait for ARP. */
+static bool send_slowly(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 ttl, u32 mtu)
+{
+	struct ip_out out = {
+		.dst = d->addr,
+		.mtu = (u16)mtu,
+		.proto = IP_PROTO_UDP,
+		.ttl = ttl,
+		.tos = d->tos,
+		.df = d->flags & UDP_DST_DF,
+	};
+	bool fragmented = p->len + UDP_OVERHEAD > mtu;
+	u16 sport = source_port(d, p);
+	u8 *h;
+
+	if (p->len + UDP_OVERHEAD > IP_TOTAL_MAX) {
+		net_drop(nif, p, NET_DROP_TOO_BIG);
+		return false;
+	}
+	h = pkt_push(p, UDP_HLEN);
+	if (!h) {
+		net_drop(nif, p, NET_DROP_NO_HEADROOM);
+		return false;
+	}
+	store_be16(h + UDP_SPORT, sport);
+	store_be16(h + UDP_DPORT, d->dport);
+	store_be16(h + UDP_LEN, (u16)p->len);
+	store_be16(h + UDP_CSUM, 0);
+	/* Ids repeat soon at high rates (RFC 4963): fragments always get one. */
+	if (fragmented || (d->flags & UDP_DST_CSUM))
+		set_checksum(nif, d, p, 0);
+	return ipv4_output(nif, p, &out);
+}
+
+u32 udp_send_burst(struct netif *nif, struct udp_dst *d, struct pkt **pkts, u32 n)
+{
+	u32 mtu = d->mtu ? MIN(d->mtu, nif->mtu) : nif->mtu;
+	bool ready = d->gen == nif->gen || prepare(nif, d);
+	u32 sent = 0;
+
+	if (ready && d->neighbour < ARP_ENTRIES)
+		nif->arp.entry[d->neighbour].used = true;
+	for (u32 i = 0; i < n; i++) {
+		struct pkt *p = pkts[i];
+		u8 ttl = p->ttl ? (u8)(p->ttl - 1) : d->ttl;
+
+		if (!ttl)
+			net_drop(nif, p, NET_DROP_TTL);
+		else if (ready && p->len + UDP_OVERHEAD <= mtu)
+			sent += send_prepared(nif, d, p, ttl);
+		else
+			sent += send_slowly(nif, d, p, ttl, mtu);
+	}
+	netif_flush(nif);
+	return sent;
+}
