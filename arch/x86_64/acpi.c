@@ -246,7 +246,7 @@ static void parse_ivrs(struct acpi_info *info, const u8 *t, u32 len, const struc
 /* A small constant of AML at p; false when it is something else. */
 static bool aml_small(const u8 **p, const u8 *end, u8 *value)
 {
-	if (*p < end && (**p == AML_ZERO || **p == AML_ONE)) {
+	if (end - *p >= 1 && (**p == AML_ZERO || **p == AML_ONE)) {
 		*value = *(*p)++;
 		return true;
 	}
@@ -266,17 +266,15 @@ static void parse_s5(struct acpi_sleep *s, const u8 *t, u32 len)
 {
 	const u8 *end = t + len;
 
-	for (const u8 *p = t + SDT_HEADER; end - p > S5_MIN_BYTES; p++) {
-		bool named = p[-1] == AML_NAME || (p[-1] == AML_ROOT && p[-2] == AML_NAME);
+	for (const u8 *at = t + SDT_HEADER; end - at > S5_MIN_BYTES && !s->valid; at++) {
+		bool named = at[-1] == AML_NAME || (at[-1] == AML_ROOT && at[-2] == AML_NAME);
+		const u8 *p = at + 5;
 
-		if (!named || memcmp(p, "_S5_", 4) || p[4] != AML_PACKAGE)
+		if (!named || memcmp(at, "_S5_", 4) || at[4] != AML_PACKAGE)
 			continue;
-		p += 5;
 		p += 1 + (*p >> 6); /* length: 20.2.4 */
 		p++;		    /* number of elements */
-		s->valid = p < end && aml_small(&p, end, &s->s5_typ_a) &&
-			   aml_small(&p, end, &s->s5_typ_b);
-		return;
+		s->valid = aml_small(&p, end, &s->s5_typ_a) && aml_small(&p, end, &s->s5_typ_b);
 	}
 }
 

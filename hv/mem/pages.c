@@ -7,6 +7,14 @@
 
 struct pages host_pages;
 
+/* Where [base, base + size) ends, cut so that it can be rounded up. */
+static u64 end_of(u64 base, u64 size)
+{
+	const u64 max = ALIGN_DOWN(UINT64_MAX, PAGE_SIZE);
+
+	return base > max || size > max - base ? max : base + size;
+}
+
 /* Index of the first extent that ends after addr. */
 static u32 find(const struct pages *p, u64 addr)
 {
@@ -87,12 +95,9 @@ static void cut(struct pages *p, u32 at, u64 base, u64 size)
 
 err_t pages_add(struct pages *p, u64 base, u64 size)
 {
-	u64 end, at;
+	u64 end = ALIGN_DOWN(end_of(base, size), PAGE_SIZE);
+	u64 at = ALIGN_UP(MIN(base, end), PAGE_SIZE);
 
-	if (size > UINT64_MAX - PAGE_SIZE - base)
-		return ERR_RANGE;
-	at = ALIGN_UP(base, PAGE_SIZE);
-	end = ALIGN_DOWN(base + size, PAGE_SIZE);
 	/* Each gap between the extents that are there. */
 	while (at < end) {
 		u32 i = find(p, at);
@@ -111,8 +116,7 @@ err_t pages_add(struct pages *p, u64 base, u64 size)
 
 void pages_reserve(struct pages *p, u64 base, u64 size)
 {
-	u64 end = size > UINT64_MAX - PAGE_SIZE - base ? ALIGN_DOWN(UINT64_MAX, PAGE_SIZE)
-						       : ALIGN_UP(base + size, PAGE_SIZE);
+	u64 end = ALIGN_UP(end_of(base, size), PAGE_SIZE);
 	u64 at = ALIGN_DOWN(base, PAGE_SIZE);
 
 	while (at < end) {
