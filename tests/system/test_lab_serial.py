@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The serial protocol, against a scripted node and a real shell on a pseudo terminal."""
 
+import base64
 import os
 import pty
 import socket
@@ -11,7 +12,7 @@ import pytest
 from labkit import serial
 from labkit.errors import ToolError
 
-LOG = b"[    1.234567] warn e1000: link is down\r\n"
+LOG = b"[    1.234567] warn  e1000: link is down\r\n"
 
 
 class FakeNode(threading.Thread):
@@ -190,6 +191,19 @@ def test_shell_timeout_interrupts_and_recovers(shell):
     assert error.value.status == serial.ENDED_BY_TIMEOUT
     assert error.value.output.startswith("begun\n")
     assert shell.run("echo again") == ("again\n", 0)
+
+
+def test_shell_output_may_be_log_lines_and_any_bytes(shell):
+    assert shell.run("printf '[    1.234567] e1000: up\\n\\033[1mbold\\r\\n'") == \
+        ("[    1.234567] e1000: up\n\033[1mbold\r\n", 0)
+
+
+def test_a_nodes_log_lines_do_not_get_into_the_output():
+    encoded = base64.b64encode(b"line\n" * 40 + b"\n0")
+    wrapped = b"".join(encoded[at:at + 76] + b"\r\n" for at in range(0, len(encoded), 76))
+    for at in range(len(wrapped)):
+        torn = serial.without_log_lines(wrapped[:at] + LOG + wrapped[at:])
+        assert serial._decoded(torn) == "line\n" * 40 + "\n0"
 
 
 def test_shell_output_that_looks_like_a_mark(shell):

@@ -22,8 +22,9 @@ INTERRUPT = b"\x03"  # Ctrl-C
 SYNC_WAIT_S = 3.0
 ENDED_BY_TIMEOUT = 124  # as timeout(1) has it
 
-# A node's log line: "[   1.234567] warn e1000: link is down".
-LOG_LINE = re.compile(rb"(?:\r?\n)?\[ *\d+\.\d{3,9}\] (?:err|error|warn|warning|info|debug) "
+# A node's log line: "[    1.234567] warn  e1000: link is down". It may stand in
+# the middle of another line.
+LOG_LINE = re.compile(rb"(?:\r?\n)?\[ *\d+\.\d{6}\] (?:(?:error|warn|debug) +)?[\w./-]+: "
                       rb"[^\r\n]*\r?\n")
 ESCAPE = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 # What a node answers to a command that it rejects; the number is a column.
@@ -170,12 +171,14 @@ class Node:
 
 
 class Shell:
-    """A shell of a guest (or a plain node) at the other end of `port`."""
+    """A shell of a guest (or a plain node) at the other end of `port`.
 
-    def __init__(self, port, name, clean=None):
+    Output comes back in base64, so that any bytes come through, and a node's log
+    lines between them are told from a guest's own."""
+
+    def __init__(self, port, name):
         self.port = port
         self.name = name
-        self.clean = clean
 
     def run(self, command, timeout=60.0):
         """Runs a command: (what it printed, its exit status). The command gets no
@@ -185,20 +188,27 @@ class Shell:
         encoded = base64.b64encode(command.encode()).decode()
         script = ["c="]
         script += [f"c=${{c}}{encoded[at:at + CHUNK]}" for at in range(0, len(encoded), CHUNK)]
-        # Two quotes inside the marks: so their echo is never taken for them.
-        script.append(f"echo {mark}''-RUN; $(which dash || echo sh) -c "
-                      f'"$(echo $c | base64 -d)" </dev/null; echo {mark}\'\'-END $?; stty echo')
+        # Two quotes inside the marks, so that their echo is never taken for them. The
+        # encoder outlives an interrupt: what was printed before it is not lost.
+        script.append(f"echo {mark}''-RUN; "
+                      '{ $(which dash || echo sh) -c "$(echo $c | base64 -d)" </dev/null 2>&1; '
+                      r"printf '\n%s' $?; } | { trap '' INT; exec base64; }; "
+                      f"echo {mark}''-END; stty echo")
         self.port.send("".join(line + "\n" for line in script).encode())
-        self.port.expect(f"{mark}-RUN\r?\n".encode(), SYNC_WAIT_S + len(script), self.clean)
-        end = rf"(?s)\A(.*?){mark}-END (\d+)\r?\n".encode()
+        self.port.expect(f"{mark}-RUN\r?\n".encode(), SYNC_WAIT_S + len(script), without_log_lines)
+        end = rf"(?s)\A(.*?){mark}-END\r?\n".encode()
         try:
-            match = self.port.expect(end, timeout, self.clean)
+            printed = self.port.expect(end, timeout, without_log_lines)[1]
         except Timeout:
             error = Timeout(f"{self.name}: not done within {timeout:.0f} s, interrupted",
                             status=ENDED_BY_TIMEOUT)
-            error.output = self._interrupt(mark, end)
+            error.output = _decoded(self._interrupt(mark, end))
             raise error from None
-        return _text(match[1]), int(match[2])
+        output, _, status = _decoded(printed).rpartition("\n")
+        if not status.isdigit():
+            raise ToolError(f"{self.name}: its shell gave no exit status; it said:\n"
+                            + printed.decode(errors="replace"))
+        return output, int(status)
 
     def _wake(self, mark):
         """Gets the shell's attention; from then on it does not echo its input."""
@@ -206,23 +216,27 @@ class Shell:
         for first in (KILL_LINE, INTERRUPT + b"\n", INTERRUPT + b"\n"):
             self.port.send(first + begin)
             try:
-                self.port.expect(f"{mark}-BEGIN\r?\n".encode(), SYNC_WAIT_S, self.clean)
+                self.port.expect(f"{mark}-BEGIN\r?\n".encode(), SYNC_WAIT_S, without_log_lines)
                 return
             except Timeout:
                 continue
         raise Timeout(f"{self.name}: its shell does not answer")
 
     def _interrupt(self, mark, end):
-        """Ends what runs; gives what it had printed. An interrupt makes the shell
+        """Ends what runs; gives what had come of it. An interrupt makes the shell
         forget the rest of its line, so the end mark is asked for again."""
-        self.port.send(INTERRUPT + f"\nstty echo; echo {mark}''-END 0\n".encode())
+        self.port.send(INTERRUPT + f"\nstty echo; echo {mark}''-END\n".encode())
         try:
-            printed = self.port.expect(end, SYNC_WAIT_S, self.clean)[1]
+            return self.port.expect(end, SYNC_WAIT_S, without_log_lines)[1]
         except Timeout:
-            printed = self.port.received
-        # The shell's prompts stand behind the last line that the command printed.
-        return _text(printed).rpartition("\n")[0].rstrip("\n") + "\n"
+            return self.port.received
 
 
-def _text(data):
-    return data.replace(b"\r\n", b"\n").decode(errors="replace")
+def _decoded(printed):
+    """The bytes behind the base64 lines; what else stands there (a prompt, a
+    terminal's ^C) is no whole line of base64."""
+    lines = re.findall(rb"^[A-Za-z0-9+/]+={0,2}(?=\r?$)", printed, re.MULTILINE)
+    try:
+        return base64.b64decode(b"".join(lines), validate=True).decode(errors="replace")
+    except ValueError:
+        return ""

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two nodes, a guest each, one UDP link: examples/pair.lab.
+
+    g1 10.1.0.1 - alpha 10.0.0.1 ======= 10.0.0.2 beta - 10.1.0.2 g1
+"""
+
+import json
+import os
+
+import pytest
+from labkit import measure
+
+PEER = {"alpha": "10.1.0.2", "beta": "10.1.0.1"}
+LINK_PORT = 9000
+STREAM_S = int(os.environ.get("STREAM_S", "10"))
+
+
+@pytest.fixture(scope="module")
+def lab(bring_up, hypervisor):
+    return bring_up("examples/pair.lab")
+
+
+def stats(lab):
+    return [json.loads(lab.ctl(node, "show stats json")) for node in PEER]
+
+
+def test_guests_see_the_machine_they_should(lab):
+    for node in PEER:
+        status, log = lab.sh(f"{node}/g1", "dmesg")
+        assert status == 0
+        assert "x2apic enabled" in log
+        clock = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+        assert lab.sh(f"{node}/g1", f"cat {clock}")[1].strip() in ("kvm-clock", "tsc")
+        assert lab.sh(f"{node}/g1", "cat /sys/class/net/eth0/mtu") == (0, "1458\n")
+
+
+@pytest.mark.parametrize("node", PEER)
+def test_a_thousand_pings_none_lost(lab, node):
+    status, output = lab.sh(f"{node}/g1", f"ping -q -c 1000 -i 0.02 {PEER[node]}", timeout=180)
+    assert status == 0
+    assert measure.parse_ping(output)["received"] == 1000
+
+
+def test_the_ping_travels_inside_the_link(lab):
+    assert lab.sh("alpha/g1", f"ping -c 3 -i 0.1 -p cafe {PEER['alpha']}")[0] == 0
+    marked = [frame for frame in lab.capture("alpha-beta")
+              if b"\xca\xfe" * 4 in bytes(frame)]
+    assert len(marked) == 6
+    for frame in marked:
+        assert frame["IP"].src in ("10.0.0.1", "10.0.0.2")
+        assert frame["UDP"].dport == LINK_PORT
+        # The inner frame begins right behind the UDP header: a guest's Ethernet header.
+        inner = bytes(frame["UDP"].payload)
+        assert {inner[:6], inner[6:12]} == {bytes.fromhex("020000000001"),
+                                           bytes.fromhex("020000000002")}
+
+
+def test_broadcast_and_ipv6_neighbour_discovery(lab):
+    assert lab.sh("beta/g1", "ip neigh flush dev eth0; ping -c 2 -i 0.2 10.1.0.1")[0] == 0
+    status, output = lab.sh("alpha/g1", "ping -c 3 -i 0.2 ff02::1%eth0")
+    assert status == 0, output
+
+
+@pytest.mark.parametrize("size", [0, 1, 64, 1430, 1431, 4000, 16000])
+def test_every_size_gets_through_whole(lab, size):
+    status, output = lab.sh("alpha/g1", f"ping -c 5 -i 0.05 -s {size} {PEER['alpha']}")
+    assert status == 0 and " 5 received" in output
+
+
+@pytest.mark.parametrize("option", ["", "-r"])
+def test_tcp_stream_and_every_frame_accounted_for(lab, option):
+    before = measure.Counters(stats(lab))
+    status, output = lab.sh("alpha/g1", f"nuttcp -fparse {option} -T {STREAM_S} 10.1.0.2",
+                            timeout=STREAM_S + 60)
+    assert status == 0 and measure.parse_nuttcp(output) > 0
+    after = stats(lab)
+    for node in after:
+        assert node["sum"]["balanced"], node
+    counted = measure.Counters(after) - before
+    assert counted.frames["tx_frames"] and counted.frames["rx_frames"]
+    # Counts, not times: these hold on any machine.
+    assert counted.exits_per_packet() <= 2.5
+    assert counted.copies_rx() <= 1
+
+
+def test_counters_of_both_ends_agree(lab):
+    alpha, beta = stats(lab)
+    sent = alpha["links"]["beta"]["tx_frames"] + beta["links"]["alpha"]["tx_frames"]
+    arrived = alpha["links"]["beta"]["rx_frames"] + beta["links"]["alpha"]["rx_frames"]
+    # A frame may be on the wire between the two questions.
+    assert 0 <= sent - arrived <= 8
+
+
+def test_memory_and_size_stay_small(lab):
+    for node in stats(lab):
+        assert node["image_bytes"] <= 512 * 1024
+        assert node["resident_bytes"] <= 16 * 1024 * 1024
+
+
+def test_config_is_printed_in_its_own_language(lab):
+    shown = lab.ctl("alpha", "show config")
+    for line in ("caisson 1", "uplink add 0", "link add beta udp", "vm add g1",
+                 "interface add g1.eth0"):
+        assert line in shown
+
+
+def test_wrong_commands_are_told_with_their_column(lab):
+    done = lab.tool("ctl", "alpha", "show stats jsn")
+    assert done.returncode == 1
+    assert "console:12:" in done.stdout and "json" in done.stdout
