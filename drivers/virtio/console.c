@@ -96,6 +96,7 @@ u32 virtio_console_input(struct virtio_console *con, const void *buf, u32 len)
 		done += part;
 		/* Ring empty: be told of new buffers, unless they are here already. */
 	} while (part || (done < len && virtio_dev_notify_on(d, VIRTIO_CONSOLE_RX)));
+	con->rx_bytes += done;
 	virtio_dev_flush(d, VIRTIO_CONSOLE_RX);
 	return done;
 }
