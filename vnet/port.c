@@ -229,15 +229,3 @@ void vnet_port_drop(struct vnet_port *port, struct pkt *p, enum vnet_drop reason
 	port->count.drop[reason]++;
 	pkt_put(p);
 }
-
-void vnet_tx_lost(struct pkt *p, enum vnet_drop reason)
-{
-	struct vnet_port *port = vnet_port_slot(p->egress);
-
-	ASSERT((u32)reason < VNET_DROP_COUNT);
-	if (port) {
-		port->count.tx_frames--;
-		port->count.drop[reason]++;
-	}
-	pkt_put(p);
-}

@@ -59,7 +59,7 @@ struct vnet_port;
 
 struct vnet_port_ops {
 	/*
-	 * Take n frames. Each is consumed: carried on or dropped with a
+	 * Take n (1 .. PKT_BURST) frames. Each is consumed: carried on or dropped with a
 	 * reason (vnet_port_drop()). The port counts tx_frames and tx_bytes of
 	 * what it carried on.
 	 */
@@ -140,13 +140,6 @@ u32 vnet_poll(struct vnet_port *port, u32 budget);
  * sum holds.
  */
 void vnet_port_drop(struct vnet_port *port, struct pkt *p, enum vnet_drop reason);
-
-/*
- * A frame that deliver() has counted in tx_frames got lost further down (its
- * next hop does not answer, the queue was reset): counted as dropped instead,
- * against the port p->egress names. Ends the frame. That port's core.
- */
-void vnet_tx_lost(struct pkt *p, enum vnet_drop reason);
 
 /* The sums over all ports there are and were, and over all cores. */
 struct vnet_audit {

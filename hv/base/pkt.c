@@ -159,6 +159,34 @@ u8 *pkt_pull(struct pkt *p, u32 n)
 	return p->data;
 }
 
+static void drop_first_seg(struct pkt *p)
+{
+	pkt_put(p->seg[0].owner);
+	p->nseg--;
+	memmove(&p->seg[0], &p->seg[1], p->nseg * sizeof(p->seg[0]));
+}
+
+bool pkt_pullup(struct pkt *p, u32 n)
+{
+	if (n <= p->head_len)
+		return true;
+	if (n > p->len || n > p->buf_size - pkt_headroom(p))
+		return false;
+	while (p->head_len < n) {
+		struct pkt_seg *s = &p->seg[0];
+		u32 part = MIN(n - p->head_len, s->len);
+
+		memcpy(p->data + p->head_len, s->addr, part);
+		p->head_len += part;
+		s->addr = (u8 *)s->addr + part;
+		s->bus.v += part;
+		s->len -= part;
+		if (!s->len)
+			drop_first_seg(p);
+	}
+	return true;
+}
+
 err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *owner)
 {
 	if (p->nseg == PKT_MAX_SEGS)

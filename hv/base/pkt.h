@@ -138,6 +138,10 @@ void pkt_ref(struct pkt *p);
 u8 *pkt_push(struct pkt *p, u32 n);
 u8 *pkt_pull(struct pkt *p, u32 n);
 
+/* Have at least n bytes of the frame in the header fragment, copying from the
+ * segments what is missing. false when the frame or the buffer is too short. */
+bool pkt_pullup(struct pkt *p, u32 n);
+
 /* Bytes of head room left. */
 static inline u32 pkt_headroom(const struct pkt *p)
 {

@@ -266,6 +266,46 @@ static void slices_equal_the_flat_frame(void **state)
 	pkt_put(p);
 }
 
+static void pullup_moves_bytes_into_the_head(void **state)
+{
+	u8 flat[90], got[90];
+
+	(void)state;
+	for (u32 i = 0; i < sizeof(flat); i++)
+		flat[i] = (u8)i;
+	for (u32 n = 0; n <= sizeof(flat); n++) {
+		struct pkt *p = pkt_get(&pool), *o = pkt_get(&pool);
+
+		memcpy(o->data, flat, sizeof(flat));
+		memcpy(p->data, flat, 10);
+		p->head_len = p->len = 10;
+		pkt_ref(o);
+		pkt_add_seg(p, o->data + 10, pkt_data_bus(o), 30, o);
+		pkt_add_seg(p, o->data + 40, pkt_data_bus(o), 50, o);
+		assert_true(pkt_pullup(p, n));
+		assert_int_equal(p->len, sizeof(flat));
+		assert_int_equal(p->head_len, n < 10 ? 10 : n);
+		assert_int_equal(p->nseg, n < 40 ? 2 : n < 90 ? 1 : 0);
+		pkt_copy_out(p, 0, got, sizeof(got));
+		assert_memory_equal(got, flat, sizeof(flat));
+		assert_false(pkt_pullup(p, sizeof(flat) + 1));
+		pkt_put(p);
+	}
+}
+
+static void pullup_stays_inside_the_buffer(void **state)
+{
+	static u8 side[BUF];
+	struct pkt *p = pkt_get(&pool);
+
+	(void)state;
+	pkt_add_seg(p, side, (bus_t){ 0 }, sizeof(side), NULL);
+	assert_false(pkt_pullup(p, BUF - PKT_HEADROOM + 1));
+	assert_int_equal(p->head_len, 0);
+	assert_true(pkt_pullup(p, BUF - PKT_HEADROOM));
+	pkt_put(p);
+}
+
 static void too_many_segments_is_an_error(void **state)
 {
 	static u8 byte;
@@ -295,6 +335,8 @@ int main(void)
 		CASE(adopt_needs_no_reference_of_the_other_core),
 		CASE(long_chains_end_without_recursion),
 		CASE(slices_equal_the_flat_frame),
+		CASE(pullup_moves_bytes_into_the_head),
+		CASE(pullup_stays_inside_the_buffer),
 		CASE(too_many_segments_is_an_error),
 	};
 
