@@ -7,6 +7,7 @@
 #include <arch/cpu.h>
 #include <arch/desc.h>
 #include <arch/ioapic.h>
+#include <arch/iommu.h>
 #include <arch/paging.h>
 #include <arch/pci.h>
 #include <arch/percpu.h>
@@ -229,6 +230,8 @@ static void find_devices(void)
 			pci_use_ecam(e->base, e->bus_start, e->bus_end);
 	}
 	log_info("pci", "%u functions", pci_scan());
+	for (u32 i = 0; i < acpi.iommu_count; i++)
+		iommu_check(acpi.iommu[i].base, acpi.iommu[i].amd);
 }
 
 void boot_main(u32 magic, u32 info)

@@ -66,6 +66,14 @@
 #define DMAR_DRHD_BASE 8
 #define DMAR_DRHD_LEN 16
 
+/* IVRS: AMD IOMMU 5.2.1 and 5.2.2. One unit may stand there in several forms. */
+#define IVRS_ENTRIES 48
+#define IVRS_IVHD_10 0x10
+#define IVRS_IVHD_11 0x11
+#define IVRS_IVHD_40 0x40
+#define IVRS_IVHD_BASE 8
+#define IVRS_IVHD_LEN 24
+
 /* AML, 20.2. */
 #define AML_ZERO 0x00
 #define AML_ONE 0x01
@@ -216,6 +224,18 @@ static void parse_mcfg(struct acpi_info *info, const u8 *t, u32 len, const struc
 	}
 }
 
+static void add_iommu(struct acpi_info *info, u64 base, bool amd)
+{
+	for (u32 i = 0; i < info->iommu_count; i++) {
+		if (info->iommu[i].base == base)
+			return;
+	}
+	if (info->iommu_count == ACPI_MAX_IOMMUS)
+		info->bad++;
+	else
+		info->iommu[info->iommu_count++] = (struct acpi_iommu){ base, amd };
+}
+
 static void parse_dmar(struct acpi_info *info, const u8 *t, u32 len, const struct phys_view *v)
 {
 	(void)v;
@@ -226,21 +246,26 @@ static void parse_dmar(struct acpi_info *info, const u8 *t, u32 len, const struc
 			info->bad++;
 			return;
 		}
-		if (load_le16(t + at) != DMAR_DRHD || size < DMAR_DRHD_LEN)
-			continue;
-		if (info->dmar_count == ACPI_MAX_IOMMUS)
-			info->bad++;
-		else
-			info->dmar_base[info->dmar_count++] = load_le64(t + at + DMAR_DRHD_BASE);
+		if (load_le16(t + at) == DMAR_DRHD && size >= DMAR_DRHD_LEN)
+			add_iommu(info, load_le64(t + at + DMAR_DRHD_BASE), false);
 	}
 }
 
 static void parse_ivrs(struct acpi_info *info, const u8 *t, u32 len, const struct phys_view *v)
 {
-	(void)t;
-	(void)len;
 	(void)v;
-	info->ivrs = true;
+	for (u32 at = IVRS_ENTRIES; at <= len && len - at >= 4; at += load_le16(t + at + 2)) {
+		u8 type = t[at];
+		u16 size = load_le16(t + at + 2);
+
+		if (size < 4 || size > len - at) {
+			info->bad++;
+			return;
+		}
+		if ((type == IVRS_IVHD_10 || type == IVRS_IVHD_11 || type == IVRS_IVHD_40) &&
+		    size >= IVRS_IVHD_LEN)
+			add_iommu(info, load_le64(t + at + IVRS_IVHD_BASE), true);
+	}
 }
 
 /* A small constant of AML at p; false when it is something else. */

@@ -58,6 +58,11 @@ struct acpi_sleep {
 	u8 s5_typ_a, s5_typ_b;
 };
 
+struct acpi_iommu {
+	u64 base;
+	bool amd; /* else VT-d */
+};
+
 struct acpi_info {
 	u32 cpu_count; /* enabled processors */
 	u32 cpu_apic_id[ACPI_MAX_CPUS];
@@ -68,9 +73,8 @@ struct acpi_info {
 	struct acpi_override override[ACPI_MAX_OVERRIDES];
 	u32 ecam_count;
 	struct acpi_ecam ecam[ACPI_MAX_ECAMS];
-	u32 dmar_count; /* VT-d remapping units */
-	u64 dmar_base[ACPI_MAX_IOMMUS];
-	bool ivrs;	/* an AMD IOMMU is there */
+	u32 iommu_count;
+	struct acpi_iommu iommu[ACPI_MAX_IOMMUS];
 	u16 sci_irq;
 	u16 smi_cmd;
 	u8 acpi_enable; /* write to smi_cmd to enter ACPI mode; 0: in it already */

@@ -5,6 +5,7 @@
 #include <arch/io.h>
 #include <arch/irq.h>
 #include <arch/paging.h>
+#include <arch/percpu.h>
 
 #include "hv/base/log.h"
 
@@ -35,6 +36,19 @@
 #define CAP_FIRST 0x40
 #define CAPS_MAX 48 /* (256 - 64) / 4: a longer chain is a loop */
 
+/* MSI: PCI 3.0 6.8.1; what address and data mean: SDM vol. 3A 10.11. */
+#define CAP_MSI 5
+#define MSI_CONTROL 2
+#define MSI_ENABLE BIT(0)
+#define MSI_VECTORS (7u << 4)
+#define MSI_64BIT BIT(7)
+#define MSI_ADDR 4
+#define MSI_ADDR_HIGH 8
+#define MSI_DATA_32 8
+#define MSI_DATA_64 12
+#define MSI_ADDR_BASE 0xfee00000u
+#define MSI_ADDR_DEST_SHIFT 12
+
 static struct pci_func funcs[HOST_PCI_MAX];
 static u32 func_count;
 static volatile u8 *ecam;
@@ -52,7 +66,7 @@ void pci_use_ecam(u64 base, u8 bus_start, u8 bus_end)
 	ecam_end = bus_end;
 }
 
-static volatile u8 *ecam_at(const struct pci_func *f, u16 off)
+static volatile u8 *ecam_at(const struct pci_func *f, u32 off)
 {
 	if (!ecam || f->bus < ecam_start || f->bus > ecam_end)
 		return NULL;
@@ -60,13 +74,13 @@ static volatile u8 *ecam_at(const struct pci_func *f, u16 off)
 		       (u64)f->fn << ECAM_FN_SHIFT | off);
 }
 
-static void cf8_select(const struct pci_func *f, u16 off)
+static void cf8_select(const struct pci_func *f, u32 off)
 {
 	out32(CF8, CF8_ENABLE | (u32)f->bus << 16 | (u32)f->dev << 11 | (u32)f->fn << 8 |
 			   (off & 0xfcu));
 }
 
-u32 pci_read32(const struct pci_func *f, u16 off)
+u32 pci_read32(const struct pci_func *f, u32 off)
 {
 	const volatile u8 *p = ecam_at(f, off);
 
@@ -78,17 +92,17 @@ u32 pci_read32(const struct pci_func *f, u16 off)
 	return in32(CFC);
 }
 
-u16 pci_read16(const struct pci_func *f, u16 off)
+u16 pci_read16(const struct pci_func *f, u32 off)
 {
-	return (u16)(pci_read32(f, off & (u16)~3u) >> 8 * (off & 2));
+	return (u16)(pci_read32(f, off & ~3u) >> 8 * (off & 2));
 }
 
-u8 pci_read8(const struct pci_func *f, u16 off)
+u8 pci_read8(const struct pci_func *f, u32 off)
 {
-	return (u8)(pci_read32(f, off & (u16)~3u) >> 8 * (off & 3));
+	return (u8)(pci_read32(f, off & ~3u) >> 8 * (off & 3));
 }
 
-void pci_write32(const struct pci_func *f, u16 off, u32 v)
+void pci_write32(const struct pci_func *f, u32 off, u32 v)
 {
 	volatile u8 *p = ecam_at(f, off);
 
@@ -103,7 +117,7 @@ void pci_write32(const struct pci_func *f, u16 off, u32 v)
 }
 
 /* Not by way of 32 bits: that would write the neighbour, e.g. clear the status. */
-void pci_write16(const struct pci_func *f, u16 off, u16 v)
+void pci_write16(const struct pci_func *f, u32 off, u16 v)
 {
 	volatile u8 *p = ecam_at(f, off);
 
@@ -118,7 +132,7 @@ void pci_write16(const struct pci_func *f, u16 off, u16 v)
 }
 
 /* All ones written, what stays 0 is the size (PCI 3.0 6.2.5.1). */
-static u32 bar_probe(const struct pci_func *f, u16 off, u32 old)
+static u32 bar_probe(const struct pci_func *f, u32 off, u32 old)
 {
 	u32 mask;
 
@@ -136,7 +150,7 @@ static void read_bars(struct pci_func *f)
 	/* Half-written BARs must not decode. */
 	pci_write16(f, PCI_REG_COMMAND, command & (u16)~(PCI_COMMAND_IO | PCI_COMMAND_MEM));
 	for (u32 i = 0; i < count; i++) {
-		u16 off = (u16)(PCI_REG_BAR0 + 4 * i);
+		u32 off = PCI_REG_BAR0 + 4 * i;
 		struct pci_bar_info *b = &f->bar[i];
 		u32 low = pci_read32(f, off), mask = bar_probe(f, off, low);
 
@@ -291,4 +305,27 @@ err_t pci_intx_enable(const struct pci_func *f, irq_fn fn, void *ctx)
 		return ERR_NOENT;
 	command_change(f, PCI_COMMAND_INTX_OFF, 0);
 	return irq_pci_enable(f->irq_line, fn, ctx);
+}
+
+static err_t msi_enable(const struct pci_func *f, u8 cap, irq_fn fn, void *ctx)
+{
+	u16 control = pci_read16(f, cap + MSI_CONTROL);
+	int vector = irq_vector_alloc(fn, ctx);
+
+	if (vector < 0)
+		return ERR_NOMEM;
+	pci_write32(f, cap + MSI_ADDR, MSI_ADDR_BASE | cpus[0].apic_id << MSI_ADDR_DEST_SHIFT);
+	if (control & MSI_64BIT)
+		pci_write32(f, cap + MSI_ADDR_HIGH, 0);
+	pci_write16(f, cap + (control & MSI_64BIT ? MSI_DATA_64 : MSI_DATA_32), (u16)vector);
+	pci_write16(f, cap + MSI_CONTROL, (u16)((control & ~MSI_VECTORS) | MSI_ENABLE));
+	command_change(f, 0, PCI_COMMAND_INTX_OFF);
+	return ERR_OK;
+}
+
+err_t pci_irq_enable(const struct pci_func *f, irq_fn fn, void *ctx)
+{
+	u8 cap = pci_find_cap(f, CAP_MSI);
+
+	return cap ? msi_enable(f, cap, fn, ctx) : pci_intx_enable(f, fn, ctx);
 }

@@ -65,6 +65,7 @@ static void table(u32 addr, const char *sig, const u8 *body, u32 len)
 #define DSDT 0xe4000u
 #define MCFG 0xe5000u
 #define DMAR 0xe6000u
+#define IVRS 0xe7000u
 
 static void build_madt(void)
 {
@@ -116,9 +117,10 @@ static void build_dsdt(void)
 
 static void build_all(void)
 {
-	u8 list[5 * 8];
+	u8 list[6 * 8];
 	u8 mcfg[8 + 16] = { 0 };
-	u8 dmar[12 + 16 + 8] = { 0 };
+	u8 dmar[12 + 8 + 16] = { 0 };
+	u8 ivrs[12 + 2 * 24] = { 0 };
 
 	memset(mem, 0, sizeof(mem));
 	memset(ebda, 0, sizeof(ebda));
@@ -133,12 +135,19 @@ static void build_all(void)
 	store_le16(dmar + 22, 16);
 	store_le64(dmar + 28, 0xfed90000);
 	table(DMAR, "DMAR", dmar, sizeof(dmar));
+	ivrs[12] = 0x10; /* one unit in two forms */
+	ivrs[12 + 2] = 24;
+	store_le64(ivrs + 12 + 8, 0xfeb80000);
+	memcpy(ivrs + 12 + 24, ivrs + 12, 24);
+	ivrs[12 + 24] = 0x11;
+	table(IVRS, "IVRS", ivrs, sizeof(ivrs));
 
 	store_le64(list, MADT);
 	store_le64(list + 8, FADT);
 	store_le64(list + 16, MCFG);
 	store_le64(list + 24, DMAR);
 	store_le64(list + 32, 0); /* a hole */
+	store_le64(list + 40, IVRS);
 	table(XSDT, "XSDT", list, sizeof(list));
 	store_le32(list, MADT);
 	table(RSDT, "RSDT", list, 4);
@@ -179,8 +188,11 @@ static void whole(void **state)
 	assert_true(info.override[2].level && info.override[2].active_low);
 	assert_int_equal(info.ecam[0].base, 0xb0000000);
 	assert_int_equal(info.ecam[0].bus_end, 255);
-	assert_int_equal(info.dmar_count, 1);
-	assert_int_equal(info.dmar_base[0], 0xfed90000);
+	assert_int_equal(info.iommu_count, 2);
+	assert_int_equal(info.iommu[0].base, 0xfed90000);
+	assert_false(info.iommu[0].amd);
+	assert_int_equal(info.iommu[1].base, 0xfeb80000);
+	assert_true(info.iommu[1].amd);
 	assert_int_equal(info.pm_timer, 0x608);
 	assert_true(info.reset.valid);
 	assert_int_equal(info.reset.addr, 0xcf9);
@@ -245,7 +257,7 @@ static void bad_tables_are_counted(void **state)
 /* Every table cut at every length: ASan watches the reads. */
 static void cut_tables(void **state)
 {
-	static const u32 addr[] = { MADT, FADT, DSDT, MCFG, DMAR, XSDT };
+	static const u32 addr[] = { MADT, FADT, DSDT, MCFG, DMAR, IVRS, XSDT };
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(addr); i++) {

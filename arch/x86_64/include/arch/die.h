@@ -17,7 +17,7 @@ void die_set_dump(void (*fn)(void));
 /* An exception in the hypervisor: dump and stop. */
 NORETURN void die_trap(const struct trap_frame *f);
 
-/* An NMI: stops this core when another one is dying, else counted and said. */
+/* An NMI: stops this core when another one is dying, else it is counted. */
 void die_nmi(void);
 
 #endif

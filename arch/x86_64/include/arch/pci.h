@@ -65,11 +65,11 @@ struct pci_func *pci_func_at(u32 i);
 
 /* Configuration space; off aligned to the access. Reads of what is not there
  * give all ones. */
-u32 pci_read32(const struct pci_func *f, u16 off);
-u16 pci_read16(const struct pci_func *f, u16 off);
-u8 pci_read8(const struct pci_func *f, u16 off);
-void pci_write32(const struct pci_func *f, u16 off, u32 v);
-void pci_write16(const struct pci_func *f, u16 off, u16 v);
+u32 pci_read32(const struct pci_func *f, u32 off);
+u16 pci_read16(const struct pci_func *f, u32 off);
+u8 pci_read8(const struct pci_func *f, u32 off);
+void pci_write32(const struct pci_func *f, u32 off, u32 v);
+void pci_write16(const struct pci_func *f, u32 off, u16 v);
 
 /* Offset of a capability in the first 256 bytes, 0 when there is none. */
 u8 pci_find_cap(const struct pci_func *f, u8 id);
@@ -86,8 +86,13 @@ void pci_release(struct pci_func *f);
  * no device does DMA that nobody supervises. How many were on. */
 u32 pci_quiesce_unclaimed(void);
 
-/* INTx of the function to fn: by irq_line when firmware filled it in (as GSI
- * with the MADT's overrides). ERR_NOENT when it has none. */
+/*
+ * The function's interrupt to fn on the boot core: by MSI where it has that,
+ * else by INTx as firmware routed it (irq_line, with the MADT's overrides).
+ * ERR_NOENT when there is neither, else as irq_gsi_enable().
+ */
+err_t pci_irq_enable(const struct pci_func *f, void (*fn)(void *ctx), void *ctx);
+/* INTx in any case, for devices whose MSI does not work. */
 err_t pci_intx_enable(const struct pci_func *f, void (*fn)(void *ctx), void *ctx);
 
 #endif
