@@ -151,6 +151,14 @@ static s64 next_signed(struct cursor *c, unsigned size)
 	return (s64)(v << (64 - 8 * size)) >> (64 - 8 * size);
 }
 
+/* In 64-bit mode these four are ignored (APM vol. 3 1.2.4): they do not even
+ * undo an earlier FS or GS. */
+static void override_legacy(struct prefixes *p, enum insn_mode mode, u8 seg)
+{
+	if (mode != INSN_64)
+		p->seg = seg;
+}
+
 /* All prefixes; returns the first opcode byte. A REX counts only right in
  * front of the opcode (SDM vol. 2 2.2.1). */
 static u8 read_prefixes(struct cursor *c, enum insn_mode mode, struct prefixes *p)
@@ -161,10 +169,10 @@ static u8 read_prefixes(struct cursor *c, enum insn_mode mode, struct prefixes *
 		u8 rex = 0;
 
 		switch (b) {
-		case 0x26: p->seg = SREG_ES; break;
-		case 0x2e: p->seg = SREG_CS; break;
-		case 0x36: p->seg = SREG_SS; break;
-		case 0x3e: p->seg = SREG_DS; break;
+		case 0x26: override_legacy(p, mode, SREG_ES); break;
+		case 0x2e: override_legacy(p, mode, SREG_CS); break;
+		case 0x36: override_legacy(p, mode, SREG_SS); break;
+		case 0x3e: override_legacy(p, mode, SREG_DS); break;
 		case 0x64: p->seg = SREG_FS; break;
 		case 0x65: p->seg = SREG_GS; break;
 		case 0x66: p->opsize = true; break;
@@ -392,7 +400,7 @@ static err_t check(const struct insn *in, const struct prefixes *p, u16 flags)
 		return ERR_INVAL;
 	if (flags & F_MEM && (!in->is_mem || p->opsize || p->repne || p->repe))
 		return ERR_INVAL;
-	if (in->op == INSN_PAUSE && !p->repe)
+	if (in->op == INSN_PAUSE && (!p->repe || p->rex & REX_B))
 		return ERR_NOTSUP; /* NOP, or XCHG with R8 */
 	if (in->op == INSN_MOV_FROM_CR || in->op == INSN_MOV_TO_CR) {
 		bool there = in->reg == 0 || (in->reg >= 2 && in->reg <= 4) || in->reg == 8;
