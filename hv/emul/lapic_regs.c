@@ -32,17 +32,17 @@ struct reg_rule {
 
 /* SDM tables 11-1 and 11-6. */
 static const struct reg_rule rules[LAPIC_PAGE_BYTES / LAPIC_REG_STEP] = {
-	REG(LAPIC_ID) = { R },
-	REG(LAPIC_VERSION) = { R },
+	REG(LAPIC_ID) = { R, 0 },
+	REG(LAPIC_VERSION) = { R, 0 },
 	REG(LAPIC_TPR) = { R | W, 0xff },
-	REG(LAPIC_PPR) = { R },
+	REG(LAPIC_PPR) = { R, 0 },
 	REG(LAPIC_EOI) = { W, 0 },
 	REG(LAPIC_LDR) = { R | W | X2_RO, 0xff000000 },
 	REG(LAPIC_DFR) = { R | W | NO_X2, 0xf0000000 },
 	REG(LAPIC_SVR) = { R | W, SVR_ENABLE | SVR_VECTOR },
-	REGS8(LAPIC_ISR) = { R },
-	REGS8(LAPIC_TMR) = { R },
-	REGS8(LAPIC_IRR) = { R },
+	REGS8(LAPIC_ISR) = { R, 0 },
+	REGS8(LAPIC_TMR) = { R, 0 },
+	REGS8(LAPIC_IRR) = { R, 0 },
 	REG(LAPIC_ESR) = { R | W, 0 },
 	REG(LAPIC_ICR) = { R | W, ICR_WRITABLE | ICR_BUSY },
 	REG(LAPIC_ICR_HIGH) = { R | W | NO_X2, 0xff000000 },
@@ -53,7 +53,7 @@ static const struct reg_rule rules[LAPIC_PAGE_BYTES / LAPIC_REG_STEP] = {
 	REG(LAPIC_LVT_LINT1) = { R | W, LVT_LINT_WRITABLE },
 	REG(LAPIC_LVT_ERROR) = { R | W, LVT_ERROR_WRITABLE },
 	REG(LAPIC_TIMER_INITIAL) = { R | W, ~0u },
-	REG(LAPIC_TIMER_CURRENT) = { R },
+	REG(LAPIC_TIMER_CURRENT) = { R, 0 },
 	REG(LAPIC_TIMER_DIVIDE) = { R | W, 0xb },
 	REG(LAPIC_SELF_IPI) = { W | NO_X, 0xff },
 };
