@@ -36,10 +36,13 @@ PURE	:= $(filter-out hv/base/str.c,$(wildcard hv/base/*.c)) \
 	   hv/mem/gmem.c hv/mem/iomap.c hv/mem/npt.c hv/mem/pages.c hv/mem/heap.c \
 	   boot/multiboot.c arch/x86_64/acpi.c \
 	   $(wildcard hv/emul/*.c vnet/*.c vnet/net/*.c drivers/nic/*.c drivers/virtio/*.c)
-WIP	?= $(filter-out hv/main.c hv/backend.c hv/timer.c hv/testdev.c,$(wildcard hv/*.c))
+WIP	?=
 HV_C	:= $(filter-out $(WIP),$(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c)) \
 	   $(filter-out boot/% arch/% hv/base/% hv/mem/%,$(PURE))
 HV_ASM	:= $(wildcard boot/*.asm arch/x86_64/*.asm)
+
+# The compiler's own helpers (a population count).
+LIBGCC	= $(shell $(HVCC) -print-libgcc-file-name)
 
 HV_O	:= $(HV_C:%.c=$B/hv/%.o) $(HV_ASM:%.asm=$B/hv/%.asm.o) $B/hv/hv/emul/dsdt.o
 
@@ -61,7 +64,7 @@ $B/caisson.elf: $(HV_O) boot/caisson.ld
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(HVLD) -m elf_x86_64 -n -T boot/caisson.ld --gc-sections -Map $B/caisson.map \
-		-o $B/caisson.elf64 $(HV_O)
+		-o $B/caisson.elf64 $(HV_O) $(LIBGCC)
 	$(Q)$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/caisson.elf64 $@
 
 # MODULES: files (node.conf, kernels, initrds) to put beside it under /boot.

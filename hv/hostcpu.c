@@ -37,8 +37,8 @@ struct cpuid_regs hostcpu_cpuid(void *ctx, u32 leaf, u32 subleaf)
 
 static u8 rtc_read(u8 reg)
 {
-	outb(RTC_INDEX, reg);
-	return inb(RTC_DATA);
+	out8(RTC_INDEX, reg);
+	return in8(RTC_DATA);
 }
 
 static u32 rtc_number(u8 raw, u8 status_b)

@@ -1,23 +1,123 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Until the hypervisor proper is here: say what the machine is and halt. */
+/* The hypervisor's start, as a list, once boot/start.c has the machine up. */
 #include "boot/start.h"
 
 #include <arch/cpu.h>
+#include <arch/irq.h>
 #include <arch/pci.h>
 #include <arch/smp.h>
-#include <arch/time.h>
 
+#include "hv/base/fmt.h"
 #include "hv/base/log.h"
+#include "hv/base/str.h"
+#include "hv/config.h"
+#include "hv/console.h"
+#include "hv/core.h"
+#include "hv/hostcpu.h"
+#include "hv/netcore.h"
+#include "hv/node.h"
+#include "hv/uplink.h"
+#include "hv/vm.h"
 
-NORETURN void hv_main(const struct boot_info *bi)
+#define CONFIG_MODULE "node.conf"
+#define NODE_NAME_KEY "node="
+
+extern char image_start[], image_end[];
+
+const struct boot_info *node_boot_info;
+u64 node_ready_ns;
+
+u64 node_image_bytes(void)
 {
-	(void)bi;
-	for (u32 i = 0; i < pci_count(); i++) {
-		const struct pci_func *f = pci_func_at(i);
+	return (u64)(image_end - image_start);
+}
 
-		log_info("pci", "%02x:%02x.%x %04x:%04x class %06x irq %u", f->bus, f->dev, f->fn,
-			 f->vendor, f->device, f->class_code, f->irq_line);
+u64 node_resident_bytes(void)
+{
+	const struct pages *p = &host_pages;
+	u64 taken = p->total - p->free_bytes;
+
+	return node_image_bytes() + taken - vm_memory_total() - netcore_pool_bytes();
+}
+
+static void find_backend(void)
+{
+	char why[200];
+
+	backend = backend_probe(&backend_caps, why, sizeof(why));
+	if (backend && backend->cpu_enable())
+		backend = NULL;
+	if (!backend) {
+		config_degraded("this processor cannot run guests: %s", why);
+		return;
 	}
-	for (;;)
-		cpu_irq_wait();
+	log_info("cpu", "%s: %u address spaces%s%s%s%s", backend_caps.name, backend_caps.asids,
+		 backend_caps.next_rip ? ", next RIP" : "",
+		 backend_caps.decode_assist ? ", decode assists" : "",
+		 backend_caps.flush_by_asid ? ", flush by ASID" : "",
+		 backend_caps.gib_pages ? ", 1 GiB pages" : "");
+}
+
+/* "node=NAME" of the command line, "" when it is not there. */
+static const char *node_name(const struct boot_info *bi)
+{
+	static char name[LANG_NAME_MAX];
+	const char *at = strstr(bi->cmdline, NODE_NAME_KEY);
+
+	if (at && (at == bi->cmdline || at[-1] == ' ')) {
+		at += strlen(NODE_NAME_KEY);
+		for (u32 i = 0; i < sizeof(name) - 1 && at[i] && at[i] != ' '; i++)
+			name[i] = at[i];
+	}
+	return name;
+}
+
+static void read_config(const struct boot_info *bi)
+{
+	const struct boot_module *m = boot_module_find(bi, CONFIG_MODULE);
+	const struct uplink *up = uplink_at(0);
+	struct config_self self = {
+		.name = node_name(bi),
+		.macs = &up->nic.mac,
+		.mac_count = up->state != UPLINK_ABSENT,
+	};
+
+	if (m)
+		config_load(CONFIG_MODULE, (const char *)m->start, m->size, &self);
+	else
+		config_degraded("there is no boot module \"%s\": nothing is configured",
+				CONFIG_MODULE);
+}
+
+static void secondary_core(unsigned core)
+{
+	if (backend && backend->cpu_enable())
+		log_err("cpu", "core %u cannot run guests", core);
+	core_loop();
+}
+
+void hv_main(const struct boot_info *bi)
+{
+	u32 online = smp_core_count();
+
+	node_boot_info = bi;
+	hostcpu_clock_init();
+	core_init(online);
+	core_on_event(CORE_EV_VM, vm_core_event);
+	find_backend();
+	if (netcore_init(online))
+		die("no memory for packet pools");
+	smp_start(secondary_core);
+	cpu_irq_enable();
+	uplink_detect();
+	pci_quiesce_unclaimed();
+	read_config(bi);
+	node_ready_ns = plat_now_ns();
+	log_info("node", "%s%s: ready in %lu ms; image %lu KiB, resident %lu KiB, packet buffers "
+		 "%lu KiB, guests %lu MiB",
+		 node_state.name, node_state.errors ? " (degraded)" : "",
+		 node_ready_ns / 1000000, node_image_bytes() >> 10, node_resident_bytes() >> 10,
+		 netcore_pool_bytes() >> 10, vm_memory_total() >> 20);
+	console_start();
+	core_loop();
 }

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Statements about guests and their NICs. */
+#include "hv/base/fmt.h"
+#include "hv/base/log.h"
+#include "hv/base/str.h"
+#include "hv/ctl.h"
+#include "hv/node.h"
+#include "hv/uplink.h"
+#include "hv/vm.h"
+
+/* Several vCPUs a guest are not there yet; said where they are asked for. */
+#define VM_CPUS_MAX 1
+
+static err_t check_module(struct ctl *c, const char *key)
+{
+	const char *name = ctl_text(c, key);
+
+	if (!name[0] || boot_module_find(node_boot_info, name))
+		return ERR_OK;
+	return ctl_fail(c, key, ERR_NOENT, "there is no boot module \"%s\"", name);
+}
+
+static err_t fill(char *field, size_t size, struct ctl *c, const char *key)
+{
+	const char *text = ctl_text(c, key);
+
+	if (strlen(text) >= size)
+		return ctl_fail(c, key, ERR_RANGE, "%s is too long (at most %zu characters)", key,
+				size - 1);
+	fmt_snprintf(field, size, "%s", text);
+	return ERR_OK;
+}
+
+err_t ctl_vm_add(struct ctl *c)
+{
+	struct vm_config cfg = {
+		.memory = ctl_num(c, "memory", 0),
+		.core = (u32)ctl_num(c, "core", 0),
+		.core_set = lang_get(c->stmt, "core") != NULL,
+		.on_crash = (enum vm_crash_policy)ctl_num(c, "on-crash", VM_ON_CRASH_STOP),
+		.testdev = ctl_num(c, "testdev", 0),
+	};
+	char why[160];
+	err_t err;
+
+	fmt_snprintf(cfg.name, sizeof(cfg.name), "%s", c->stmt->name);
+	err = fill(cfg.kernel, sizeof(cfg.kernel), c, "kernel");
+	if (!err)
+		err = fill(cfg.initrd, sizeof(cfg.initrd), c, "initrd");
+	if (!err)
+		err = fill(cfg.cmdline, sizeof(cfg.cmdline), c, "cmdline");
+	if (!err)
+		err = check_module(c, "kernel");
+	if (!err)
+		err = check_module(c, "initrd");
+	if (err)
+		return err;
+	if (ctl_num(c, "cpus", 1) > VM_CPUS_MAX)
+		return ctl_fail(c, "cpus", ERR_NOTSUP,
+				"guests have one vCPU so far; several are not there yet");
+	err = vm_add(&cfg, why, sizeof(why));
+	if (err)
+		return ctl_fail(c, err == ERR_NOMEM  ? "memory"
+				   : err == ERR_RANGE ? "core"
+						      : NULL,
+				err, "%s", why);
+	return ERR_OK;
+}
+
+static struct vm *named_vm(struct ctl *c)
+{
+	struct vm *vm = vm_find(c->stmt->name);
+
+	if (!vm)
+		ctl_fail(c, NULL, ERR_NOENT, "there is no vm \"%s\"", c->stmt->name);
+	return vm;
+}
+
+err_t ctl_vm_del(struct ctl *c)
+{
+	struct vm *vm = named_vm(c);
+	char why[160];
+	err_t err;
+
+	if (!vm)
+		return ERR_NOENT;
+	err = vm_del(vm, lang_get(c->stmt, "force") != NULL, why, sizeof(why));
+	return err ? ctl_fail(c, NULL, err, "%s", why) : ERR_OK;
+}
+
+err_t ctl_vm_request(struct ctl *c)
+{
+	static const enum vm_request requests[LANG_ID_COUNT] = {
+		[LANG_VM_START] = VM_REQ_START,
+		[LANG_VM_STOP] = VM_REQ_STOP,
+		[LANG_VM_RESET] = VM_REQ_RESET,
+	};
+	struct vm *vm = named_vm(c);
+	char why[160];
+	err_t err;
+
+	if (!vm)
+		return ERR_NOENT;
+	err = vm_request(vm, requests[c->stmt->cmd->id], why, sizeof(why));
+	return err ? ctl_fail(c, NULL, err, "%s", why) : ERR_OK;
+}
+
+/* The VM's part of "g1.eth0". */
+static struct vm *vm_of_interface(const char *name)
+{
+	const char *dot = strchr(name, '.');
+	char vm[VM_NAME_MAX];
+
+	if (!dot || !dot[1] || dot == name)
+		return NULL;
+	fmt_snprintf(vm, sizeof(vm), "%.*s", (int)(dot - name), name);
+	return vm_find(vm);
+}
+
+err_t ctl_interface_add(struct ctl *c)
+{
+	struct vm_interface_config cfg = {
+		.name = c->stmt->name,
+		.mtu = (u32)ctl_num(c, "mtu", uplink_guest_mtu()),
+		.check_source = ctl_num(c, "check-source", 1),
+	};
+	struct vm *vm = vm_of_interface(c->stmt->name);
+	char why[160];
+	err_t err;
+
+	if (!vm)
+		return ctl_fail(c, NULL, ERR_NOENT,
+				"\"%s\" is not VM.NAME with a vm that there is", c->stmt->name);
+	memcpy(cfg.mac, lang_get(c->stmt, "mac")->mac, sizeof(cfg.mac));
+	if (cfg.mac[0] & 1)
+		return ctl_fail(c, "mac", ERR_INVAL, "a group address cannot be a NIC's own");
+	err = vm_interface_add(vm, &cfg, why, sizeof(why));
+	return err ? ctl_fail(c, err == ERR_RANGE ? "mtu" : NULL, err, "%s", why) : ERR_OK;
+}
+
+static struct vm_interface *named_interface(struct ctl *c)
+{
+	struct vm_interface *nic = vm_interface_find(c->stmt->name);
+
+	if (!nic)
+		ctl_fail(c, NULL, ERR_NOENT, "there is no interface \"%s\"", c->stmt->name);
+	return nic;
+}
+
+err_t ctl_interface_del(struct ctl *c)
+{
+	struct vm_interface *nic = named_interface(c);
+	char why[160];
+	err_t err;
+
+	if (!nic)
+		return ERR_NOENT;
+	err = vm_interface_del(nic, lang_get(c->stmt, "force") != NULL, why, sizeof(why));
+	return err ? ctl_fail(c, NULL, err, "%s", why) : ERR_OK;
+}
+
+err_t ctl_interface_set(struct ctl *c)
+{
+	struct vm_interface *nic = named_interface(c);
+
+	if (!nic)
+		return ERR_NOENT;
+	vm_interface_set_link(nic, ctl_num(c, "state", 0) == 0);
+	return ERR_OK;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writes to CR0 and CR4: what the processor would check, checked for the
+ * guest, because a bit that this processor lacks must raise #GP in the guest
+ * and not stop it (SDM vol. 3A 2.5, 4.1; APM vol. 2 3.1).
+ */
+#include "hv/exits.h"
+
+#include <arch/msr.h>
+
+#include "hv/emul/insn_exec.h"
+#include "hv/emul/msr.h"
+#include "hv/vm.h"
+
+#define CR0_PE BIT64(0)
+#define CR0_MP BIT64(1)
+#define CR0_EM BIT64(2)
+#define CR0_TS BIT64(3)
+#define CR0_ET BIT64(4)
+#define CR0_NE BIT64(5)
+#define CR0_WP BIT64(16)
+#define CR0_AM BIT64(18)
+#define CR0_NW BIT64(29)
+#define CR0_CD BIT64(30)
+#define CR0_PG BIT64(31)
+#define CR0_DEFINED \
+	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | \
+	 CR0_CD | CR0_PG)
+#define CR0_MACHINE_STATUS 0xfull /* what LMSW writes: PE, MP, EM, TS */
+
+#define CR4_PAE BIT64(5)
+#define CR4_PCIDE BIT64(17)
+
+#define CR3_PCID 0xfffull
+
+static bool cr0_write(struct vcpu_sregs *s, u64 value)
+{
+	bool paging_on = (value & CR0_PG) && !(s->cr0 & CR0_PG);
+	bool paging_off = !(value & CR0_PG) && (s->cr0 & CR0_PG);
+
+	if (value >> 32 || ((value & CR0_PG) && !(value & CR0_PE)) ||
+	    ((value & CR0_NW) && !(value & CR0_CD)))
+		return false;
+	if (paging_on && (s->efer & EFER_LME)) {
+		if (!(s->cr4 & CR4_PAE) || (s->seg[SREG_CS].attr & SEG_ATTR_L))
+			return false;
+		s->efer |= EFER_LMA;
+	}
+	if (paging_off) {
+		if (s->cr4 & CR4_PCIDE)
+			return false;
+		s->efer &= ~EFER_LMA;
+	}
+	s->cr0 = (value & CR0_DEFINED) | CR0_ET;
+	return true;
+}
+
+static bool cr4_write(const struct vcpu *v, struct vcpu_sregs *s, u64 value)
+{
+	bool long_mode = s->efer & EFER_LMA;
+
+	if (value & ~v->cr4_allowed)
+		return false;
+	if (long_mode && !(value & CR4_PAE))
+		return false;
+	if ((value & CR4_PCIDE) && !(s->cr4 & CR4_PCIDE) && (!long_mode || (s->cr3 & CR3_PCID)))
+		return false;
+	s->cr4 = value;
+	return true;
+}
+
+/* The value that the instruction writes. False: not one that writes a CR. */
+static bool written_value(struct vcpu *v, const struct vcpu_exit *x, const struct vcpu_sregs *s,
+			  u64 *value, u8 *len)
+{
+	struct vcpu_regs *regs = backend->regs(v->hw);
+	u8 bytes[INSN_MAX];
+	struct insn insn;
+	u32 n;
+
+	n = exit_insn_bytes(v, x, bytes);
+	if (insn_decode(bytes, n, insn_mode_of(s), &insn))
+		return false;
+	*len = insn.len;
+	switch (insn.op) {
+	case INSN_MOV_TO_CR:
+		*value = regs->gpr[insn.rm];
+		if (insn.mode != INSN_64)
+			*value = (u32)*value;
+		return true;
+	case INSN_CLTS:
+		*value = s->cr0 & ~CR0_TS;
+		return true;
+	case INSN_LMSW: /* sets PE, never clears it */
+		if (insn.is_mem)
+			return false;
+		*value = (s->cr0 & ~(CR0_MACHINE_STATUS & ~CR0_PE)) |
+			 (regs->gpr[insn.rm] & CR0_MACHINE_STATUS);
+		return true;
+	default:
+		return false;
+	}
+}
+
+void exit_cr_write(struct vcpu *v, const struct vcpu_exit *x)
+{
+	struct vcpu_sregs s;
+	u64 value;
+	bool ok;
+	u8 len;
+
+	backend->get_sregs(v->hw, &s);
+	if (!written_value(v, x, &s, &value, &len)) {
+		vcpu_inject(v, VECTOR_UD, false, 0);
+		return;
+	}
+	switch (x->cr.cr) {
+	case 0:
+		ok = cr0_write(&s, value);
+		break;
+	case 4:
+		ok = cr4_write(v, &s, value);
+		break;
+	default:
+		ok = false;
+	}
+	if (!ok) {
+		vcpu_inject(v, VECTOR_GP, true, 0);
+		return;
+	}
+	backend->set_sregs(v->hw, &s);
+	backend->skip_insn(v->hw, len);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table from exit kinds to handlers, and the short handlers themselves. */
+#include "hv/exits.h"
+
+#include "hv/base/log.h"
+#include "hv/vm.h"
+
+#define RFLAGS_IF BIT64(9)
+
+static void exit_nothing(struct vcpu *v, const struct vcpu_exit *x)
+{
+	(void)v;
+	(void)x;
+}
+
+static void exit_io(struct vcpu *v, const struct vcpu_exit *x)
+{
+	struct vcpu_regs *regs = backend->regs(v->hw);
+	struct io_access a = {
+		.addr = x->io.port, .size = x->io.size, .write = !x->io.in,
+	};
+
+	if (x->io.string) {
+		exit_emulate(v, x);
+		return;
+	}
+	if (a.write)
+		a.value = insn_get_gpr(regs, GPR_RAX, a.size, false);
+	/* The RIP first: a handler may stop or reset the VM. */
+	if (x->io.next_rip)
+		backend->skip_insn(v->hw, (u8)(x->io.next_rip - regs->rip));
+	else
+		exit_skip(v, x);
+	iomap_access(&v->vm->io, &a);
+	if (!a.write)
+		insn_set_gpr(regs, GPR_RAX, a.size, false, a.value);
+}
+
+static void exit_mmio_access(struct vcpu *v, const struct vcpu_exit *x)
+{
+	if (x->mmio.table_walk) {
+		vm_crash(v->vm, "its page tables lie at %#lx, where there is no memory",
+			 x->mmio.gpa.v);
+		return;
+	}
+	if (x->mmio.fetch) {
+		vm_crash(v->vm, "it executes at %#lx, where there is no memory", x->mmio.gpa.v);
+		return;
+	}
+	exit_emulate(v, x);
+}
+
+static void exit_hlt(struct vcpu *v, const struct vcpu_exit *x)
+{
+	/* STI; HLT: the shadow ends with the instruction we skip. */
+	bool deaf = !(backend->regs(v->hw)->rflags & RFLAGS_IF);
+
+	exit_skip(v, x);
+	v->state = VCPU_HALTED;
+	if (deaf)
+		vm_crash(v->vm, "it halted with interrupts off: nothing can wake it");
+}
+
+static void exit_gp(struct vcpu *v, const struct vcpu_exit *x)
+{
+	(void)x;
+	vcpu_inject(v, VECTOR_GP, true, 0);
+}
+
+static void exit_ud(struct vcpu *v, const struct vcpu_exit *x)
+{
+	(void)x;
+	vcpu_inject(v, VECTOR_UD, false, 0);
+}
+
+/* No hypercall is offered; Linux asks for none with our CPUID. */
+static void exit_hypercall(struct vcpu *v, const struct vcpu_exit *x)
+{
+	backend->regs(v->hw)->gpr[GPR_RAX] = (u64)-1000; /* KVM_ENOSYS */
+	exit_skip(v, x);
+}
+
+static void exit_xsetbv(struct vcpu *v, const struct vcpu_exit *x)
+{
+	struct vcpu_regs *r = backend->regs(v->hw);
+	u64 value = (u32)r->gpr[GPR_RAX] | r->gpr[GPR_RDX] << 32;
+
+	if ((u32)r->gpr[GPR_RCX] || !(value & 1) || (value & ~backend_caps.xcr0_allowed) ||
+	    backend->set_xcr0(v->hw, value)) {
+		vcpu_inject(v, VECTOR_GP, true, 0);
+		return;
+	}
+	exit_skip(v, x);
+}
+
+static void exit_exception(struct vcpu *v, const struct vcpu_exit *x)
+{
+	if (x->exc.vector == VECTOR_PF)
+		vcpu_inject_pf(v, x->exc.addr, x->exc.error);
+	else
+		vcpu_inject(v, x->exc.vector, x->exc.has_error, x->exc.error);
+}
+
+static void exit_shutdown(struct vcpu *v, const struct vcpu_exit *x)
+{
+	(void)x;
+	vm_crash(v->vm, "triple fault");
+}
+
+static void exit_init(struct vcpu *v, const struct vcpu_exit *x)
+{
+	(void)x;
+	vm_crash(v->vm, "INIT arrived at its core");
+}
+
+static void exit_bad_state(struct vcpu *v, const struct vcpu_exit *x)
+{
+	vm_crash(v->vm, "the processor refuses its state (%s, info %#lx %#lx)", x->name,
+		 x->raw_info1, x->raw_info2);
+}
+
+static void exit_other(struct vcpu *v, const struct vcpu_exit *x)
+{
+	vm_crash(v->vm, "unexpected exit %s (%#lx, info %#lx %#lx)", x->name, x->raw_code,
+		 x->raw_info1, x->raw_info2);
+}
+
+static void (*const handlers[EXIT_KIND_COUNT])(struct vcpu *, const struct vcpu_exit *) = {
+	[EXIT_HOST_INTR] = exit_nothing,
+	[EXIT_IO] = exit_io,
+	[EXIT_MMIO] = exit_mmio_access,
+	[EXIT_CPUID] = exit_cpuid,
+	[EXIT_RDMSR] = exit_rdmsr,
+	[EXIT_WRMSR] = exit_wrmsr,
+	[EXIT_CR_READ] = exit_other,
+	[EXIT_CR_WRITE] = exit_cr_write,
+	[EXIT_HLT] = exit_hlt,
+	[EXIT_PAUSE] = exit_skip,
+	[EXIT_INVLPG] = exit_other,
+	[EXIT_WBINVD] = exit_skip,
+	[EXIT_RDPMC] = exit_gp,
+	[EXIT_XSETBV] = exit_xsetbv,
+	[EXIT_HYPERCALL] = exit_hypercall,
+	[EXIT_VIRT_INSN] = exit_ud,
+	[EXIT_EXCEPTION] = exit_exception,
+	[EXIT_INTR_WINDOW] = exit_nothing,
+	[EXIT_SHUTDOWN] = exit_shutdown,
+	[EXIT_INIT] = exit_init,
+	[EXIT_BAD_STATE] = exit_bad_state,
+	[EXIT_OTHER] = exit_other,
+};
+
+void exit_handle(struct vcpu *v, const struct vcpu_exit *x)
+{
+	handlers[x->kind](v, x);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Links over the uplink: edges of the overlay bound to the node's UDP stack.
+ * Boot core only. */
+#ifndef HV_LINK_NET_H
+#define HV_LINK_NET_H
+
+#include "vnet/edge.h"
+
+/* Create the edge; fills in setup->tx. Errors as edge_create() and udp_bind();
+ * ERR_BUSY without an uplink in use. */
+err_t link_net_add(struct edge_setup *setup);
+
+/* ERR_BUSY while routes name it, unless force. */
+err_t link_net_del(struct edge *e, bool force);
+
+/* How many there are. */
+u32 link_net_count(void);
+
+#endif

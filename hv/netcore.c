@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Packet pools and the overlay's hand-over between cores, see netcore.h. */
+#include "hv/netcore.h"
+
+#include "hv/base/str.h"
+#include "hv/core.h"
+#include "hv/mem/pages.h"
+#include "vnet/vnet.h"
+#include "vnet/xcore.h"
+
+static struct pkt_pool pools[PLAT_MAX_CORES];
+static u64 pool_bytes;
+
+void *netcore_dma_alloc(size_t bytes, bus_t *bus)
+{
+	u64 at = pages_alloc(&host_pages, bytes, PAGE_SIZE, PAGES_ANYWHERE);
+
+	*bus = (bus_t){ at };
+	return at ? memset((void *)at, 0, bytes) : NULL;
+}
+
+void netcore_dma_free(void *p, size_t bytes)
+{
+	if (p)
+		pages_free(&host_pages, (u64)p, bytes);
+}
+
+struct pkt_pool *netcore_pool(u32 core)
+{
+	return &pools[core];
+}
+
+u64 netcore_pool_bytes(void)
+{
+	return pool_bytes;
+}
+
+void netcore_count_pool(u64 bytes)
+{
+	pool_bytes += bytes;
+}
+
+static void kick(unsigned core)
+{
+	core_raise(core, CORE_EV_XCORE);
+}
+
+static void drain(struct core *c)
+{
+	if (xcore_drain(c->index))
+		core_raise(c->index, CORE_EV_XCORE);
+}
+
+static err_t make_pool(u32 core)
+{
+	size_t bytes = pkt_pool_bytes(NETCORE_POOL_PACKETS, NETCORE_POOL_BUFFER);
+	bus_t bus;
+	void *mem = netcore_dma_alloc(bytes, &bus);
+
+	if (!mem)
+		return ERR_NOMEM;
+	pkt_pool_init(&pools[core], "headers", core, NETCORE_POOL_PACKETS, NETCORE_POOL_BUFFER,
+		      mem, bus);
+	pools[core].foreign_put = xcore_put;
+	netcore_count_pool(bytes);
+	return ERR_OK;
+}
+
+err_t netcore_init(u32 ncores)
+{
+	u64 seed = plat_now_ns() * 0x9e3779b97f4a7c15ull;
+	err_t err = vnet_init(ncores, seed, kick);
+
+	for (u32 i = 0; i < ncores && !err; i++)
+		err = make_pool(i);
+	core_on_event(CORE_EV_XCORE, drain);
+	return err;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Facts about the node that are settled once, at boot. */
+#ifndef HV_NODE_H
+#define HV_NODE_H
+
+#include "boot/multiboot.h"
+#include "hv/base/types.h"
+
+extern const struct boot_info *node_boot_info;
+extern u64 node_ready_ns; /* when the configuration was carried out */
+
+/* Bytes that the hypervisor itself occupies: image, stacks, tables, heap;
+ * neither guests' memory nor packet buffers nor boot modules. */
+u64 node_resident_bytes(void);
+u64 node_image_bytes(void);
+
+#endif

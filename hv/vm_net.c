@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VM's virtio NICs as ports of the overlay. Guest-driven dispatch: the
+ * guest's notification carries its frames all the way to the link.
+ */
+#include "hv/vm.h"
+
+#include "hv/base/fmt.h"
+#include "hv/base/str.h"
+#include "hv/netcore.h"
+#include "vnet/epoch.h"
+#include "vnet/route.h"
+
+/* Frames of one port in one go; what is left waits for the loop's next turn. */
+#define NET_POLL_BUDGET 256
+
+struct vm_interface *vm_interface_find(const char *name)
+{
+	for (u32 i = 0; i < VM_MAX; i++) {
+		struct vm *vm = vm_at(i);
+
+		for (u32 k = 0; vm && k < VM_MAX_INTERFACES; k++)
+			if (vm->interface[k] && !strcmp(vm->interface[k]->name, name))
+				return vm->interface[k];
+	}
+	return NULL;
+}
+
+static void poll_again(struct vm_interface *nic)
+{
+	nic->more = true;
+	core_raise(nic->vm->cfg.core, CORE_EV_VM);
+}
+
+/* The guest's kick, in its exit. */
+static void nic_kicked(void *ctx)
+{
+	struct vm_interface *nic = ctx;
+
+	nic->vm->vcpu.stats.kicks++;
+	if (vnet_poll(&nic->net.port, NET_POLL_BUDGET) == NET_POLL_BUDGET)
+		poll_again(nic);
+}
+
+static void nic_more(void *ctx)
+{
+	poll_again(ctx);
+}
+
+/* The device's state changes on its own core. */
+static void apply_link(struct vm_interface *nic)
+{
+	enum vm_link want = __atomic_exchange_n(&nic->want_link, VM_LINK_AS_IS, __ATOMIC_ACQ_REL);
+
+	if (want != VM_LINK_AS_IS)
+		virtio_net_set_link(&nic->net, want == VM_LINK_UP);
+}
+
+bool vm_net_poll_more(struct vm *vm)
+{
+	bool again = false;
+
+	for (u32 i = 0; i < VM_MAX_INTERFACES; i++) {
+		struct vm_interface *nic = vm->interface[i];
+
+		if (!nic)
+			continue;
+		apply_link(nic);
+		if (!nic->more)
+			continue;
+		nic->more = false;
+		if (vnet_poll(&nic->net.port, NET_POLL_BUDGET) == NET_POLL_BUDGET)
+			nic->more = true;
+		again |= nic->more;
+	}
+	if (vm->vcon_more) {
+		vm->vcon_more = false;
+		virtio_console_poll(&vm->vcon);
+		again |= vm->vcon_more;
+	}
+	return again;
+}
+
+u32 vm_net_in_flight(const struct vm *vm)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < VM_MAX_INTERFACES; i++)
+		n += vm->interface[i] ? virtio_net_in_flight(&vm->interface[i]->net) : 0;
+	return n;
+}
+
+void vm_net_reset(struct vm *vm)
+{
+	for (u32 i = 0; i < VM_MAX_INTERFACES; i++) {
+		if (!vm->interface[i])
+			continue;
+		vm->interface[i]->more = false;
+		virtio_pci_reset(&vm->interface[i]->pci);
+	}
+}
+
+void vm_interface_set_link(struct vm_interface *nic, bool up)
+{
+	nic->want_link = up ? VM_LINK_UP : VM_LINK_DOWN;
+	core_raise(nic->vm->cfg.core, CORE_EV_VM);
+}
+
+/* No core can reach the port any more. */
+static void nic_gone(void *ctx)
+{
+	plat_free(ctx, sizeof(struct vm_interface));
+}
+
+static const struct virtio_net_hooks hooks = {
+	.kick = nic_kicked, .more = nic_more, .gone = nic_gone,
+};
+
+static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_interface_config *cfg,
+		    char *why, size_t size)
+{
+	struct virtio_net_cfg net = {
+		.name = nic->name,
+		.mtu = cfg->mtu,
+		.core = vm->cfg.core,
+		.gm = &vm->gmem,
+		.pool = netcore_pool(vm->cfg.core),
+		.hooks = &hooks,
+		.hook_ctx = nic,
+	};
+	err_t err;
+
+	memcpy(net.mac, cfg->mac, sizeof(net.mac));
+	err = virtio_net_init(&nic->net, &net);
+	if (err) {
+		fmt_snprintf(why, size, "mtu %u: %s", cfg->mtu, err_str(err));
+		return err;
+	}
+	nic->net.port.any_source = !cfg->check_source;
+	err = vnet_port_add(&nic->net.port);
+	if (err) {
+		fmt_snprintf(why, size, "its name or MAC address is in use");
+		return err;
+	}
+	err = virtio_pci_init(&nic->pci, &nic->net.dev, &vm->pci);
+	if (err) {
+		fmt_snprintf(why, size, "no room on the guest's PCI bus");
+		vnet_port_del(&nic->net.port, true);
+	}
+	return err;
+}
+
+err_t vm_interface_add(struct vm *vm, const struct vm_interface_config *cfg, char *why, size_t size)
+{
+	struct vm_interface *nic;
+	u32 slot;
+	err_t err;
+
+	if (vm->state != VM_STOPPED) {
+		fmt_snprintf(why, size, "vm \"%s\" is %s; stop it first", vm->cfg.name,
+			     vm_state_name(vm->state));
+		return ERR_BUSY;
+	}
+	for (slot = 0; slot < VM_MAX_INTERFACES && vm->interface[slot]; slot++)
+		;
+	nic = slot < VM_MAX_INTERFACES ? plat_alloc(sizeof(*nic)) : NULL;
+	if (!nic) {
+		fmt_snprintf(why, size, "no room for another interface (at most %u a vm)",
+			     VM_MAX_INTERFACES);
+		return ERR_NOMEM;
+	}
+	nic->vm = vm;
+	nic->check_source = cfg->check_source;
+	fmt_snprintf(nic->name, sizeof(nic->name), "%s", cfg->name);
+	err = create(vm, nic, cfg, why, size);
+	if (err) {
+		/* A port that was added is freed when it is gone. */
+		if (!nic->net.port.id)
+			plat_free(nic, sizeof(*nic));
+		return err;
+	}
+	vm->interface[slot] = nic;
+	return ERR_OK;
+}
+
+err_t vm_interface_del(struct vm_interface *nic, bool force, char *why, size_t size)
+{
+	struct vm *vm = nic->vm;
+	err_t err;
+
+	if (vm->state != VM_STOPPED) {
+		fmt_snprintf(why, size, "vm \"%s\" is %s; stop it first", vm->cfg.name,
+			     vm_state_name(vm->state));
+		return ERR_BUSY;
+	}
+	err = vnet_port_del(&nic->net.port, force);
+	if (err) {
+		fmt_snprintf(why, size, "%u routes name it; delete them, or force",
+			     route_port_uses(nic->net.port.id));
+		return err;
+	}
+	pci_bus_remove(&vm->pci, &nic->pci.pci);
+	for (u32 i = 0; i < VM_MAX_INTERFACES; i++)
+		if (vm->interface[i] == nic)
+			vm->interface[i] = NULL;
+	return ERR_OK;
+}
