@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import pexpect
 import pytest
 from conftest import ROOT, TOOLS
 from labkit import state as states
@@ -58,6 +59,18 @@ def test_a_command_without_end_is_interrupted(lab):
     status, output = lab.sh("p1", "echo begun; sleep 1000", timeout=2)
     assert status == 124 and output.startswith("begun\n")
     assert lab.sh("p1", "echo again") == (0, "again\n")
+
+
+def test_console_is_a_terminal(lab):
+    console = pexpect.spawn(os.path.join(TOOLS, "lab"),
+                            ["console", "--dir", lab.directory, "p1"], timeout=20)
+    console.expect("leaves\\]")
+    console.send("echo con''sole; tty\r")
+    console.expect("\nconsole\r\n/dev/ttyS0")
+    console.send("\x1d")
+    console.expect(pexpect.EOF)
+    console.close()
+    assert console.exitstatus == 0
 
 
 def test_status_and_second_up(lab):

@@ -144,12 +144,17 @@ def find(root, directory=None):
 
 
 def tail(path, lines=30):
-    """The last lines of a log, without carriage returns."""
+    """The last lines of a log file."""
     try:
         with open(path, "rb") as f:
             f.seek(0, os.SEEK_END)
             f.seek(max(0, f.tell() - 200 * lines))
-            text = f.read().decode(errors="replace")
+            return last_lines(f.read(), lines)
     except OSError:
         return ""
-    return "\n".join(text.replace("\r", "").rstrip().split("\n")[-lines:])
+
+
+def last_lines(data, lines=30):
+    """The last lines of what came over a serial line, fit to be shown."""
+    text = data.decode(errors="replace").replace("\r", "").replace("\x1b", "")
+    return "\n".join(text.rstrip().split("\n")[-lines:])

@@ -70,6 +70,7 @@ class Up:
         self.warn = warn
         self.processes = {}
         self.started = {}
+        self.guest_logs = {}
 
     def run(self):
         self._prepare()
@@ -129,13 +130,20 @@ class Up:
                 raise ToolError(self._why(name, f"ended (QEMU's exit status {process.returncode})"))
 
     def _why(self, name, what):
-        log = states.tail(self.state.path(name, machines.SERIAL_LOG))
-        errors = "\n".join(line for line in
-                           states.tail(self.state.path(name, "qemu.log")).splitlines()[1:]
-                           if "warning: TCG doesn't support" not in line)
-        return "\n".join(part for part in (
-            f"{name}: {what}", f"--- {name}: last lines of its serial log ---", log,
-            errors and f"--- {name}: QEMU ---\n{errors}") if part)
+        """What went wrong, with the last lines of everything that may tell why."""
+        parts = [f"{name}: {what}", f"--- {name}: last lines of its serial log ---",
+                 states.tail(self.state.path(name, machines.SERIAL_LOG))]
+        for guest, ready in self.state.machines[name]["guests"].items():
+            log = self.guest_logs.get((name, guest), b"")
+            if ready is None and log:
+                parts += [f"--- {name}/{guest}: last lines of its console ---",
+                          states.last_lines(log)]
+        errors = [line for line in
+                  states.tail(self.state.path(name, "qemu.log")).splitlines()[1:]
+                  if "warning: TCG doesn't support" not in line]
+        if errors:
+            parts += [f"--- {name}: QEMU ---", *errors]
+        return "\n".join(parts)
 
     def _elapsed(self, name):
         return time.monotonic() - self.started[name]
@@ -162,7 +170,10 @@ class Up:
         if time.monotonic() < next_poll.get(name, 0):
             return False
         for guest, ready in note["guests"].items():
-            if ready is None and READY.search(self._guest_log(name, guest)):
+            if ready is not None:
+                continue
+            self.guest_logs[name, guest] = self._guest_log(name, guest)
+            if READY.search(self.guest_logs[name, guest]):
                 note["guests"][guest] = round(self._elapsed(name), 2)
                 self.say(f"{name}/{guest}: shell after {note['guests'][guest]:.1f} s")
         next_poll[name] = time.monotonic() + GUEST_POLL_S
