@@ -273,6 +273,9 @@ u8 lapic_cr8(const struct lapic *l)
 
 void lapic_set_cr8(struct lapic *l, u8 cr8)
 {
+	/* CR8 has no sub-class; a TPR that has one keeps it when nothing changed. */
+	if (lapic_cr8(l) == (cr8 & 0xf))
+		return;
 	lapic_reg_set(l, LAPIC_TPR, (u32)(cr8 & 0xf) << 4);
 	lapic_update_ppr(l);
 }

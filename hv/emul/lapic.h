@@ -85,7 +85,7 @@ struct lapic_setup {
 	bool bsp;
 	bool x2apic;	/* CPUID offers x2APIC */
 	u8 phys_bits;	/* the guest's MAXPHYADDR */
-	void *page;	/* LAPIC_PAGE_BYTES, page-aligned where hardware is to use it; the caller's */
+	void *page;	/* LAPIC_PAGE_BYTES, the caller's; page-aligned for hardware's use */
 	const struct lapic_ops *ops;
 	void *ctx;
 };
@@ -170,6 +170,8 @@ void lapic_accept(struct lapic *l, u8 vector);
 /* End the highest vector in service. */
 void lapic_eoi(struct lapic *l);
 
+/* The same register as the guest sees in CR8: where hardware keeps a copy, load
+ * it from lapic_cr8() before a run and give it back after. */
 u8 lapic_cr8(const struct lapic *l);
 void lapic_set_cr8(struct lapic *l, u8 cr8);
 
@@ -186,7 +188,8 @@ void lapic_pv_eoi_exit(struct lapic *l);
 
 /* --- registers --------------------------------------------------------- */
 
-/* io_handler: dev is a struct lapic, addr the offset in the page. */
+/* io_handler: dev is a struct lapic, addr the offset in the page. Answers in
+ * xAPIC mode only. */
 void lapic_mmio(void *dev, struct io_access *a);
 
 /* Is this guest-physical address in the page, and the page there (xAPIC mode)? */

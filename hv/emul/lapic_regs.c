@@ -161,6 +161,9 @@ void lapic_mmio(void *dev, struct io_access *a)
 	u32 off = ALIGN_DOWN((u32)a->addr & (LAPIC_PAGE_BYTES - 1), LAPIC_REG_STEP);
 	u32 byte = (u32)a->addr % LAPIC_REG_STEP;
 
+	/* The page is not there while disabled or in x2APIC mode (11.12.2). */
+	if (!lapic_enabled(l) || lapic_x2apic(l))
+		return;
 	if (a->write) {
 		if (a->size == sizeof(u32) && byte == 0 && reg_allowed(l, off, W))
 			reg_write(l, off, (u32)a->value & rules[off / LAPIC_REG_STEP].writable);

@@ -184,7 +184,8 @@ void pm_reset(struct pm *p)
 
 err_t pm_attach(struct pm *p, struct iomap *io)
 {
-	err_t err = iomap_add(io, MACHINE_PM1A_EVT, MACHINE_PM1A_EVT_LEN, "pm1a-event", event_io, p);
+	err_t err = iomap_add(io, MACHINE_PM1A_EVT, MACHINE_PM1A_EVT_LEN, "pm1a-event", event_io,
+			      p);
 
 	if (!err)
 		err = iomap_add(io, MACHINE_PM1A_CNT, MACHINE_PM1A_CNT_LEN, "pm1a-control",

@@ -247,6 +247,9 @@ static void priorities(void **state)
 	lapic_set_cr8(l, 2);
 	assert_int_equal(rd(l, TPR), 0x20);
 	assert_int_equal(lapic_cr8(l), 2);
+	wr(l, TPR, 0x25);
+	lapic_set_cr8(l, 2); /* as read: the sub-class stays */
+	assert_int_equal(rd(l, TPR), 0x25);
 	assert_int_equal(deliver(l), 0x35);
 	wr(l, EOI, 0);
 	wr(l, EOI, 0); /* nothing in service: no effect */
@@ -347,6 +350,8 @@ static void base_transitions(void **state)
 	enable(l);
 	enter_x2apic(l);
 	assert_false(lapic_claims(l, PAGE));
+	assert_int_equal(rd(l, SVR), ~0u); /* nobody answers there */
+	wr(l, SVR, 0);
 	assert_int_equal(rdmsr(l, 0x80f), 0x1ff); /* SVR survives */
 	assert_false(lapic_msr_write(l, MSR_APIC_BASE, bsp | APIC_BASE_EN));
 	assert_true(lapic_msr_write(l, MSR_APIC_BASE, bsp));
