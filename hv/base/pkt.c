@@ -273,9 +273,14 @@ static struct pkt *stand_in(struct pkt_pool *pool, struct pkt *p)
 	return q;
 }
 
+static bool is_ours(const struct pkt *p)
+{
+	return p->pool->owner == plat_core();
+}
+
 struct pkt *pkt_clone(struct pkt_pool *pool, struct pkt *p)
 {
-	struct pkt *q = stand_in(pool, p);
+	struct pkt *q = is_ours(p) ? stand_in(pool, p) : NULL;
 
 	if (q)
 		pkt_ref(p);
@@ -284,7 +289,7 @@ struct pkt *pkt_clone(struct pkt_pool *pool, struct pkt *p)
 
 struct pkt *pkt_adopt(struct pkt_pool *pool, struct pkt *p)
 {
-	return p->pool->owner == plat_core() ? p : stand_in(pool, p);
+	return is_ours(p) ? p : stand_in(pool, p);
 }
 
 struct pkt *pkt_slice(struct pkt_pool *pool, struct pkt *p, u32 off, u32 len)
@@ -292,7 +297,7 @@ struct pkt *pkt_slice(struct pkt_pool *pool, struct pkt *p, u32 off, u32 len)
 	struct pkt *q;
 
 	ASSERT(off <= p->len && len <= p->len - off);
-	q = derive(pool, p, off, len, 0);
+	q = is_ours(p) ? derive(pool, p, off, len, 0) : NULL;
 	if (q)
 		pkt_ref(p);
 	return q;

@@ -163,7 +163,8 @@ err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *own
  * (up to PKT_COPY_WHOLE bytes; the rest of a longer fragment becomes a
  * reference), shared segments, and a reference on the original. From pool,
  * which must belong to the calling core; p may belong to another pool of that
- * core. NULL when the pool is empty.
+ * core. NULL when the pool is empty, there are too many segments, or p is
+ * another core's (see pkt_adopt()).
  */
 struct pkt *pkt_clone(struct pkt_pool *pool, struct pkt *p);
 
@@ -178,7 +179,7 @@ struct pkt *pkt_adopt(struct pkt_pool *pool, struct pkt *p);
 /*
  * A packet that stands for bytes [off, off+len) of p's frame, all of it by
  * reference, with an empty header fragment to push headers into: one IP
- * fragment. NULL when the pool is empty or there are too many segments.
+ * fragment. NULL as pkt_clone().
  */
 struct pkt *pkt_slice(struct pkt_pool *pool, struct pkt *p, u32 off, u32 len);
 

@@ -198,6 +198,8 @@ static void adopt_needs_no_reference_of_the_other_core(void **state)
 	fill(p, 1500, 5);
 	assert_ptr_equal(pkt_adopt(&pool, p), p);
 	host_core = 1;
+	assert_null(pkt_clone(&local, p));
+	assert_null(pkt_slice(&local, p, 0, 10));
 	q = pkt_adopt(&local, p);
 	assert_ptr_not_equal(q, p);
 	assert_int_equal(p->refs, 1);
