@@ -130,7 +130,8 @@ static void remap(struct pci_bus *b)
 		struct pci_dev *d = b->dev[n / PCI_BARS];
 		struct pci_bar *bar = d ? &d->bar[n % PCI_BARS] : NULL;
 
-		if (bar && bar->mapped && (!bar_wanted(d, n % PCI_BARS, &base) || base != bar->base))
+		if (bar && bar->mapped &&
+		    (!bar_wanted(d, n % PCI_BARS, &base) || base != bar->base))
 			bar_unmap(d, bar);
 	}
 	for (u32 n = 0; n < PCI_MAX_DEVS * PCI_BARS; n++) {
@@ -291,15 +292,34 @@ u8 pci_dev_cap(struct pci_dev *d, u8 id, const void *data, u8 len)
 	return at;
 }
 
-static err_t assign(struct pci_bar *bar, u32 *next, u32 end)
+static bool taken(const struct pci_bus *b, bool io, u32 base, u32 size)
 {
-	u32 base = ALIGN_UP(*next, bar->size);
+	for (u32 n = 0; n < PCI_MAX_DEVS * PCI_BARS; n++) {
+		const struct pci_dev *d = b->dev[n / PCI_BARS];
+		const struct pci_bar *bar = d ? &d->bar[n % PCI_BARS] : NULL;
 
-	if (base < *next || base > end || bar->size > end - base)
-		return ERR_NOMEM;
-	bar->home = base;
-	*next = base + bar->size;
-	return ERR_OK;
+		if (bar && bar->home && bar->io == io && base < bar->home + bar->size &&
+		    bar->home < base + size)
+			return true;
+	}
+	return false;
+}
+
+/* As firmware would: the lowest free place in the window, aligned to its size. */
+static err_t assign(const struct pci_bus *b, struct pci_bar *bar)
+{
+	u32 start = bar->io ? b->win.io_base : b->win.mem_base;
+	u32 room = bar->io ? b->win.io_size : b->win.mem_size;
+	u32 base;
+
+	for (base = ALIGN_UP(start, bar->size);
+	     base - start < room && bar->size <= room - (base - start); base += bar->size) {
+		if (taken(b, bar->io, base, bar->size))
+			continue;
+		bar->home = base;
+		return ERR_OK;
+	}
+	return ERR_NOMEM;
 }
 
 /* Power-on as firmware leaves it: BARs at home, decoding on. */
@@ -325,32 +345,36 @@ static void dev_reset(struct pci_dev *d)
 
 err_t pci_bus_add(struct pci_bus *b, struct pci_dev *d)
 {
-	u32 next_io = b->next_io, next_mem = b->next_mem;
 	u32 devno = 0;
 
 	while (devno < PCI_MAX_DEVS && b->dev[devno])
 		devno++;
 	if (devno == PCI_MAX_DEVS)
 		return ERR_NOMEM;
-	for (u32 i = 0; i < PCI_BARS; i++) {
-		struct pci_bar *bar = &d->bar[i];
-		err_t err = ERR_OK;
-
-		if (bar->size && bar->io)
-			err = assign(bar, &next_io, b->io_end);
-		else if (bar->size)
-			err = assign(bar, &next_mem, b->mem_end);
-		if (err)
-			return err;
-	}
-	b->next_io = next_io;
-	b->next_mem = next_mem;
 	d->bus = b;
 	d->devno = (u8)devno;
 	b->dev[devno] = d;
+	for (u32 i = 0; i < PCI_BARS; i++) {
+		err_t err = d->bar[i].size ? assign(b, &d->bar[i]) : ERR_OK;
+
+		if (err) {
+			pci_bus_remove(b, d);
+			return err;
+		}
+	}
 	dev_reset(d);
 	remap(b);
 	return ERR_OK;
+}
+
+void pci_bus_remove(struct pci_bus *b, struct pci_dev *d)
+{
+	for (u32 i = 0; i < PCI_BARS; i++) {
+		if (d->bar[i].mapped)
+			bar_unmap(d, &d->bar[i]);
+		d->bar[i].home = 0;
+	}
+	b->dev[d->devno] = NULL;
 }
 
 err_t pci_bus_init(struct pci_bus *b, struct iomap *io, struct iomap *mmio,
@@ -363,10 +387,6 @@ err_t pci_bus_init(struct pci_bus *b, struct iomap *io, struct iomap *mmio,
 	b->mmio = mmio;
 	b->irq = irq;
 	b->win = *w;
-	b->next_io = w->io_base;
-	b->io_end = w->io_base + w->io_size;
-	b->next_mem = w->mem_base;
-	b->mem_end = w->mem_base + w->mem_size;
 	pci_dev_init(&b->host, &host_bridge, NULL);
 	err = pci_bus_add(b, &b->host);
 	if (err)

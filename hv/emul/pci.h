@@ -26,7 +26,7 @@ struct pci_bar {
 	bool io;	    /* I/O space, else 32-bit memory */
 	bool mapped;	    /* registered in the map at `base` now */
 	u32 base;
-	u32 home;	    /* where pci_bus_add() put it */
+	u32 home;	    /* where pci_bus_add() put it; 0: nowhere yet */
 	io_handler handler; /* addr is the offset inside the BAR; dev is pci_dev.ctx */
 	const char *name;
 };
@@ -74,9 +74,6 @@ struct pci_bus {
 	struct iomap *mmio;
 	const struct irq_sink *irq;
 	u32 cf8;
-	u32 next_io;   /* firmware's BAR allocation: next free address in each window */
-	u32 next_mem;
-	u32 io_end, mem_end;
 	struct pci_windows win;
 	io_handler reset_port; /* byte at CF9h, NULL: nothing there */
 	void *reset_ctx;
@@ -112,6 +109,9 @@ err_t pci_dev_msix(struct pci_dev *d, u8 bar, u16 count);
 
 /* Put it on the bus at the next free device number and assign its BARs. */
 err_t pci_bus_add(struct pci_bus *b, struct pci_dev *d);
+
+/* Take it off the bus; the guest does not run. */
+void pci_bus_remove(struct pci_bus *b, struct pci_dev *d);
 
 /* MSI-X is enabled by the guest (then INTx is not used). */
 bool pci_msix_enabled(const struct pci_dev *d);

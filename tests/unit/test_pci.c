@@ -363,8 +363,46 @@ static void bad_setups(void **state)
 	assert_int_equal(pci_dev_bar(&d, 1, true, 0x2000, "", on_bar), ERR_OK);
 	/* The I/O window is smaller than that; nothing is left behind. */
 	assert_int_equal(pci_bus_add(&bus, &d), ERR_NOMEM);
-	assert_int_equal(bus.next_io, MACHINE_PCI_IO_BASE + 128);
 	assert_null(bus.dev[3]);
+	pci_dev_init(&d, &ids, NULL);
+	assert_int_equal(pci_dev_bar(&d, 0, true, 64, "", on_bar), ERR_OK);
+	assert_int_equal(pci_bus_add(&bus, &d), ERR_OK);
+	assert_int_equal(d.bar[0].home, MACHINE_PCI_IO_BASE + 128);
+}
+
+/* Functions come and go while a guest is stopped; their place is used again. */
+static void remove_and_add(void **state)
+{
+	(void)state;
+	for (u32 i = 0; i < 1000; i++) {
+		pci_bus_remove(&bus, &dev);
+		assert_int_equal(ecam_rd(1, 0, 4), 0xffffffff);
+		assert_int_equal((u32)access(&io, MACHINE_PCI_IO_BASE, 4, false, 0), 0xffffffff);
+		assert_int_equal(pci_bus_add(&bus, &dev), ERR_OK);
+		assert_int_equal(dev.bar[0].base, MACHINE_PCI_IO_BASE);
+		assert_int_equal(dev.bar[2].base, MACHINE_PCI_MEM_BASE + 0x4000);
+	}
+	assert_int_equal(ecam_rd(1, 0, 4), 0x10411af4);
+}
+
+/* A full window is an error, not an overlap. */
+static void window_full(void **state)
+{
+	static struct pci_dev many[5];
+	u32 n = 0;
+
+	(void)state;
+	for (; n < ARRAY_SIZE(many); n++) {
+		pci_dev_init(&many[n], &ids, NULL);
+		assert_int_equal(pci_dev_bar(&many[n], 0, true, 0x400, "", on_bar), ERR_OK);
+		if (pci_bus_add(&bus, &many[n]))
+			break;
+	}
+	/* Of the four places of 400h one is in use by the small ones. */
+	assert_int_equal(n, 3);
+	pci_bus_remove(&bus, &many[1]);
+	assert_int_equal(pci_bus_add(&bus, &many[3]), ERR_OK);
+	assert_int_equal(many[3].bar[0].base, MACHINE_PCI_IO_BASE + 0x800);
 }
 
 #define T(x) cmocka_unit_test_setup(x, setup)
@@ -374,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(enumeration), T(reset_port_inside_cf8), T(capability_list), T(capability_room),
 		T(bar_sizing), T(bars_move), T(reset_brings_home), T(msix), T(bad_setups),
+		T(remove_and_add), T(window_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
