@@ -197,8 +197,10 @@ struct pkt *ipfrag_input(struct netif *nif, struct pkt *p, struct ip_meta *meta)
 
 void ipfrag_flush(struct netif *nif)
 {
-	for (u32 i = 0; i < IPFRAG_SLOTS; i++)
-		end(nif, &nif->frag.slot[i], NET_DROP_FRAG_TIMEOUT);
+	for (u32 i = 0; i < IPFRAG_SLOTS; i++) {
+		if (nif->frag.slot[i].used)
+			end(nif, &nif->frag.slot[i], NET_DROP_FRAG_TIMEOUT);
+	}
 }
 
 void ipfrag_tick(struct netif *nif, u64 now_ns)

@@ -179,8 +179,6 @@ err_t netif_init(struct netif *nif, const struct netif_setup *setup)
 	nif->gen = 1;
 	nif->ip_id = (u16)setup->seed;
 	nif->dhcp.rng = setup->seed;
-	nif->echo_limit.last_ns = plat_now_ns();
-	nif->error_limit.last_ns = plat_now_ns();
 	return ERR_OK;
 }
 
