@@ -161,6 +161,30 @@ fuzz: $(FUZZ)
 
 -include $(HV_O:.o=.d) $(PURE_O:.o=.d) $(HOST_O:.o=.d) $(FUZZ_O:.o=.d)
 
+# --- guest tests: one image for the hypervisor (or a bare machine) to run -----
+GT_C	:= $(wildcard tests/guest/*.c) hv/base/fmt.c hv/base/str.c
+GT_ASM	:= $(wildcard tests/guest/*.asm)
+GT_O	:= $(GT_C:%.c=$B/guesttest/%.o) $(GT_ASM:%.asm=$B/guesttest/%.asm.o)
+
+$B/guesttest/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(HVCC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/guesttest/%.asm.o: %.asm
+	@mkdir -p $(@D)
+	$(call say,ASM,$@)
+	$(Q)$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
+
+## make build/guest/tests.elf   the guest tests' image
+$B/guest/tests.elf: $(GT_O) tests/guest/guest.ld
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(HVLD) -m elf_x86_64 -n -T tests/guest/guest.ld -o $B/guesttest/tests.elf64 $(GT_O)
+	$(Q)$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/guesttest/tests.elf64 $@
+
+-include $(GT_O:.o=.d)
+
 .PHONY: clean
 ## make clean      remove build/
 clean:

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest tests' start, the list of all cases, and what each says. */
+#include "tests/guest/guest.h"
+
+#include "hv/base/fmt.h"
+#include "hv/base/str.h"
+
+#define COM1 0x3f8
+#define COM_LSR 5
+#define COM_LSR_THRE BIT(5)
+#define COM_SPINS 100000
+
+#define MB1_LOADER_MAGIC 0x2badb002u
+#define MB1_INFO_MEMORY BIT(0)
+#define MB1_MEM_UPPER 8 /* KiB from 1 MiB on */
+
+#define PM1A_CNT 0x604
+#define PM1_SLP_EN BIT(13)
+
+#define CPUID_HYPERVISOR BIT(31)
+#define CPUID_LEAF_HV 0x40000000u
+#define CPUID_LEAF_TIMING 0x40000010u
+
+#define PROBE_VALUE 0x5a
+
+void guest_main(u32 magic, u32 info);
+
+static const struct guest_case *const lists[] = {
+	exit_cases, insn_cases, trap_cases, intr_cases, page_cases, mode_cases, time_cases,
+};
+
+static char reason[160];
+static u64 ram_end;
+
+static void put(char c)
+{
+	for (u32 i = 0; i < COM_SPINS && !(in8(COM1 + COM_LSR) & COM_LSR_THRE); i++)
+		cpu_pause();
+	out8(COM1, (u8)c);
+}
+
+void print(const char *f, ...)
+{
+	char line[240];
+	va_list ap;
+
+	va_start(ap, f);
+	fmt_vsnprintf(line, sizeof(line), f, ap);
+	va_end(ap);
+	for (const char *p = line; *p; p++) {
+		if (*p == '\n')
+			put('\r');
+		put(*p);
+	}
+}
+
+enum outcome fail(const char *f, ...)
+{
+	va_list ap;
+
+	va_start(ap, f);
+	fmt_vsnprintf(reason, sizeof(reason), f, ap);
+	va_end(ap);
+	return FAIL;
+}
+
+enum outcome skip(const char *f, ...)
+{
+	va_list ap;
+
+	va_start(ap, f);
+	fmt_vsnprintf(reason, sizeof(reason), f, ap);
+	va_end(ap);
+	return SKIP;
+}
+
+bool testdev_present(void)
+{
+	TESTDEV[0] = PROBE_VALUE;
+	if (TESTDEV[0] != PROBE_VALUE)
+		return false;
+	TESTDEV[0] = (u8)~PROBE_VALUE;
+	return TESTDEV[0] == (u8)~PROBE_VALUE;
+}
+
+bool hypervisor_present(void)
+{
+	return (cpuid(1, 0).ecx & CPUID_HYPERVISOR) &&
+	       cpuid(CPUID_LEAF_HV, 0).eax >= CPUID_LEAF_TIMING;
+}
+
+u64 memory_end(void)
+{
+	return ram_end;
+}
+
+/* As the hypervisor says it; natively a guess that makes bounds long enough. */
+u64 tsc_hz(void)
+{
+	if (hypervisor_present() && cpuid(CPUID_LEAF_TIMING, 0).eax)
+		return cpuid(CPUID_LEAF_TIMING, 0).eax * 1000ull;
+	return 3000ull * 1000 * 1000;
+}
+
+void power_off(void)
+{
+	out16(PM1A_CNT, PM1_SLP_EN);
+	for (;;)
+		cpu_hlt();
+}
+
+void guest_main(u32 magic, u32 info)
+{
+	static const char *const word[] = { [PASS] = "PASS", [FAIL] = "FAIL", [SKIP] = "SKIP" };
+	u32 count[3] = { 0 };
+
+	if (magic == MB1_LOADER_MAGIC && (*(u32 *)(uintptr_t)info & MB1_INFO_MEMORY))
+		ram_end = (1ull << 20) +
+			  ((u64) * (u32 *)(uintptr_t)(info + MB1_MEM_UPPER) << 10);
+	traps_init();
+	apic_init();
+	print("GUEST tests, %llu MiB\n", (unsigned long long)(ram_end >> 20));
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
+		for (const struct guest_case *c = lists[l]; c->name; c++) {
+			enum outcome o;
+
+			reason[0] = '\0';
+			irq_forget();
+			print("CASE %s: ", c->name);
+			o = c->run(c->arg);
+			cpu_irq_disable();
+			count[o]++;
+			print("%s%s%s\n", word[o], reason[0] ? ": " : "", reason);
+		}
+	}
+	costs_run();
+	print("DONE %u passed, %u failed, %u skipped\n", count[PASS], count[FAIL], count[SKIP]);
+	power_off();
+}
