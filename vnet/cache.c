@@ -13,7 +13,7 @@
 
 #define TAG_HIGH 48 /* what lies above the MAC in a tag */
 
-STATIC_ASSERT(CACHE_SETS * CACHE_WAYS == CACHE_ENTRIES, "whole sets");
+STATIC_ASSERT(CACHE_ENTRIES % CACHE_WAYS == 0, "whole sets");
 STATIC_ASSERT((CACHE_SETS & (CACHE_SETS - 1)) == 0, "the hash is masked");
 STATIC_ASSERT(VNET_MAX_PORTS <= 256 && VNET_OVERLAY_MAX < BIT(24), "ingress and overlay fit");
 

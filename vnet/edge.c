@@ -102,7 +102,7 @@ static void edge_learn_mtu(struct edge *e)
 		mtu = MIN(mtu, e->mtu_max);
 	e->dst.mtu = mtu;
 	frame = e->dst.df ? mtu - MIN(mtu, outer) : LINK_PAYLOAD_MAX - e->link->overhead;
-	e->port.mtu = frame - MIN(frame, (u32)LINK_ETH_HEADER);
+	e->port.mtu = frame - MIN(frame, LINK_ETH_HEADER);
 }
 
 /* true: p is an outer payload now; else *why. */

@@ -23,12 +23,12 @@ struct edge_setup {
 	void *tx_ctx;
 	u32 remote_ip;
 	u16 remote_port;
-	u16 local_port;	 /* that we receive on */
+	u16 local_port;	  /* that we receive on */
 	bool sport_fixed; /* send from local_port; else from a port by flow hash */
-	bool fragment;	 /* may fragment; else frames longer than the path are dropped */
-	u32 mtu;	 /* of the path at most this; 0: as the sender says */
+	bool fragment;	  /* may fragment; else frames longer than the path are dropped */
+	u32 mtu;	  /* of the path at most this; 0: as the sender says */
 	u32 overlay;
-	u32 core;	 /* that owns the uplink */
+	u32 core; /* that owns the uplink */
 };
 
 struct edge {

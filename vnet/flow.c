@@ -4,35 +4,26 @@
 
 #include "hv/base/bytes.h"
 #include "vnet/hash.h"
+#include "vnet/net/wire.h"
 
-#define ETH_HEADER 14
-#define ETH_TYPE 12
-#define ETH_TYPE_IP4 0x0800
-#define ETH_TYPE_IP6 0x86dd
-#define ETH_TYPE_CTAG 0x8100
-#define ETH_TYPE_STAG 0x88a8
-#define ETH_TAG 4
+#define ETH_TYPE_IPV6 0x86ddu
+#define ETH_TAG 4u
 #define ETH_TAGS_MAX 2
 
-#define IP4_HEADER 20
-#define IP4_FRAG 6
-#define IP4_FRAG_MASK 0x3fff /* more fragments, or an offset */
-#define IP4_PROTO 9
-#define IP4_ADDRS 12
+#define IPV6_HLEN 40u
+#define IPV6_NEXT 6u
+#define IPV6_ADDRS 8u
+#define IPV6_ALEN 16u
 
-#define IP6_HEADER 40
-#define IP6_NEXT 6
-#define IP6_ADDRS 8
-
-#define PROTO_TCP 6
-#define PROTO_UDP 17
-#define PROTO_SCTP 132
-#define PORTS 4
+#define IP_PROTO_TCP 6u
+#define IP_PROTO_SCTP 132u
+#define PORTS_LEN 4u /* source and destination, in all three */
 
 /* The ports, when the protocol has some and they are there; else 0. */
 static u32 ports_at(const u8 *l4, u32 len, u8 proto)
 {
-	if (len < PORTS || (proto != PROTO_TCP && proto != PROTO_UDP && proto != PROTO_SCTP))
+	if (len < PORTS_LEN ||
+	    (proto != IP_PROTO_TCP && proto != IP_PROTO_UDP && proto != IP_PROTO_SCTP))
 		return 0;
 	return load_le32(l4);
 }
@@ -41,49 +32,49 @@ static u64 hash_ip4(u64 h, const u8 *ip, u32 len)
 {
 	u32 header, ports = 0;
 
-	if (len < IP4_HEADER || ip[0] >> 4 != 4)
+	if (len < IP_HLEN || ip[IP_VER_IHL] >> 4 != 4)
 		return h;
-	header = (ip[0] & 0xfu) * 4;
+	header = (ip[IP_VER_IHL] & 0xfu) * 4;
 	/* Only the first fragment has ports, so no fragment may be told by them. */
-	if (header >= IP4_HEADER && header <= len && !(load_be16(ip + IP4_FRAG) & IP4_FRAG_MASK))
-		ports = ports_at(ip + header, len - header, ip[IP4_PROTO]);
-	return hash_mix(h ^ load_le64(ip + IP4_ADDRS),
-			HASH_K0 ^ ((u64)ports << 8 | ip[IP4_PROTO]));
+	if (header >= IP_HLEN && header <= len &&
+	    !(load_be16(ip + IP_FRAG) & (IP_FRAG_MF | IP_FRAG_OFFSET)))
+		ports = ports_at(ip + header, len - header, ip[IP_PROTO]);
+	return hash_mix(h ^ load_le64(ip + IP_SRC), HASH_K0 ^ ((u64)ports << 8 | ip[IP_PROTO]));
 }
 
 static u64 hash_ip6(u64 h, const u8 *ip, u32 len)
 {
 	u32 ports;
 
-	if (len < IP6_HEADER || ip[0] >> 4 != 6)
+	if (len < IPV6_HLEN || ip[IP_VER_IHL] >> 4 != 6)
 		return h;
-	ports = ports_at(ip + IP6_HEADER, len - IP6_HEADER, ip[IP6_NEXT]);
+	ports = ports_at(ip + IPV6_HLEN, len - IPV6_HLEN, ip[IPV6_NEXT]);
 	for (u32 i = 0; i < 2; i++)
-		h = hash_mix(h ^ load_le64(ip + IP6_ADDRS + 16 * i),
-			     HASH_K1 ^ load_le64(ip + IP6_ADDRS + 16 * i + 8));
-	return hash_mix(h, HASH_K0 ^ ((u64)ports << 8 | ip[IP6_NEXT]));
+		h = hash_mix(h ^ load_le64(ip + IPV6_ADDRS + IPV6_ALEN * i),
+			     HASH_K1 ^ load_le64(ip + IPV6_ADDRS + IPV6_ALEN * i + 8));
+	return hash_mix(h, HASH_K0 ^ ((u64)ports << 8 | ip[IPV6_NEXT]));
 }
 
 u32 flow_hash(const u8 *frame, u32 len)
 {
-	u32 at = ETH_HEADER, folded;
+	u32 at = ETH_HLEN, folded;
 	u16 type;
 	u64 h;
 
-	if (len < ETH_HEADER)
+	if (len < ETH_HLEN)
 		return 1;
-	h = hash_mix(mac_load(frame) ^ HASH_K0, mac_load(frame + 6) ^ HASH_K1);
+	h = hash_mix(mac_load(frame + ETH_DST) ^ HASH_K0, mac_load(frame + ETH_SRC) ^ HASH_K1);
 	type = load_be16(frame + ETH_TYPE);
 	for (u32 tags = 0; tags < ETH_TAGS_MAX; tags++) {
-		if ((type != ETH_TYPE_CTAG && type != ETH_TYPE_STAG) || len - at < ETH_TAG)
+		if ((type != ETH_TYPE_VLAN && type != ETH_TYPE_QINQ) || len - at < ETH_TAG)
 			break;
 		/* A tag is 2 bytes of its own, then the type of what follows. */
 		type = load_be16(frame + at + ETH_TAG - sizeof(type));
 		at += ETH_TAG;
 	}
-	if (type == ETH_TYPE_IP4)
+	if (type == ETH_TYPE_IPV4)
 		h = hash_ip4(h, frame + at, len - at);
-	else if (type == ETH_TYPE_IP6)
+	else if (type == ETH_TYPE_IPV6)
 		h = hash_ip6(h, frame + at, len - at);
 	folded = (u32)(h >> 32) ^ (u32)h;
 	return folded ? folded : 1;

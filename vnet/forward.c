@@ -11,12 +11,11 @@
 #include "hv/base/str.h"
 #include "vnet/cache.h"
 #include "vnet/epoch.h"
+#include "vnet/net/wire.h"
 #include "vnet/port.h"
 #include "vnet/route.h"
 #include "vnet/vnet.h"
 #include "vnet/xcore.h"
-
-#define ETH_HEADER 14
 
 /* A burst on its way through. */
 struct burst {
@@ -109,12 +108,12 @@ void vnet_fini(void)
 /* Else *why says why the frame goes no further than its port. */
 static bool frame_ok(const struct vnet_port *port, const struct pkt *p, enum vnet_drop *why)
 {
-	if (p->head_len < ETH_HEADER) {
+	if (p->head_len < ETH_HLEN) {
 		*why = VNET_DROP_RUNT;
 		return false;
 	}
 	if (port->kind == VNET_PORT_INTERFACE && !port->any_source &&
-	    memcmp(p->data + sizeof(port->mac), port->mac, sizeof(port->mac)) != 0) {
+	    memcmp(p->data + ETH_SRC, port->mac, sizeof(port->mac)) != 0) {
 		*why = VNET_DROP_SOURCE;
 		return false;
 	}
@@ -282,6 +281,6 @@ void vnet_audit(struct vnet_audit *out)
 		out->dropped += sum.drop[i];
 	for (u32 i = 0; i < PLAT_MAX_CORES; i++)
 		out->cloned += cores[i] ? cores[i]->cloned : 0;
-	out->balanced = out->received + out->cloned ==
-			out->delivered + out->dropped + out->in_flight;
+	out->balanced =
+		out->received + out->cloned == out->delivered + out->dropped + out->in_flight;
 }

@@ -10,23 +10,20 @@
 #include "hv/base/err.h"
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
+#include "vnet/net/wire.h"
 
-/* The outer headers of every UDP link, and what of them counts for the MTU of
- * the path. */
-#define LINK_ETH_HEADER 14
-#define LINK_IP_UDP_HEADER 28
-/* The largest UDP payload in an IPv4 packet (RFC 768, RFC 791). */
-#define LINK_PAYLOAD_MAX 65507u
+/* What the inner Ethernet header and the outer headers take of the path's MTU. */
+#define LINK_ETH_HEADER ETH_HLEN
+#define LINK_IP_UDP_HEADER (IP_HLEN + UDP_HLEN)
+/* The largest UDP payload in an IPv4 packet: 65507. */
+#define LINK_PAYLOAD_MAX (IP_TOTAL_MAX - LINK_IP_UDP_HEADER)
 /* The originator's outer TTL: transit nodes count it down, so that a loop ends. */
-#define LINK_TTL 64
-/* Outer UDP source port of a flow: LINK_SPORT_BASE | low bits of its hash. */
-#define LINK_SPORT_BASE 0xc000u
-#define LINK_SPORT_MASK 0x3fffu
+#define LINK_TTL IP_TTL_DEFAULT
 
 struct link_ops {
-	const char *name;  /* in the control language */
+	const char *name; /* in the control language */
 	u16 default_port;
-	u32 overhead;	   /* bytes between the UDP header and the inner frame */
+	u32 overhead; /* bytes between the UDP header and the inner frame */
 	/* Put the link's header in front. ERR_FULL: no head room; p is unchanged. */
 	err_t (*encap)(struct pkt *p, u32 overlay);
 	/*
@@ -47,14 +44,14 @@ const struct link_ops *link_find(const char *name);
  * byte order. */
 struct link_dst {
 	u32 remote_ip;
-	u16 sport;	/* when not sport_hash */
+	u16 sport; /* when not sport_hash */
 	u16 dport;
-	u8 ttl;		/* of frames that start here; frames with p->ttl go on with one less */
+	u8 ttl; /* of frames that start here; frames with p->ttl go on with one less */
 	u8 tos;
-	bool df;	/* do not fragment */
-	bool sport_hash; /* source port LINK_SPORT_BASE | (p->hash & LINK_SPORT_MASK) */
-	u32 mtu;	/* of the path, IPv4 header included: as path_mtu() said last */
-	void *priv;	/* the sender's own */
+	bool df;	 /* do not fragment */
+	bool sport_hash; /* source port 49152-65535 by p->hash */
+	u32 mtu;	 /* of the path, IPv4 header included: as path_mtu() said last */
+	void *priv;	 /* the sender's own */
 };
 
 struct link_tx {

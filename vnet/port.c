@@ -25,7 +25,7 @@ static struct slot {
 	struct epoch_mark left; /* when no route named it any more */
 } slots[VNET_MAX_PORTS];
 
-static u16 last_id; /* ids are given out in turn, so that old ones rest */
+static u16 last_id;		  /* ids are given out in turn, so that old ones rest */
 static struct vnet_counters gone; /* of the ports that were */
 
 static const char *const drop_names[VNET_DROP_COUNT] = {

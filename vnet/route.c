@@ -210,15 +210,13 @@ err_t route_del(u32 id)
 	e = entry_of(&list.routes[i].spec);
 	route_table_del(&e);
 	list.count--;
-	memmove(&list.routes[i], &list.routes[i + 1],
-		(list.count - i) * sizeof(list.routes[0]));
+	memmove(&list.routes[i], &list.routes[i + 1], (list.count - i) * sizeof(list.routes[0]));
 	return ERR_OK;
 }
 
 static bool route_uses(const struct route *r, u16 port)
 {
-	return r->spec.to == port ||
-	       (r->spec.from == ROUTE_FROM_PORT && r->spec.from_port == port);
+	return r->spec.to == port || (r->spec.from == ROUTE_FROM_PORT && r->spec.from_port == port);
 }
 
 u32 route_port_uses(u16 port)

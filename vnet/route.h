@@ -49,7 +49,7 @@ enum route_from {
 	ROUTE_FROM_ANY,	       /* not said: the local interfaces */
 	ROUTE_FROM_INTERFACES, /* the same, said */
 	ROUTE_FROM_EDGES,
-	ROUTE_FROM_PORT,       /* one interface or edge */
+	ROUTE_FROM_PORT, /* one interface or edge */
 };
 
 struct route_match {

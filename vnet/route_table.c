@@ -25,6 +25,7 @@
 #include "hv/base/str.h"
 #include "vnet/epoch.h"
 #include "vnet/hash.h"
+#include "vnet/net/wire.h"
 
 #define BUCKET_BITS 12
 #define GEN_BITS 10
@@ -128,8 +129,8 @@ void route_table_fini(void)
 
 void route_key_init(struct route_key *k, const struct vnet_port *ingress, const u8 *frame)
 {
-	k->dst = mac_load(frame);
-	k->src = mac_load(frame + 6);
+	k->dst = mac_load(frame + ETH_DST);
+	k->src = mac_load(frame + ETH_SRC);
 	k->overlay = ingress->overlay;
 	k->ingress = ingress->id;
 	k->from_edge = ingress->kind == VNET_PORT_EDGE;

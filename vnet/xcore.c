@@ -35,7 +35,7 @@ enum purpose {
 struct core_state {
 	/* Written by this core as a producer ... */
 	u32 wants_kick ALIGNED(CACHE_LINE); /* bit per core that got frames in this burst */
-	struct pkt *kept[PLAT_MAX_CORES]; /* returns that found their ring full, by owner */
+	struct pkt *kept[PLAT_MAX_CORES];   /* returns that found their ring full, by owner */
 	struct xcore_stats stats;
 	u64 sent[VNET_MAX_PORTS];
 	/* ... and as a consumer. */

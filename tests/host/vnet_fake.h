@@ -14,7 +14,7 @@ struct fake_port {
 	struct vnet_port port;
 	struct pkt *got[FAKE_KEEP];
 	u32 n;
-	u32 delivers, flushes; /* calls */
+	u32 delivers, flushes;		/* calls */
 	struct pkt *to_send[FAKE_KEEP]; /* collect() gives these */
 	u32 nsend;
 	bool was_told_gone;

@@ -122,13 +122,13 @@ static void priorities_are_the_table(void **state)
 	static const struct {
 		const char *src, *dst;
 	} row[] = {
-		{ "2", "4" },	  /* 8 */
-		{ "2", "not 6" }, /* 7 */
-		{ "2", "any" },	  /* 6 */
-		{ "any", "not 6" },	 /* 5 */
-		{ "not 8", "not 6" },	 /* 4.5 */
-		{ "2", "none" },	 /* 4 */
-		{ "any", "any" },	 /* 3 */
+		{ "2", "4" },	      /* 8 */
+		{ "2", "not 6" },     /* 7 */
+		{ "2", "any" },	      /* 6 */
+		{ "any", "not 6" },   /* 5 */
+		{ "not 8", "not 6" }, /* 4.5 */
+		{ "2", "none" },      /* 4 */
+		{ "any", "any" },     /* 3 */
 	};
 	u32 id[ARRAY_SIZE(row)];
 
@@ -472,9 +472,9 @@ static void twin_change(void)
 /* Also: an unchanged generation means an unchanged verdict. */
 static void equals_the_twin(u32 max, u32 rounds, u32 changes, u32 lookups)
 {
-	static struct {
+	static struct answer {
 		u64 gen, verdict;
-	} kept[ARRAY_SIZE(port)][32][32];
+	} kept[ARRAY_SIZE(port)][32][32], *answer;
 
 	memset(kept, 0, sizeof(kept));
 	twin_max = max;
@@ -492,12 +492,11 @@ static void equals_the_twin(u32 max, u32 rounds, u32 changes, u32 lookups)
 			route_key_init(&k, &port[in], frame);
 			verdict = route_lookup(&k);
 			assert_int_equal(verdict, twin_lookup(frame, &port[in]));
-			u64 *gen = &kept[in][frame[0] * 2 + frame[5]][frame[6] * 2 + frame[11]].gen;
-			u64 *old = &kept[in][frame[0] * 2 + frame[5]][frame[6] * 2 + frame[11]].verdict;
-			if (*gen == route_generation(&k))
-				assert_int_equal(verdict, *old);
-			*gen = route_generation(&k);
-			*old = verdict;
+			answer = &kept[in][frame[0] * 2 + frame[5]][frame[6] * 2 + frame[11]];
+			if (answer->gen == route_generation(&k))
+				assert_int_equal(verdict, answer->verdict);
+			answer->gen = route_generation(&k);
+			answer->verdict = verdict;
 		}
 	}
 	while (twins)
@@ -510,7 +509,7 @@ static void random_routes_equal_a_linear_scan(void **state)
 	(void)state;
 	srand(1);
 	equals_the_twin(ARRAY_SIZE(twin), 10, 700, 2000); /* many routes ... */
-	equals_the_twin(32, 2000, 2, 300); /* ... and few, changing all the time */
+	equals_the_twin(32, 2000, 2, 300);		  /* ... and few, changing all the time */
 	equals_the_twin(12, 20000, 1, 20);
 }
 
