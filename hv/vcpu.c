@@ -72,7 +72,8 @@ bool vcpu_runnable(struct vcpu *v)
  */
 static void offer_interrupt(struct vcpu *v)
 {
-	lapic_set_cr8(&v->lapic, backend->get_cr8(v->hw));
+	/* The guest may have written its TPR as a register of the APIC. */
+	backend->set_cr8(v->hw, lapic_cr8(&v->lapic));
 	v->offered = lapic_pending(&v->lapic);
 	if (v->offered < 0 && v->extint < 0 && extint_pending(v))
 		v->extint = pic_ack(&v->vm->pic);

@@ -187,8 +187,8 @@ void vm_console_feed(struct vm *vm);
 /* Frames that refer to the guest's memory and are still on their way. */
 u32 vm_net_in_flight(const struct vm *vm);
 void vm_net_reset(struct vm *vm);
-/* Poll the ports that asked for it; true when some want it again. */
-bool vm_net_poll_more(struct vm *vm);
+/* Poll the ports and the console that asked for it. */
+void vm_net_poll_more(struct vm *vm);
 
 const char *vm_state_name(enum vm_state s);
 

@@ -32,14 +32,24 @@ static void poll_again(struct vm_interface *nic)
 	core_raise(nic->vm->cfg.core, CORE_EV_VM);
 }
 
+/* Carry what waits; notifications stay off while more of it does. */
+static void drain(struct vm_interface *nic)
+{
+	struct vnet_port *port = &nic->net.port;
+
+	if (vnet_poll(port, NET_POLL_BUDGET) == NET_POLL_BUDGET)
+		poll_again(nic);
+	else
+		port->ops->notify(port, true);
+}
+
 /* The guest's kick, in its exit. */
 static void nic_kicked(void *ctx)
 {
 	struct vm_interface *nic = ctx;
 
 	nic->vm->vcpu.stats.kicks++;
-	if (vnet_poll(&nic->net.port, NET_POLL_BUDGET) == NET_POLL_BUDGET)
-		poll_again(nic);
+	drain(nic);
 }
 
 static void nic_more(void *ctx)
@@ -56,10 +66,8 @@ static void apply_link(struct vm_interface *nic)
 		virtio_net_set_link(&nic->net, want == VM_LINK_UP);
 }
 
-bool vm_net_poll_more(struct vm *vm)
+void vm_net_poll_more(struct vm *vm)
 {
-	bool again = false;
-
 	for (u32 i = 0; i < VM_MAX_INTERFACES; i++) {
 		struct vm_interface *nic = vm->interface[i];
 
@@ -69,16 +77,12 @@ bool vm_net_poll_more(struct vm *vm)
 		if (!nic->more)
 			continue;
 		nic->more = false;
-		if (vnet_poll(&nic->net.port, NET_POLL_BUDGET) == NET_POLL_BUDGET)
-			nic->more = true;
-		again |= nic->more;
+		drain(nic);
 	}
 	if (vm->vcon_more) {
 		vm->vcon_more = false;
 		virtio_console_poll(&vm->vcon);
-		again |= vm->vcon_more;
 	}
-	return again;
 }
 
 u32 vm_net_in_flight(const struct vm *vm)

@@ -158,8 +158,6 @@ static void carry_out(struct vm *vm, enum vm_request req)
 
 void vm_core_event(struct core *c)
 {
-	bool again = false;
-
 	for (u32 i = 0; i < VM_MAX; i++) {
 		struct vm *vm = vm_at(i);
 
@@ -169,10 +167,8 @@ void vm_core_event(struct core *c)
 		if (vm->state != VM_RUNNING)
 			continue;
 		vm_console_feed(vm);
-		again |= vm_net_poll_more(vm);
+		vm_net_poll_more(vm);
 	}
-	if (again)
-		core_raise(c->index, CORE_EV_VM);
 }
 
 static bool request_allowed(enum vm_state s, enum vm_request req)

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* show node, config, log. */
+#include <arch/console.h>
+#include <arch/smp.h>
+#include <arch/time.h>
+
+#include "boot/start.h"
+#include "hv/base/fmt.h"
+#include "hv/base/str.h"
+#include "hv/config.h"
+#include "hv/ctl.h"
+#include "hv/json.h"
+#include "hv/mem/pages.h"
+#include "hv/netcore.h"
+#include "hv/node.h"
+#include "hv/uplink.h"
+#include "hv/vm.h"
+#include "vnet/route.h"
+
+/* --- show node ------------------------------------------------------------------ */
+
+static void node_json(const struct out *out)
+{
+	struct json j = { .out = out };
+
+	json_open(&j, NULL, '{');
+	json_text(&j, "node", node_state.name);
+	json_text(&j, "version", boot_version);
+	json_bool(&j, "degraded", node_state.errors != 0);
+	json_num(&j, "errors", node_state.errors);
+	json_text(&j, "first_error", node_state.first_error);
+	json_text(&j, "backend", backend ? backend->name : "none");
+	json_num(&j, "cores", smp_core_count());
+	json_num(&j, "image_bytes", node_image_bytes());
+	json_num(&j, "resident_bytes", node_resident_bytes());
+	json_num(&j, "packet_bytes", netcore_pool_bytes());
+	json_num(&j, "guest_bytes", vm_memory_total());
+	json_num(&j, "free_bytes", host_pages.free_bytes);
+	json_num(&j, "up_ns", plat_now_ns());
+	json_close(&j, '}');
+	out_printf(out, "\n");
+}
+
+err_t ctl_show_node(struct ctl *c)
+{
+	const struct out *out = c->out;
+
+	if (lang_get(c->stmt, "json")) {
+		node_json(out);
+		return ERR_OK;
+	}
+	out_printf(out, "%s: %s", node_state.name, node_state.errors ? "DEGRADED" : "ok");
+	if (node_state.errors)
+		out_printf(out, ", %u errors; the first: %s", node_state.errors,
+			   node_state.first_error);
+	out_printf(out, "\nCaisson %s, up %lu s, ready after %lu ms\n", boot_version,
+		   plat_now_ns() / 1000000000, node_ready_ns / 1000000);
+	out_printf(out, "%u cores, TSC %lu.%03lu MHz, guests run on %s\n", smp_core_count(),
+		   tsc_khz() / 1000, tsc_khz() % 1000, backend ? backend->name : "nothing here");
+	out_printf(out, "image %lu KiB, resident %lu KiB, packet buffers %lu KiB, guests %lu MiB, "
+		   "free %lu MiB\n",
+		   node_image_bytes() >> 10, node_resident_bytes() >> 10,
+		   netcore_pool_bytes() >> 10, vm_memory_total() >> 20,
+		   host_pages.free_bytes >> 20);
+	return ERR_OK;
+}
+
+/* --- show config ---------------------------------------------------------------- */
+
+static void config_uplink(const struct out *out)
+{
+	const struct uplink *up = uplink_at(0);
+	char ip[FMT_IP4_LEN];
+
+	if (up->state != UPLINK_UP)
+		return;
+	if (up->cfg.dhcp)
+		out_printf(out, "  uplink add 0 address dhcp");
+	else
+		out_printf(out, "  uplink add 0 address %s/%u", fmt_ip4(ip, up->cfg.addr),
+			   (u32)__builtin_popcount(up->cfg.mask));
+	if (up->cfg.gateway)
+		out_printf(out, " gateway %s", fmt_ip4(ip, up->cfg.gateway));
+	out_printf(out, " mtu %u%s\n", up->netif.setup.mtu, up->cfg.poll ? " poll on" : "");
+}
+
+static void config_link(const struct out *out, struct vnet_port *p)
+{
+	const struct edge *e = edge_of(p);
+	char ip[FMT_IP4_LEN];
+
+	out_printf(out, "  link add %s %s remote %s port %u", p->name, e->link->name,
+		   fmt_ip4(ip, e->dst.remote_ip), e->local_port);
+	if (!e->dst.sport_hash)
+		out_printf(out, " sport fixed");
+	if (e->mtu_max)
+		out_printf(out, " mtu %u",
+			   e->mtu_max - LINK_ETH_HEADER - e->link->overhead - LINK_IP_UDP_HEADER);
+	if (e->dst.df)
+		out_printf(out, " fragment off");
+	out_printf(out, "%s\n", p->up ? "" : " state down");
+}
+
+static void config_vm(const struct out *out, const struct vm *vm)
+{
+	static const char *const policies[] = { [VM_ON_CRASH_STOP] = "",
+						[VM_ON_CRASH_RESET] = " on-crash reset",
+						[VM_ON_CRASH_HOLD] = " on-crash hold" };
+	char text[2 * VM_CMDLINE_MAX];
+	size_t len = 0;
+
+	fmt_append(text, sizeof(text), &len, "  vm add %s memory %luM", vm->cfg.name,
+		   vm->cfg.memory >> 20);
+	if (vm->cfg.core_set)
+		fmt_append(text, sizeof(text), &len, " core %u", vm->cfg.core);
+	fmt_append(text, sizeof(text), &len, " kernel ");
+	lang_quote(text, sizeof(text), &len, vm->cfg.kernel);
+	if (vm->cfg.initrd[0]) {
+		fmt_append(text, sizeof(text), &len, " initrd ");
+		lang_quote(text, sizeof(text), &len, vm->cfg.initrd);
+	}
+	if (vm->cfg.cmdline[0]) {
+		fmt_append(text, sizeof(text), &len, " cmdline ");
+		lang_quote(text, sizeof(text), &len, vm->cfg.cmdline);
+	}
+	fmt_append(text, sizeof(text), &len, "%s%s\n", policies[vm->cfg.on_crash],
+		   vm->cfg.testdev ? " testdev on" : "");
+	out->write(out->ctx, text, len);
+}
+
+static void config_interface(const struct out *out, const struct vm_interface *nic)
+{
+	char mac[FMT_MAC_LEN];
+
+	out_printf(out, "  interface add %s mac %s mtu %u%s\n", nic->name,
+		   fmt_mac(mac, nic->net.port.mac), nic->net.port.mtu,
+		   nic->check_source ? "" : " check-source off");
+}
+
+err_t ctl_show_config(struct ctl *c)
+{
+	const struct out *out = c->out;
+	char text[ROUTE_TEXT_MAX];
+
+	out_printf(out, "caisson %d\nnode %s\n", LANG_VERSION, node_state.name);
+	config_uplink(out);
+	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
+		if (p->kind == VNET_PORT_EDGE)
+			config_link(out, p);
+	for (u32 i = 0; i < VM_MAX; i++) {
+		const struct vm *vm = vm_at(i);
+
+		if (!vm)
+			continue;
+		config_vm(out, vm);
+		for (u32 k = 0; k < VM_MAX_INTERFACES; k++)
+			if (vm->interface[k])
+				config_interface(out, vm->interface[k]);
+	}
+	for (const struct route *r = route_next(0); r; r = route_next(r->id))
+		out_printf(out, "  route add %s\n", route_format(&r->spec, text, sizeof(text)));
+	for (u32 i = 0; i < VM_MAX; i++)
+		if (vm_at(i) && vm_at(i)->state == VM_RUNNING)
+			out_printf(out, "  vm start %s\n", vm_at(i)->cfg.name);
+	return ERR_OK;
+}
+
+/* --- show log -------------------------------------------------------------------- */
+
+err_t ctl_show_log(struct ctl *c)
+{
+	static char text[CONSOLE_LOG_BYTES];
+	size_t n = console_log_read(text, sizeof(text));
+
+	c->out->write(c->out->ctx, text, n);
+	return ERR_OK;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* show interface, link, route, uplink. */
+#include "hv/base/fmt.h"
+#include "hv/ctl.h"
+#include "hv/json.h"
+#include "hv/uplink.h"
+#include "hv/vm.h"
+#include "vnet/route.h"
+
+static u64 drops(struct vnet_port *p)
+{
+	u64 sum = 0;
+
+	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
+		sum += p->count.drop[d];
+	return sum;
+}
+
+static void interface_row(const struct out *out, struct vnet_port *p)
+{
+	char mac[FMT_MAC_LEN];
+
+	out_column(out, 14, "%s", p->name);
+	out_column(out, 19, "%s", fmt_mac(mac, p->mac));
+	out_column(out, 7, "%u", p->mtu);
+	out_column(out, 6, "%s", p->up ? "up" : "down");
+	/* The guest's view: what the core received from it, it sent. */
+	out_printf(out, "%12lu%12lu%12lu\n", p->count.rx_frames, p->count.tx_frames, drops(p));
+}
+
+static void link_row(const struct out *out, struct vnet_port *p)
+{
+	const struct edge *e = edge_of(p);
+	char ip[FMT_IP4_LEN];
+
+	out_column(out, 14, "%s", p->name);
+	out_column(out, 6, "%s", e->link->name);
+	out_column(out, 16, "%s", fmt_ip4(ip, e->dst.remote_ip));
+	out_column(out, 7, "%u", e->local_port);
+	out_column(out, 7, "%u", p->mtu);
+	out_column(out, 6, "%s", p->up ? "up" : "down");
+	out_printf(out, "%12lu%12lu%12lu  unauthenticated\n", p->count.tx_frames,
+		   p->count.rx_frames, drops(p));
+}
+
+static void port_json(struct json *j, struct vnet_port *p)
+{
+	char text[FMT_MAC_LEN];
+
+	json_open(j, NULL, '{');
+	json_text(j, "name", p->name);
+	if (p->kind == VNET_PORT_INTERFACE) {
+		json_text(j, "mac", fmt_mac(text, p->mac));
+	} else {
+		const struct edge *e = edge_of(p);
+
+		json_text(j, "kind", e->link->name);
+		json_text(j, "remote", fmt_ip4(text, e->dst.remote_ip));
+		json_num(j, "port", e->local_port);
+	}
+	json_num(j, "mtu", p->mtu);
+	json_bool(j, "up", p->up);
+	json_num(j, "from_core", p->count.tx_frames);
+	json_num(j, "to_core", p->count.rx_frames);
+	json_num(j, "dropped", drops(p));
+	json_close(j, '}');
+}
+
+static err_t show_ports(struct ctl *c, enum vnet_port_kind kind, const char *header,
+			void (*row)(const struct out *, struct vnet_port *))
+{
+	const char *name = c->stmt->name;
+	bool json = lang_get(c->stmt, "json") != NULL;
+	const struct vnet_port *only = name ? vnet_port_find(name) : NULL;
+	struct json j = { .out = c->out };
+
+	if (name && (!only || only->kind != kind))
+		return ctl_fail(c, NULL, ERR_NOENT, "there is no %s \"%s\"", c->stmt->cmd->verb,
+				name);
+	if (json)
+		json_open(&j, NULL, '[');
+	else
+		out_printf(c->out, "%s", header);
+	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
+		if (p->kind != kind || (only && p != only))
+			continue;
+		if (json)
+			port_json(&j, p);
+		else
+			row(c->out, p);
+	}
+	if (json) {
+		json_close(&j, ']');
+		out_printf(c->out, "\n");
+	}
+	return ERR_OK;
+}
+
+err_t ctl_show_interface(struct ctl *c)
+{
+	return show_ports(c, VNET_PORT_INTERFACE,
+			  "NAME          MAC                MTU    STATE         SENT    RECEIVED"
+			  "     DROPPED\n",
+			  interface_row);
+}
+
+err_t ctl_show_link(struct ctl *c)
+{
+	return show_ports(c, VNET_PORT_EDGE,
+			  "NAME          KIND  REMOTE          PORT   MTU    STATE         SENT"
+			  "    RECEIVED     DROPPED\n",
+			  link_row);
+}
+
+err_t ctl_show_route(struct ctl *c)
+{
+	bool json = lang_get(c->stmt, "json") != NULL;
+	struct json j = { .out = c->out };
+	char text[ROUTE_TEXT_MAX];
+
+	if (json)
+		json_open(&j, NULL, '[');
+	for (const struct route *r = route_next(0); r; r = route_next(r->id)) {
+		route_format(&r->spec, text, sizeof(text));
+		if (!json) {
+			out_printf(c->out, "%-6u %s\n", r->id, text);
+			continue;
+		}
+		json_open(&j, NULL, '{');
+		json_num(&j, "id", r->id);
+		json_text(&j, "route", text);
+		json_close(&j, '}');
+	}
+	if (json) {
+		json_close(&j, ']');
+		out_printf(c->out, "\n");
+	}
+	return ERR_OK;
+}
+
+static void uplink_text(const struct out *out, struct uplink *up)
+{
+	char mac[FMT_MAC_LEN], ip[FMT_IP4_LEN];
+	struct nic_link link;
+	struct nic_stats s = { 0 };
+
+	if (up->state == UPLINK_ABSENT) {
+		out_printf(out, "0: %s\n", up->why[0] ? up->why : "none");
+		return;
+	}
+	link = up->nic.ops->link(&up->nic);
+	up->nic.ops->stats(&up->nic, &s);
+	out_printf(out, "0: %s %s, link %s", up->nic.ops->name, fmt_mac(mac, up->nic.mac),
+		   link.up ? "up" : "down");
+	if (link.up)
+		out_printf(out, " %u Mbit/s %s duplex", link.mbps, link.full_duplex ? "full" : "half");
+	out_printf(out, ", %s\n", up->polled ? "polled" : "interrupts");
+	if (up->state == UPLINK_UP && up->netif.addr)
+		out_printf(out, "   address %s/%u, mtu %u%s%s\n", fmt_ip4(ip, up->netif.addr),
+			   (u32)__builtin_popcount(up->netif.mask), up->netif.mtu,
+			   up->cfg.dhcp ? ", DHCP " : "",
+			   up->cfg.dhcp ? dhcp_state_name(&up->netif) : "");
+	else
+		out_printf(out, "   %s\n", up->state == UPLINK_UP ? "no address yet" : "not in use");
+	out_printf(out, "   received %lu frames, %lu missed, %lu bad; sent %lu frames, %lu refused\n",
+		   s.rx_frames, s.rx_missed, s.rx_errors, s.tx_frames, s.tx_bad);
+	out_printf(out, "   %lu interrupts, %lu doorbells, %lu resets, %lu link changes\n", s.irqs,
+		   s.doorbells, s.resets, s.link_changes);
+	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
+		if (up->netif.count.drop[d])
+			out_printf(out, "   dropped %-16s %12lu\n", net_drop_name((enum net_drop)d),
+				   up->netif.count.drop[d]);
+}
+
+static void uplink_json(const struct out *out, struct uplink *up)
+{
+	struct json j = { .out = out };
+	char text[FMT_MAC_LEN];
+
+	json_open(&j, NULL, '[');
+	if (up->state != UPLINK_ABSENT) {
+		json_open(&j, NULL, '{');
+		json_text(&j, "driver", up->nic.ops->name);
+		json_text(&j, "mac", fmt_mac(text, up->nic.mac));
+		json_bool(&j, "link", up->nic.ops->link(&up->nic).up);
+		json_bool(&j, "polled", up->polled);
+		json_bool(&j, "in_use", up->state == UPLINK_UP);
+		if (up->state == UPLINK_UP)
+			json_text(&j, "address", fmt_ip4(text, up->netif.addr));
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
+	out_printf(out, "\n");
+}
+
+err_t ctl_show_uplink(struct ctl *c)
+{
+	if (c->stmt->name && (c->stmt->name[0] != '0' || c->stmt->name[1]))
+		return ctl_fail(c, NULL, ERR_NOENT, "there is no uplink \"%s\"", c->stmt->name);
+	if (lang_get(c->stmt, "json"))
+		uplink_json(c->out, uplink_at(0));
+	else
+		uplink_text(c->out, uplink_at(0));
+	return ERR_OK;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* show stats: every counter of the node, as tables or as one line of JSON. */
+#include "hv/config.h"
+#include "hv/ctl.h"
+#include "hv/json.h"
+#include "hv/node.h"
+#include "hv/uplink.h"
+#include "hv/vm.h"
+#include "vnet/forward.h"
+#include "vnet/port.h"
+#include "vnet/xcore.h"
+
+static void json_vm(struct json *j, const struct vm *vm)
+{
+	const struct vcpu_stats *s = &vm->vcpu.stats;
+
+	json_open(j, vm->cfg.name, '{');
+	json_text(j, "state", vm_state_name(vm->state));
+	json_num(j, "starts", vm->starts);
+	json_num(j, "crashes", vm->crashes);
+	json_num(j, "exits", s->total);
+	json_open(j, "exits_by_reason", '{');
+	for (u32 k = 0; k < EXIT_KIND_COUNT; k++)
+		if (s->exits[k])
+			json_num(j, exit_kind_name((enum exit_kind)k), s->exits[k]);
+	json_close(j, '}');
+	json_num(j, "interrupts", s->injected);
+	json_num(j, "pv_eois", vm->vcpu.lapic.pv_eois);
+	json_num(j, "kicks", s->kicks);
+	json_close(j, '}');
+}
+
+/* A port's counters. The guest's view of an interface: what the core received
+ * from it is what the guest sent. */
+static void json_port(struct json *j, const struct vnet_port *p)
+{
+	const struct vnet_counters *c = &p->count;
+	bool guest = p->kind == VNET_PORT_INTERFACE;
+
+	json_open(j, p->name, '{');
+	json_bool(j, "up", p->up);
+	json_num(j, guest ? "tx_frames" : "rx_frames", c->rx_frames);
+	json_num(j, guest ? "tx_bytes" : "rx_bytes", c->rx_bytes);
+	json_num(j, guest ? "rx_frames" : "tx_frames", c->tx_frames);
+	json_num(j, guest ? "rx_bytes" : "tx_bytes", c->tx_bytes);
+	json_num(j, guest ? "tx_copies" : "rx_copies", c->rx_copies);
+	json_num(j, guest ? "rx_copies" : "tx_copies", c->tx_copies);
+	json_open(j, "drops", '{');
+	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
+		if (c->drop[d])
+			json_num(j, vnet_drop_name((enum vnet_drop)d), c->drop[d]);
+	json_close(j, '}');
+	json_close(j, '}');
+}
+
+static void json_ports(struct json *j, const char *key, enum vnet_port_kind kind)
+{
+	json_open(j, key, '{');
+	for (const struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
+		if (p->kind == kind)
+			json_port(j, p);
+	json_close(j, '}');
+}
+
+/* Reasons of the overlay and of the host stack, each once. */
+static void json_drops(struct json *j)
+{
+	const struct uplink *up = uplink_at(0);
+	struct vnet_counters sum = { 0 };
+
+	vnet_port_sum(&sum);
+	json_open(j, "drops", '{');
+	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
+		json_num(j, vnet_drop_name((enum vnet_drop)d), sum.drop[d]);
+	for (u32 d = 0; d < EDGE_STRAY_COUNT; d++)
+		json_num(j, edge_stray_name((enum edge_stray)d), edge_strays((enum edge_stray)d));
+	json_close(j, '}');
+	json_open(j, "uplink_drops", '{');
+	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
+		if (up->netif.count.drop[d])
+			json_num(j, net_drop_name((enum net_drop)d), up->netif.count.drop[d]);
+	json_close(j, '}');
+}
+
+static void json_sum(struct json *j)
+{
+	struct vnet_audit a;
+
+	vnet_audit(&a);
+	json_open(j, "sum", '{');
+	json_num(j, "received", a.received);
+	json_num(j, "cloned", a.cloned);
+	json_num(j, "delivered", a.delivered);
+	json_num(j, "dropped", a.dropped);
+	json_num(j, "in_flight", a.in_flight);
+	json_bool(j, "balanced", a.balanced);
+	json_close(j, '}');
+}
+
+static void json_cores(struct json *j)
+{
+	json_open(j, "cores", '[');
+	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++) {
+		struct vnet_core_stats v;
+
+		vnet_core_stats(i, &v);
+		json_open(j, NULL, '{');
+		json_num(j, "entries", cores[i].stats.entries);
+		json_num(j, "halts", cores[i].stats.halts);
+		json_num(j, "bursts", v.bursts);
+		json_num(j, "cache_hits", v.cache_hits);
+		json_num(j, "cache_misses", v.cache_misses);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void json_uplink(struct json *j)
+{
+	struct uplink *up = uplink_at(0);
+	struct nic_stats s = { 0 };
+
+	json_open(j, "uplink", '{');
+	json_bool(j, "up", up->state == UPLINK_UP);
+	if (up->state != UPLINK_ABSENT) {
+		up->nic.ops->stats(&up->nic, &s);
+		json_bool(j, "polled", up->polled);
+		json_num(j, "rx_frames", s.rx_frames);
+		json_num(j, "tx_frames", s.tx_frames);
+		json_num(j, "rx_missed", s.rx_missed);
+		json_num(j, "rx_errors", s.rx_errors);
+		json_num(j, "tx_full", s.tx_full);
+		json_num(j, "tx_bad", s.tx_bad);
+		json_num(j, "irqs", s.irqs);
+		json_num(j, "doorbells", s.doorbells);
+		json_num(j, "resets", s.resets);
+		json_num(j, "services", up->services);
+	}
+	json_close(j, '}');
+}
+
+static void stats_json(const struct out *out)
+{
+	struct json j = { .out = out };
+
+	json_open(&j, NULL, '{');
+	json_text(&j, "node", node_state.name);
+	json_num(&j, "image_bytes", node_image_bytes());
+	json_num(&j, "resident_bytes", node_resident_bytes());
+	json_num(&j, "boot_ns", node_ready_ns);
+	json_num(&j, "config_errors", node_state.errors);
+	json_open(&j, "vms", '{');
+	for (u32 i = 0; i < VM_MAX; i++)
+		if (vm_at(i))
+			json_vm(&j, vm_at(i));
+	json_close(&j, '}');
+	json_ports(&j, "interfaces", VNET_PORT_INTERFACE);
+	json_ports(&j, "links", VNET_PORT_EDGE);
+	json_uplink(&j);
+	json_cores(&j);
+	json_drops(&j);
+	json_sum(&j);
+	json_close(&j, '}');
+	out_printf(out, "\n");
+}
+
+static void print_drops(const struct out *out)
+{
+	const struct uplink *up = uplink_at(0);
+	struct vnet_counters sum = { 0 };
+
+	vnet_port_sum(&sum);
+	out_printf(out, "dropped\n");
+	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
+		if (sum.drop[d])
+			out_printf(out, "  %-20s %12lu\n", vnet_drop_name((enum vnet_drop)d),
+				   sum.drop[d]);
+	for (u32 d = 0; d < EDGE_STRAY_COUNT; d++)
+		if (edge_strays((enum edge_stray)d))
+			out_printf(out, "  %-20s %12lu\n", edge_stray_name((enum edge_stray)d),
+				   edge_strays((enum edge_stray)d));
+	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
+		if (up->netif.count.drop[d])
+			out_printf(out, "  uplink %-13s %12lu\n", net_drop_name((enum net_drop)d),
+				   up->netif.count.drop[d]);
+}
+
+err_t ctl_show_stats(struct ctl *c)
+{
+	const struct out *out = c->out;
+	struct vnet_audit a;
+
+	if (lang_get(c->stmt, "json")) {
+		stats_json(out);
+		return ERR_OK;
+	}
+	vnet_audit(&a);
+	out_printf(out, "received %lu + cloned %lu = delivered %lu + dropped %lu + in flight %lu: %s\n",
+		   a.received, a.cloned, a.delivered, a.dropped, a.in_flight,
+		   a.balanced ? "balanced" : "NOT BALANCED");
+	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++) {
+		const struct xcore_stats *x = xcore_stats(i);
+		struct vnet_core_stats v;
+
+		vnet_core_stats(i, &v);
+		out_printf(out, "core %u: entries %lu, halts %lu, bursts %lu, cache hits %lu, misses %lu, "
+			   "to other cores %lu, from them full %lu\n",
+			   i, cores[i].stats.entries, cores[i].stats.halts, v.bursts, v.cache_hits,
+			   v.cache_misses, x->sent, x->ring_full);
+	}
+	print_drops(out);
+	return ERR_OK;
+}
