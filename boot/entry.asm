@@ -4,7 +4,7 @@
 ; EBX (Multiboot 1 section 3.2, Multiboot 2 section 3.3).
 
 global boot_entry, early_pml4, early_gdt
-extern boot_main, cpu_stacks
+extern boot_main, boot_stack
 
 COM1		equ 0x3f8
 COM_LSR		equ 5
@@ -24,7 +24,7 @@ EFER_NXE	equ 1 << 11
 PTE_TABLE	equ 3			; present, writable
 PTE_2M		equ 0x83		; present, writable, page size
 EARLY_GIB	equ 4			; what the early tables map
-BOOT_STACK_TOP	equ 32768		; struct cpu_stack: where core 0's stack ends (desc.c)
+BOOT_STACK_TOP	equ 32768		; struct cpu_stack: where main[] ends (desc.c)
 
 section .entry progbits alloc exec nowrite align=16
 bits 32
@@ -32,7 +32,7 @@ bits 32
 boot_entry:
 	cli
 	cld
-	mov esp, cpu_stacks + BOOT_STACK_TOP
+	mov esp, boot_stack + BOOT_STACK_TOP
 	push ebx
 	push eax
 
@@ -126,7 +126,7 @@ long_mode:
 	xor eax, eax
 	mov fs, eax
 	mov gs, eax
-	mov esp, cpu_stacks + BOOT_STACK_TOP	; upper half of RSP becomes 0
+	mov esp, boot_stack + BOOT_STACK_TOP	; upper half of RSP becomes 0
 	xor ebp, ebp			; ends backtraces
 	mov edi, edi
 	mov esi, esi

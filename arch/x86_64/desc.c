@@ -43,19 +43,20 @@ struct table_pointer {
 } PACKED;
 
 struct cpu cpus[PLAT_MAX_CORES];
-struct cpu_stack cpu_stacks[PLAT_MAX_CORES];
+struct cpu_stack boot_stack;
+struct cpu_stack *cpu_stack[PLAT_MAX_CORES] = { &boot_stack };
 
 static u64 gdt[PLAT_MAX_CORES][GDT_SLOTS] ALIGNED(CACHE_LINE);
 static struct tss tss[PLAT_MAX_CORES] ALIGNED(CACHE_LINE);
 static struct gate idt[TRAP_VECTORS] ALIGNED(CACHE_LINE);
 
-/* boot/entry.asm starts on core 0's main stack: BOOT_STACK_TOP. */
+/* boot/entry.asm starts on this stack. */
 STATIC_ASSERT(offsetof(struct cpu_stack, guard_ist) == 32768, "BOOT_STACK_TOP in entry.asm");
 
 static void tss_fill(u32 index)
 {
 	struct tss *t = &tss[index];
-	struct cpu_stack *s = &cpu_stacks[index];
+	struct cpu_stack *s = cpu_stack[index];
 	u64 base = (u64)(uintptr_t)t;
 
 	for (u32 i = IST_NMI; i < IST_COUNT; i++)

@@ -96,7 +96,7 @@ static NORETURN void finish(void)
 /* Frame pointers lead up the stack as long as they stay on this core's stacks. */
 static void backtrace(u64 rip, u64 rbp)
 {
-	u64 low = (u64)(uintptr_t)&cpu_stacks[plat_core()];
+	u64 low = (u64)(uintptr_t)cpu_stack[plat_core()];
 	u64 high = low + sizeof(struct cpu_stack) - 2 * sizeof(u64);
 
 	say("  called from:");

@@ -121,21 +121,23 @@ static u64 addr_of(const u8 *symbol)
 	return (u64)(uintptr_t)symbol;
 }
 
-/* The image's groups by their rights, and holes for the guard pages. */
+err_t paging_guard(const struct cpu_stack *stack)
+{
+	u64 guard = addr_of(stack->guard), guard_ist = addr_of(stack->guard_ist);
+	err_t err = map(guard, guard + STACK_PAGE, 0, false);
+
+	return err ? err : map(guard_ist, guard_ist + STACK_PAGE, 0, false);
+}
+
+/* The image's groups by their rights; no page 0. */
 static err_t protect_image(void)
 {
 	err_t err = map(addr_of(image_start), addr_of(image_rodata), PTE_P, false);
 
 	if (!err)
 		err = map(addr_of(image_rodata), addr_of(image_data), PTE_P | nx, false);
-	for (u32 i = 0; i < PLAT_MAX_CORES && !err; i++) {
-		u64 guard = addr_of(cpu_stacks[i].guard);
-		u64 guard_ist = addr_of(cpu_stacks[i].guard_ist);
-
-		err = map(guard, guard + STACK_PAGE, 0, false);
-		if (!err)
-			err = map(guard_ist, guard_ist + STACK_PAGE, 0, false);
-	}
+	if (!err)
+		err = paging_guard(&boot_stack);
 	return err ? err : map(0, PAGE, 0, false);
 }
 

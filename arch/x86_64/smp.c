@@ -80,13 +80,26 @@ static void check_tsc(const struct cpu *c, u64 before, u64 after)
 								     : c->tsc_online - after));
 }
 
+/* A core that did not start may still come: its stack stays its own. */
+static bool stack_for(u32 index)
+{
+	struct cpu_stack *s = plat_alloc(sizeof(*s));
+
+	if (!s || (uintptr_t)s % STACK_PAGE || paging_guard(s))
+		return false;
+	cpu_stack[index] = s;
+	return true;
+}
+
 static bool start_one(u32 index, u32 id, u64 trampoline)
 {
 	struct cpu *c = &cpus[index];
 	u8 page = (u8)(trampoline >> 12);
 	u64 before = rdtsc();
 
-	ap_stack = (u64)(uintptr_t)(cpu_stacks[index].main + STACK_MAIN_BYTES);
+	if (!stack_for(index))
+		return false;
+	ap_stack = (u64)(uintptr_t)(cpu_stack[index]->main + STACK_MAIN_BYTES);
 	__atomic_store_n(&ap_ticket, index, __ATOMIC_RELEASE);
 	if (apic_init_ipi(id))
 		return false;

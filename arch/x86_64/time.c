@@ -17,7 +17,9 @@
 #define PIT_HZ 1193182u
 #define PIT_CH2 0x42
 #define PIT_CMD 0x43
-#define PIT_CH2_ONESHOT 0xb0 /* channel 2, both bytes, mode 0 */
+#define PIT_CH2_MODE0 0xb0 /* channel 2, both bytes, interrupt on terminal count */
+#define PIT_CH2_LATCH 0x80
+#define PIT_START 0xffffu
 #define PORT_61 0x61
 #define P61_GATE2 BIT(0)
 #define P61_SPEAKER BIT(1)
@@ -25,11 +27,13 @@
 #define PM_TIMER_HZ 3579545u
 #define PM_TIMER_MASK 0xffffffu /* 24 bits are always there */
 
-#define CALIBRATE_MS 20
+/* Long enough for 100 ppm, short enough for 16 bits of PIT to spare. */
+#define CALIBRATE_MS 25
 #define CALIBRATE_ROUNDS 3
 #define APIC_CALIBRATE_US 10000
-/* A port read takes between 0.5 and 10 us. */
-#define PORT_SPINS 2000000u
+#define SAMPLES 16
+/* A counter's reading takes between 0.5 and 30 us. */
+#define COUNTER_SPINS 500000u
 #define FALLBACK_KHZ 1000000u
 #define KHZ_MIN 1000u
 #define KHZ_MAX 20000000u
@@ -57,43 +61,80 @@ static u64 ratio(u64 num, u64 den)
 	return (num << SHIFT) / den;
 }
 
-/* TSC ticks during CALIBRATE_MS by the PIT; 0 when it does not count. */
-static u64 measure_pit(void)
-{
-	const u32 count = PIT_HZ / (1000 / CALIBRATE_MS);
-	u8 p61 = in8(PORT_61) & (u8)~P61_SPEAKER;
-	u64 t0, t1;
-	u32 spins = 0;
+/* A counter that counts up, and what the TSC said then. */
+typedef u32 (*counter_fn)(void);
 
-	out8(PORT_61, p61 & (u8)~P61_GATE2);
-	out8(PIT_CMD, PIT_CH2_ONESHOT);
-	out8(PIT_CH2, (u8)count);
-	out8(PIT_CH2, (u8)(count >> 8));
-	out8(PORT_61, p61 | P61_GATE2);
-	t0 = rdtsc();
-	while (!(in8(PORT_61) & P61_OUT2)) {
-		if (++spins == PORT_SPINS)
-			break;
+struct sample {
+	u64 tsc;
+	u32 count;
+};
+
+/* The reading that took the least time: SMIs and busy emulators only add. */
+static struct sample take_sample(counter_fn read)
+{
+	struct sample best = { 0 };
+	u64 least = UINT64_MAX;
+
+	for (u32 i = 0; i < SAMPLES; i++) {
+		u64 before = rdtsc();
+		u32 count = read();
+		u64 took = rdtsc() - before;
+
+		if (took < least) {
+			least = took;
+			best = (struct sample){ before + took / 2, count };
+		}
 	}
-	t1 = rdtsc();
-	out8(PORT_61, p61 & (u8)~P61_GATE2);
-	/* OUT2 high at once: nobody there. */
-	return spins == PORT_SPINS || spins < 3 ? 0 : t1 - t0;
+	return best;
 }
 
-static u64 measure_pm_timer(u16 port)
+/* kHz of the TSC by a counter of hz with this range; 0 when it stands still. */
+static u64 measure(counter_fn read, u32 hz, u32 mask)
 {
-	const u32 count = PM_TIMER_HZ / (1000 / CALIBRATE_MS);
-	u32 start = in32(port);
-	u64 t0 = rdtsc();
+	struct sample first = take_sample(read), last;
+	u32 wanted = hz / (1000 / CALIBRATE_MS);
 
-	for (u32 spins = 0; spins < PORT_SPINS; spins++) {
-		u32 passed = (in32(port) - start) & PM_TIMER_MASK;
-
-		if (passed >= count) /* by what really passed, not by the plan */
-			return (rdtsc() - t0) * count / passed;
+	for (u32 spins = 0; ((read() - first.count) & mask) < wanted; spins++) {
+		if (spins == COUNTER_SPINS)
+			return 0;
 	}
-	return 0;
+	last = take_sample(read);
+	return (last.tsc - first.tsc) * hz / ((last.count - first.count) & mask) / 1000;
+}
+
+static u32 pit_read(void)
+{
+	u32 low;
+
+	out8(PIT_CMD, PIT_CH2_LATCH);
+	low = in8(PIT_CH2);
+	return PIT_START - (low | (u32)in8(PIT_CH2) << 8);
+}
+
+static u64 measure_pit(void)
+{
+	u8 p61 = in8(PORT_61) & (u8) ~(P61_SPEAKER | P61_GATE2);
+	u64 rate = 0;
+	bool wrapped = true;
+
+	for (u32 i = 0; i < CALIBRATE_ROUNDS && wrapped; i++) {
+		out8(PORT_61, p61);
+		out8(PIT_CMD, PIT_CH2_MODE0);
+		out8(PIT_CH2, (u8)PIT_START);
+		out8(PIT_CH2, PIT_START >> 8);
+		out8(PORT_61, p61 | P61_GATE2);
+		rate = measure(pit_read, PIT_HZ, PIT_START);
+		wrapped = in8(PORT_61) & P61_OUT2; /* we were held up for too long */
+	}
+	out8(PORT_61, p61);
+	return wrapped ? 0 : rate;
+}
+
+static u16 pm_port;
+
+static u32 pm_read(void)
+{
+	return in32(pm_port);
 }
 
 static void set_rate(u64 rate_khz)
@@ -103,57 +144,63 @@ static void set_rate(u64 rate_khz)
 	tsc_per_ns = ratio(khz, NS_PER_MS);
 }
 
+static bool tsc_invariant(void)
+{
+	return cpuid(0x80000000, 0).eax >= 0x80000007 &&
+	       cpuid(0x80000007, 0).edx & CPUID_INVARIANT_TSC;
+}
+
 err_t time_init(u16 pm_timer_port)
 {
-	const char *by = "PIT";
-	u64 best = UINT64_MAX;
+	const char *by = "ACPI PM timer";
+	u64 rate = 0;
 
 	tsc_start = rdtsc();
-	set_rate(FALLBACK_KHZ);
-	/* Interruptions (SMI, a busy emulator) only lengthen a measurement. */
-	for (u32 i = 0; i < CALIBRATE_ROUNDS; i++) {
-		u64 ticks = measure_pit();
-
-		if (!ticks && pm_timer_port) {
-			ticks = measure_pm_timer(pm_timer_port);
-			by = "ACPI PM timer";
-		}
-		if (!ticks)
-			break;
-		best = MIN(best, ticks);
+	pm_port = pm_timer_port;
+	if (pm_port)
+		rate = measure(pm_read, PM_TIMER_HZ, PM_TIMER_MASK);
+	if (!rate) {
+		by = "PIT";
+		rate = measure_pit();
 	}
-	if (best / CALIBRATE_MS < KHZ_MIN || best / CALIBRATE_MS > KHZ_MAX) {
-		log_err("time", "neither PIT nor ACPI PM timer counts: assuming a TSC of 1 GHz");
+	if (rate < KHZ_MIN || rate > KHZ_MAX) {
+		set_rate(FALLBACK_KHZ);
+		log_err("time", "neither ACPI PM timer nor PIT counts: assuming a TSC of 1 GHz");
 		return ERR_TIMEOUT;
 	}
-	set_rate(best / CALIBRATE_MS);
-	log_info("time", "TSC calibrated by the %s: %lu.%03lu MHz%s", by,
-		 (khz / 1000), (khz % 1000),
-		 cpuid(0x80000000, 0).eax >= 0x80000007 &&
-				 cpuid(0x80000007, 0).edx & CPUID_INVARIANT_TSC ?
-			 ", invariant" :
-			 "");
+	set_rate(rate);
+	log_info("time", "TSC calibrated by the %s: %lu.%03lu MHz%s", by, khz / 1000, khz % 1000,
+		 tsc_invariant() ? ", invariant" : "");
 	return ERR_OK;
+}
+
+static u32 apic_elapsed(void)
+{
+	return UINT32_MAX - apic_timer_left();
+}
+
+static void calibrate_apic(void)
+{
+	struct sample first, last;
+
+	apic_timer_setup(IRQ_VECTOR_TIMER, false);
+	apic_timer_start(UINT32_MAX);
+	first = take_sample(apic_elapsed);
+	udelay(APIC_CALIBRATE_US);
+	last = take_sample(apic_elapsed);
+	apic_timer_start(0);
+	apic_per_ns = ratio(last.count - first.count, scale(last.tsc - first.tsc, ns_per_tsc));
+	log_info("time", "APIC timer: one-shot, %lu kHz", scale(NS_PER_MS, apic_per_ns));
 }
 
 void time_init_core(void)
 {
 	if (plat_core() == 0) {
 		use_deadline = cpuid(1, 0).ecx & CPUID_TSC_DEADLINE;
-		if (!use_deadline) {
-			u32 ticks;
-
-			apic_timer_setup(IRQ_VECTOR_TIMER, false);
-			apic_timer_start(UINT32_MAX);
-			udelay(APIC_CALIBRATE_US);
-			ticks = UINT32_MAX - apic_timer_left();
-			apic_timer_start(0);
-			apic_per_ns = ratio(ticks, APIC_CALIBRATE_US * NS_PER_US);
-			log_info("time", "APIC timer: one-shot, %u kHz",
-				 ticks / (APIC_CALIBRATE_US / 1000));
-		} else {
+		if (use_deadline)
 			log_info("time", "APIC timer: TSC deadline");
-		}
+		else
+			calibrate_apic();
 	}
 	apic_timer_setup(IRQ_VECTOR_TIMER, use_deadline);
 }

@@ -17,7 +17,7 @@ enum ist { IST_NONE, IST_NMI, IST_DOUBLE_FAULT, IST_MACHINE_CHECK, IST_COUNT };
 #define STACK_MAIN_BYTES (7 * STACK_PAGE)
 #define STACK_IST_BYTES (2 * STACK_PAGE)
 
-/* The guard pages are not mapped once paging_init() has run. */
+/* Where paging_guard() ran the guard pages are not mapped. */
 struct cpu_stack {
 	u8 guard[STACK_PAGE];
 	u8 main[STACK_MAIN_BYTES];
@@ -25,7 +25,8 @@ struct cpu_stack {
 	u8 ist[IST_COUNT - 1][STACK_IST_BYTES];
 } ALIGNED(4096);
 
-extern struct cpu_stack cpu_stacks[PLAT_MAX_CORES];
+extern struct cpu_stack boot_stack;		   /* the boot core's */
+extern struct cpu_stack *cpu_stack[PLAT_MAX_CORES]; /* set before desc_load() */
 
 /* Load the GDT, TSS and IDT of core `index` on the calling core and make GS
  * point to its struct cpu. Once per core, interrupts off. */

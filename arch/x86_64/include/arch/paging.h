@@ -2,8 +2,8 @@
 /*
  * The host's page tables: virtual = physical. RAM is write-back, what is not
  * RAM is not mapped until mmio_map() asks for it (uncached). The image's text
- * is read-only, all else is not executable; page 0 and the stacks' guard pages
- * are not mapped.
+ * is read-only, all else is not executable; page 0 and stacks' guard pages are
+ * not mapped.
  */
 #ifndef ARCH_PAGING_H
 #define ARCH_PAGING_H
@@ -24,6 +24,11 @@ err_t paging_init(const struct paging_ram *ram, u32 count, paging_page_fn page);
 
 /* Load the tables on another core, which came up on the early ones. */
 void paging_load(void);
+
+/* Take the guard pages of a stack away. Before any other core runs on the
+ * tables with this memory in use. */
+struct cpu_stack;
+err_t paging_guard(const struct cpu_stack *stack);
 
 /* Registers at phys: uncached, readable, writable. The pointer equals phys
  * and stays valid for ever. NULL when there is no memory for tables or the
