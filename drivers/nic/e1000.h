@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the two halves of the e1000 driver share: e1000.c has the rings and the
- * interface of nic.h, e1000_hw.c the registers: reset, EEPROM, bring-up, link,
- * statistics.
+ * What the parts of the e1000 driver share: e1000_ring.c has the packet path,
+ * e1000_hw.c the registers (reset, EEPROM, bring-up, link, statistics), and
+ * e1000.c puts them together.
  */
 #ifndef DRIVERS_NIC_E1000_H
 #define DRIVERS_NIC_E1000_H
@@ -82,6 +82,30 @@ static inline void e1000_write(const struct e1000 *e, u32 reg, u32 value)
 {
 	mmio_write32((volatile u8 *)e->regs + reg, value);
 }
+
+/* --- e1000_ring.c --- */
+
+/* The rings in DMA memory, zeroed. ERR_NOMEM. */
+err_t e1000_rings_alloc(struct e1000 *e);
+void e1000_rings_free(struct e1000 *e);
+
+/* Forget what is in the rings; the device is in reset. Receive buffers stay in
+ * their places, frames being sent end here and count as lost. */
+void e1000_rings_empty(struct e1000 *e);
+
+/* Give the receive buffers back to their pool. */
+void e1000_rings_put(struct e1000 *e);
+
+/* Give the device what receive buffers the ring and the pool allow. */
+void e1000_rx_refill(struct e1000 *e);
+
+/* As in struct nic_ops. */
+u32 e1000_rx_burst(struct nic *nic, struct pkt **pkts, u32 max);
+u32 e1000_tx_burst(struct nic *nic, struct pkt **pkts, u32 n);
+u32 e1000_tx_room(struct nic *nic);
+u32 e1000_tx_reclaim(struct nic *nic);
+
+/* --- e1000_hw.c --- */
 
 /* Stop the device and put it into its reset state, interrupts masked. No DMA
  * happens afterwards. ERR_TIMEOUT when it does not come back. */
