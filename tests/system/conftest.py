@@ -38,6 +38,11 @@ class RunningLab:
         assert done.returncode == 0, f"{node}: {command}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def serial_log(self, machine):
+        with open(os.path.join(self.directory, machine, "serial.log"), encoding="utf-8",
+                  errors="replace") as f:
+            return f.read()
+
     def capture(self, wire):
         """A scapy packet list of what crossed a wire."""
         # Loaded here: the layers make a second's start-up, and few tests need them.
@@ -63,16 +68,16 @@ def hypervisor():
 
 @pytest.fixture(scope="module")
 def bring_up(guest_images):
-    """bring_up(FILE) starts a lab; all are ended when the module's tests are done."""
+    """bring_up(FILE, OPTION...) starts a lab; all are ended when the module's tests are done."""
     labs = []
 
-    def up(path):
+    def up(path, *options):
         name = os.path.splitext(os.path.basename(path))[0]
         lab = RunningLab(os.path.join(ROOT, "build/test", name))
         lab.tool("down")  # of a run that was killed
         labs.append(lab)
-        done = lab.tool("up", "--timeout", str(UP_TIMEOUT_S), os.path.join(ROOT, path),
-                        timeout=2 * UP_TIMEOUT_S)
+        done = lab.tool("up", "--timeout", str(UP_TIMEOUT_S), *options,
+                        os.path.join(ROOT, path), timeout=2 * UP_TIMEOUT_S)
         assert done.returncode == 0, done.stdout + done.stderr
         return lab
 

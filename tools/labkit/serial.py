@@ -20,6 +20,7 @@ DETACH = b"\x1d"  # Ctrl-]
 KILL_LINE = b"\x15"  # Ctrl-U
 INTERRUPT = b"\x03"  # Ctrl-C
 SYNC_WAIT_S = 3.0
+CONSOLE_WAIT_S = 20.0  # a node may be busy with its guests
 ENDED_BY_TIMEOUT = 124  # as timeout(1) has it
 
 # A node's log line: "[    1.234567] warn  e1000: link is down". It may stand in
@@ -82,13 +83,14 @@ class Port:
         self.received += data
         return True
 
-    def _receive_more(self):
+    def receive_more(self):
+        """Takes what is there, without waiting."""
         for _ in range(MORE_PIECES):
             if not self.receive(0):
                 break
 
     def drain(self):
-        self._receive_more()
+        self.receive_more()
         self.received = b""
 
     def expect(self, pattern, timeout, clean=None):
@@ -103,7 +105,7 @@ class Port:
                 return match
             if self.receive(deadline - time.monotonic()):
                 # Search a large answer rarely, not after each piece of it.
-                self._receive_more()
+                self.receive_more()
             elif time.monotonic() >= deadline:
                 raise Timeout(f"{self.name}: no answer within {timeout:.0f} s")
 
@@ -124,7 +126,7 @@ class Node:
         self.name = name
         self.prompt = rb"caisson:" + re.escape(name.encode()) + rb"> "
 
-    def sync(self, timeout=2 * SYNC_WAIT_S):
+    def sync(self, timeout=CONSOLE_WAIT_S):
         """Gets to the prompt, also out of a guest that was left attached."""
         self.port.drain()
         deadline = time.monotonic() + timeout
@@ -159,15 +161,15 @@ class Node:
         self.port.expect(mark + rb"[^\r\n]*\r?\n", timeout, clean)
 
     def attach(self, guest):
-        self._type(f"console attach {guest}", SYNC_WAIT_S, without_log_lines)
+        self._type(f"console attach {guest}", CONSOLE_WAIT_S, without_log_lines)
         match = self.port.expect(rb"\A\s*\[attached to [^\r\n]*\r?\n|\A([^\r\n]*)\r?\n"
-                                 + self.prompt, SYNC_WAIT_S, without_log_lines)
+                                 + self.prompt, CONSOLE_WAIT_S, without_log_lines)
         if match[1]:
             raise ToolError(f"{self.name}/{guest}: {match[1].decode(errors='replace')}")
 
     def detach(self):
         self.port.send(DETACH)
-        self.port.expect(rb"\[detached\]", SYNC_WAIT_S)
+        self.port.expect(rb"\[detached\]", CONSOLE_WAIT_S)
 
 
 class Shell:

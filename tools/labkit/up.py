@@ -15,7 +15,7 @@ from labkit.errors import ToolError, usage_error
 
 READY = re.compile(rb"caisson-guest: (\S+) ready")
 POLL_S = 0.1
-GUEST_POLL_S = 0.5
+QUIET_S = 15.0
 
 
 class Interrupted(Exception):
@@ -56,6 +56,61 @@ class Signals:
             raise Interrupted()
 
 
+class GuestWatcher:
+    """Waits for a guest's ready line on the node's serial line: attached, so that each
+    byte of its boot passes once (the scroll-back is printed for what came before)."""
+
+    def __init__(self, state, node, guest):
+        self.state = state
+        self.node = node
+        self.guest = guest
+        self.stack = contextlib.ExitStack()
+        self.port = None
+        self.attached = False
+        self.heard = 0.0
+
+    def ready(self):
+        """True once the line was seen; then the watcher is done, and detached."""
+        try:
+            if not self.port:
+                self._open()
+            seen = self._listen() if self.attached else self._look_back()
+        except ToolError:
+            return False  # busy, or just ended: the caller's loop tells which
+        if seen:
+            self.stack.close()
+        return seen
+
+    def _open(self):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.state.locked(self.node, 1, "up"))
+            self.port = stack.enter_context(
+                serial.Port(self.state.path(self.node, machines.SERIAL_SOCKET), self.node))
+            self.stack = stack.pop_all()
+
+    def _look_back(self):
+        console = serial.Node(self.port, self.node)
+        if READY.search(console.command(f"console log {self.guest}").encode()):
+            return True
+        console.attach(self.guest)
+        self.attached = True
+        self.heard = time.monotonic()
+        return False
+
+    def _listen(self):
+        before = len(self.port.received)
+        self.port.receive_more()
+        if READY.search(self.port.received):
+            serial.Node(self.port, self.node).detach()
+            return True
+        if len(self.port.received) > before:
+            self.heard = time.monotonic()
+        elif time.monotonic() - self.heard > QUIET_S:
+            # Perhaps the line came just before the attachment: look back again.
+            self.attached = False
+        return False
+
+
 class Up:
     """One run of `lab up`. `say` gets the progress lines, `warn` the warnings."""
 
@@ -70,7 +125,7 @@ class Up:
         self.warn = warn
         self.processes = {}
         self.started = {}
-        self.guest_logs = {}
+        self.watchers = {}
 
     def run(self):
         self._prepare()
@@ -115,13 +170,12 @@ class Up:
             self.started[machine.name] = time.monotonic()
         waiting = list(island)
         deadline = time.monotonic() + self.timeout
-        next_poll = {}
         while waiting:
             self._check_alive()
             if time.monotonic() > deadline:
                 raise ToolError(self._why(waiting[0].name, "did not come up within "
                                           f"{self.timeout:.0f} s"))
-            waiting = [m for m in waiting if not self._ready(m, next_poll)]
+            waiting = [m for m in waiting if not self._ready(m)]
             time.sleep(POLL_S)
 
     def _check_alive(self):
@@ -133,11 +187,6 @@ class Up:
         """What went wrong, with the last lines of everything that may tell why."""
         parts = [f"{name}: {what}", f"--- {name}: last lines of its serial log ---",
                  states.tail(self.state.path(name, machines.SERIAL_LOG))]
-        for guest, ready in self.state.machines[name]["guests"].items():
-            log = self.guest_logs.get((name, guest), b"")
-            if ready is None and log:
-                parts += [f"--- {name}/{guest}: last lines of its console ---",
-                          states.last_lines(log)]
         errors = [line for line in
                   states.tail(self.state.path(name, "qemu.log")).splitlines()[1:]
                   if "warning: TCG doesn't support" not in line]
@@ -148,7 +197,7 @@ class Up:
     def _elapsed(self, name):
         return time.monotonic() - self.started[name]
 
-    def _ready(self, machine, next_poll):
+    def _ready(self, machine):
         note = self.state.machines[machine.name]
         if machine.plain:
             if not READY.search(self._serial_log(machine.name)):
@@ -161,31 +210,22 @@ class Up:
             note["up_s"] = round(self._elapsed(machine.name), 2)
             self.say(f"{machine.name}: node up {note['up_s']:.1f} s")
             return not note["guests"]
-        elif not self._guests_ready(machine.name, note, next_poll):
+        elif not self._guests_ready(machine.name, note):
             return False
         self.state.save()
         return True
 
-    def _guests_ready(self, name, note, next_poll):
-        if time.monotonic() < next_poll.get(name, 0):
-            return False
+    def _guests_ready(self, name, note):
         for guest, ready in note["guests"].items():
             if ready is not None:
                 continue
-            self.guest_logs[name, guest] = self._guest_log(name, guest)
-            if READY.search(self.guest_logs[name, guest]):
-                note["guests"][guest] = round(self._elapsed(name), 2)
-                self.say(f"{name}/{guest}: shell after {note['guests'][guest]:.1f} s")
-        next_poll[name] = time.monotonic() + GUEST_POLL_S
-        return all(note["guests"].values())
-
-    def _guest_log(self, name, guest):
-        path = self.state.path(name, machines.SERIAL_SOCKET)
-        with serial.Port(path, name) as port:
-            try:
-                return serial.Node(port, name).command(f"console log {guest}").encode()
-            except serial.Timeout:
-                return b""  # busy; the deadline of the whole wait bounds this
+            if (name, guest) not in self.watchers:
+                self.watchers[name, guest] = GuestWatcher(self.state, name, guest)
+            if not self.watchers[name, guest].ready():
+                return False
+            note["guests"][guest] = round(self._elapsed(name), 2)
+            self.say(f"{name}/{guest}: shell after {note['guests'][guest]:.1f} s")
+        return True
 
     def _serial_log(self, name):
         try:

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two guests on one node and one on the far node: examples/two-guests.lab.
+
+    g1 10.1.0.1 - alpha 10.0.0.1 ======= 10.0.0.2 beta - 10.1.0.3 g3
+    g2 10.1.0.2 -/
+"""
+
+import itertools
+import json
+
+import pytest
+
+GUESTS = {"alpha/g1": "10.1.0.1", "alpha/g2": "10.1.0.2", "beta/g3": "10.1.0.3"}
+PAIRS = [(one, other) for one, other in itertools.permutations(GUESTS, 2)]
+
+
+@pytest.fixture(scope="module")
+def lab(bring_up, hypervisor):
+    return bring_up("examples/two-guests.lab")
+
+
+@pytest.mark.parametrize("one, other", PAIRS)
+def test_everybody_reaches_everybody(lab, one, other):
+    status, output = lab.sh(one, f"ping -c 10 -i 0.1 {GUESTS[other]}")
+    assert status == 0 and " 10 received" in output
+
+
+def test_a_broadcast_reaches_all_others_once(lab):
+    # Each guest answers a multicast ping once: an answer of its own, or a duplicate for ping.
+    status, output = lab.sh("alpha/g1", "ping -c 1 -W 2 ff02::1%eth0; sleep 1; "
+                            "ip neigh show dev eth0 | grep -c lladdr")
+    assert status == 0, output
+    assert lab.sh("alpha/g1", "ping -c 1 10.1.0.2 && ping -c 1 10.1.0.3")[0] == 0
+
+
+def test_local_frames_do_not_touch_the_wire(lab):
+    assert lab.sh("alpha/g1", "ping -c 3 -i 0.1 -p beef 10.1.0.2")[0] == 0
+    assert not [frame for frame in lab.capture("alpha-beta")
+                if b"\xbe\xef" * 4 in bytes(frame)]
+
+
+def test_every_frame_is_accounted_for(lab):
+    for node in ("alpha", "beta"):
+        assert json.loads(lab.ctl(node, "show stats json"))["sum"]["balanced"]
+
+
+def test_a_guest_that_is_stopped_leaves_the_others_alone(lab):
+    lab.ctl("alpha", "vm stop g2")
+    status, output = lab.sh("alpha/g1", "ping -c 5 -i 0.1 10.1.0.3")
+    assert status == 0 and " 5 received" in output
+    lab.ctl("alpha", "vm start g2")
+    for _ in range(10):
+        if lab.sh("alpha/g2", "hostname") == (0, "g2\n"):
+            break
+    assert lab.sh("alpha/g1", "ping -c 3 -i 0.2 10.1.0.2")[0] == 0
