@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guest memory: bounds, ROM, crossing copies, DMA accounting; random accesses against a byte map. */
+/* Guest memory: bounds, ROM, crossing copies, DMA; random accesses against a byte map. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
