@@ -96,7 +96,7 @@ void virtio_dev_break(struct virtio_dev *d, u16 queue, enum virtq_fault fault)
 	d->fault = (u8)fault;
 	d->broken_queue = queue;
 	d->breaks++;
-	LOG_LIMITED(LOG_WARN, d->name, "%s: queue %u broken: %s; waiting for the driver to reset it",
+	LOG_LIMITED(LOG_WARN, d->name, "%s: queue %u is broken: %s; its driver must reset it",
 		    d->ops->name, queue, virtq_fault_name(fault));
 	if (d->status & VIRTIO_STATUS_DRIVER_OK)
 		virtio_dev_config_changed(d);

@@ -139,14 +139,6 @@ err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg)
 	return ERR_OK;
 }
 
-u32 virtio_net_poll(struct virtio_net *net, u32 budget)
-{
-	u32 n = vnet_poll(&net->port, budget);
-
-	net_notify(&net->port, true);
-	return n;
-}
-
 void virtio_net_set_link(struct virtio_net *net, bool up)
 {
 	if (net->link_up == up)

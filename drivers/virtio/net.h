@@ -9,6 +9,10 @@
  * Frames of up to PKT_COPY_WHOLE bytes are copied whole and their chain is
  * given back at once.
  *
+ * collect() switches the driver's notifications off; they stay off, and
+ * completions are shown in batches, until the port's notify(on), which looks
+ * at the ring once more.
+ *
  * Receiving: deliver() copies each frame once into the guest's buffers;
  * flush() ends the burst with one interrupt decision.
  *
@@ -104,14 +108,16 @@ enum virtio_net_queue {
 
 /* What the device asks of whoever runs it. Called on the owner core. */
 struct virtio_net_hooks {
-	/* The guest notified the transmit queue: have virtio_net_poll() run,
-	 * here and now or on another occasion. Never called from within the
-	 * port's own operations. */
+	/*
+	 * The guest notified the transmit queue: have vnet_poll() run for the
+	 * port, here and now or on another occasion, and the port's notify(on)
+	 * when nothing is left. Never called from within the port's operations.
+	 */
 	void (*kick)(void *ctx);
 	/*
 	 * notify(on) found frames waiting (new ones, or more than the budget or
 	 * the packet pool allowed) and left notifications off: note that
-	 * virtio_net_poll() must run again soon. It must not be run from here.
+	 * vnet_poll() must run again soon. It must not be run from here.
 	 */
 	void (*more)(void *ctx);
 	/* The port was deleted and no core names it any more: on the boot core.
@@ -163,14 +169,6 @@ struct virtio_net {
  * whose buffers hold no PKT_COPY_WHOLE bytes.
  */
 err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg);
-
-/*
- * Guest-driven dispatch: collect and route up to budget frames with
- * notifications off, then on again; hooks->more() tells when frames are left.
- * Returns how many frames went. A dispatcher that polls all the time calls
- * vnet_poll() instead, and the port's notify(on) when it stops doing so.
- */
-u32 virtio_net_poll(struct virtio_net *net, u32 budget);
 
 /* Tell the guest that its link is up or down; frames are dropped while down. */
 void virtio_net_set_link(struct virtio_net *net, bool up);

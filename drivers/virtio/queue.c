@@ -17,7 +17,7 @@ const char *virtq_fault_name(enum virtq_fault fault)
 		[VIRTQ_CHAIN_TOO_LONG] = "chain is a loop or longer than the queue",
 		[VIRTQ_CHAIN_TOO_BIG] = "chain has more than 2^32 - 1 bytes",
 		[VIRTQ_BAD_ORDER] = "readable descriptor after a writable one",
-		[VIRTQ_BAD_INDIRECT] = "indirect descriptor is not allowed there or has a bad length",
+		[VIRTQ_BAD_INDIRECT] = "indirect descriptor not allowed there, or of a bad length",
 		[VIRTQ_BAD_INDIRECT_AREA] = "indirect table is outside memory",
 		[VIRTQ_BAD_BUFFER] = "buffer is outside memory or not writable",
 		[VIRTQ_BAD_CONTENT] = "chain does not hold what the device needs",

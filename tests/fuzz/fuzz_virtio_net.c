@@ -2,7 +2,7 @@
 /*
  * A whole virtio-net device under a hostile driver: registers, rings and
  * buffers are what the input says. Input: 4-byte operations {what, a, b, c}
- * up to one with `what` OP_END, then the guest's memory.
+ * up to and including one with `what` OP_END, then the guest's memory.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +169,8 @@ static void one_op(const u8 *op)
 		start(op[1]);
 		break;
 	case OP_COLLECT: {
-		u32 n = net.port.ops->collect(&net.port, held + nheld, MIN(op[1] % 8u, HELD - nheld));
+		u32 max = MIN(op[1] % 8u, HELD - nheld);
+		u32 n = net.port.ops->collect(&net.port, held + nheld, max);
 
 		for (u32 i = 0; i < n; i++)
 			look_at(held[nheld++]);
@@ -216,6 +217,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += 4;
 		n++;
 	}
+	if (end - data >= 4)
+		data += 4;
 	memset(memory, 0, sizeof(memory));
 	memcpy(memory, data, MIN((size_t)(end - data), sizeof(memory)));
 	build();

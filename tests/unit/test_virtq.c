@@ -152,7 +152,7 @@ static void unpop_gives_the_same_again(void **state)
 
 static void empty_buffers_are_passed_over(void **state)
 {
-	struct vdrv_buf bufs[4] = { { 0x1000, 0 }, { 0x1000, 3 }, { 0xdead0000, 0 }, { 0x2000, 0 } };
+	struct vdrv_buf bufs[4] = { { 0x1000, 0 }, { 0x1000, 3 }, { ~0ull, 0 }, { 0x2000, 0 } };
 
 	(void)state;
 	start(SIZE, 0);
