@@ -26,6 +26,7 @@ static struct {
 	bool escape;	     /* inside a cursor key's sequence: ignored */
 	bool after_cr;	     /* the LF of a CR LF is not a second line */
 	struct vm *attached; /* NULL: the prompt has the line */
+	struct vm_console *terminal; /* of that guest */
 } con;
 
 static void terminal_write(void *ctx, const char *text, size_t len)
@@ -106,6 +107,7 @@ static void edit_key(char key)
 static void detach(void)
 {
 	con.attached = NULL;
+	con.terminal = NULL;
 	out_printf(&terminal, "\n[detached]\n");
 	prompt();
 }
@@ -120,7 +122,7 @@ static void take_input(const char *keys, size_t n)
 		} else if (keys[i] == KEY_DETACH) {
 			detach();
 		} else {
-			textring_put(&con.attached->console.in, (u8)keys[i]);
+			textring_put(&con.terminal->in, (u8)keys[i]);
 			fed = true;
 		}
 	}
@@ -149,9 +151,10 @@ void console_event(struct core *c)
 	for (u32 i = 0; i < VM_MAX; i++) {
 		struct vm *vm = vm_at(i);
 
-		if (vm)
-			vm_console_drain(vm, vm == con.attached ? guest_bytes
-								: guest_bytes_unheard);
+		for (u32 k = 0; vm && k < VM_CONSOLES; k++)
+			vm_console_drain(&vm->console[k], con.terminal == &vm->console[k]
+								  ? guest_bytes
+								  : guest_bytes_unheard);
 	}
 	while ((n = serial_read(keys, sizeof(keys))))
 		take_input(keys, n);
@@ -183,6 +186,7 @@ err_t ctl_console_attach(struct ctl *c)
 	if (!vm)
 		return ctl_fail(c, NULL, ERR_NOENT, "there is no vm \"%s\"", c->stmt->name);
 	con.attached = vm;
+	con.terminal = &vm->console[ctl_num(c, "port", VM_CONSOLE_SERIAL)];
 	out_printf(c->out, "[attached to %s; Ctrl-] detaches]\n", vm->cfg.name);
 	return ERR_OK;
 }
@@ -195,7 +199,7 @@ err_t ctl_console_log(struct ctl *c)
 
 	if (!vm)
 		return ctl_fail(c, NULL, ERR_NOENT, "there is no vm \"%s\"", c->stmt->name);
-	vc = &vm->console;
+	vc = &vm->console[ctl_num(c, "port", VM_CONSOLE_SERIAL)];
 	from = vc->written > VM_SCROLLBACK ? vc->written - VM_SCROLLBACK : 0;
 	while (from < vc->written) {
 		u64 at = from % VM_SCROLLBACK;

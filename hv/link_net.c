@@ -57,16 +57,30 @@ static void tx_close(void *ctx, struct link_dst *dst)
 	dst->priv = NULL;
 }
 
+/* Fragments take references to the frame, which only its own core may count:
+ * a packet of ours stands for a long frame of another core. NULL: none left. */
+static struct pkt *sendable(struct netif *nif, struct pkt *p)
+{
+	if (p->pool->owner == plat_core() || p->len + LINK_IP_UDP_HEADER <= nif->mtu)
+		return p;
+	return pkt_adopt(nif->setup.pool, p);
+}
+
 static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
 	struct netif *nif = netif();
+	u32 kept = 0;
 
 	(void)ctx;
-	if (nif)
-		return udp_send_burst(nif, dst->priv, pkts, n);
-	for (u32 i = 0; i < n; i++)
-		pkt_put(pkts[i]);
-	return 0;
+	for (u32 i = 0; i < n; i++) {
+		struct pkt *p = nif ? sendable(nif, pkts[i]) : NULL;
+
+		if (p)
+			pkts[kept++] = p;
+		else
+			pkt_put(pkts[i]);
+	}
+	return kept ? udp_send_burst(nif, dst->priv, pkts, kept) : 0;
 }
 
 static void tx_flush(void *ctx)

@@ -18,18 +18,20 @@
 #include "hv/node.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
+#include "vnet/epoch.h"
 
 #define CONFIG_MODULE "node.conf"
 #define NODE_NAME_KEY "node="
+#define HOUSE_NS (1000ull * 1000 * 1000)
 
-extern char image_start[], image_end[];
+extern char image_start[], image_load_end[], image_end[];
 
 const struct boot_info *node_boot_info;
 u64 node_ready_ns;
 
 u64 node_image_bytes(void)
 {
-	return (u64)(image_end - image_start);
+	return (u64)(image_load_end - image_start);
 }
 
 u64 node_resident_bytes(void)
@@ -37,7 +39,7 @@ u64 node_resident_bytes(void)
 	const struct pages *p = &host_pages;
 	u64 taken = p->total - p->free_bytes;
 
-	return node_image_bytes() + taken - vm_memory_total() - netcore_pool_bytes();
+	return (u64)(image_end - image_start) + taken - vm_memory_total() - netcore_pool_bytes();
 }
 
 static void find_backend(void)
@@ -89,6 +91,14 @@ static void read_config(const struct boot_info *bi)
 				CONFIG_MODULE);
 }
 
+/* Once a second: finish deletions that waited for the other cores. */
+static void keep_house(struct timer *t, u64 now_ns)
+{
+	vnet_port_reap();
+	epoch_reclaim();
+	timer_set(&core_this()->timers, t, now_ns + HOUSE_NS);
+}
+
 static void secondary_core(unsigned core)
 {
 	if (backend && backend->cpu_enable())
@@ -98,6 +108,7 @@ static void secondary_core(unsigned core)
 
 void hv_main(const struct boot_info *bi)
 {
+	static struct timer house;
 	u32 online = smp_core_count();
 
 	node_boot_info = bi;
@@ -118,6 +129,8 @@ void hv_main(const struct boot_info *bi)
 		 node_state.name, node_state.errors ? " (degraded)" : "",
 		 node_ready_ns / 1000000, node_image_bytes() >> 10, node_resident_bytes() >> 10,
 		 netcore_pool_bytes() >> 10, vm_memory_total() >> 20);
+	timer_init(&house, keep_house, NULL);
+	timer_set(&core_this()->timers, &house, node_ready_ns + HOUSE_NS);
 	console_start();
 	core_loop();
 }

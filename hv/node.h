@@ -9,9 +9,10 @@
 extern const struct boot_info *node_boot_info;
 extern u64 node_ready_ns; /* when the configuration was carried out */
 
-/* Bytes that the hypervisor itself occupies: image, stacks, tables, heap;
- * neither guests' memory nor packet buffers nor boot modules. */
-u64 node_resident_bytes(void);
+/* Bytes of the image as it is loaded. */
 u64 node_image_bytes(void);
+/* Bytes that the hypervisor itself occupies: image, zeroed data, stacks,
+ * tables, heap; neither guests' memory nor packet buffers nor boot modules. */
+u64 node_resident_bytes(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include "hv/console.h"
 #include "hv/emul/machine.h"
 #include "hv/mem/pages.h"
+#include "vnet/epoch.h"
 
 static struct vm *vms[VM_MAX];
 
@@ -104,7 +105,8 @@ static void release(struct vm *vm)
 		backend->destroy(vm->vcpu.hw);
 	if (vm->npt.root)
 		npt_destroy(&vm->npt);
-	plat_free(vm->console.scrollback, VM_SCROLLBACK);
+	for (u32 i = 0; i < VM_CONSOLES; i++)
+		plat_free(vm->console[i].scrollback, VM_SCROLLBACK);
 	if (vm->lapic_page)
 		table_free(NULL, vm->lapic_page);
 	if (vm->ram) {
@@ -112,7 +114,8 @@ static void release(struct vm *vm)
 		memset((void *)vm->ram, 0, vm->cfg.memory);
 		pages_free(&host_pages, vm->ram, vm->cfg.memory);
 	}
-	plat_free(vm, sizeof(*vm));
+	/* Other cores may be looking at the table that named it. */
+	epoch_retire(vm, sizeof(*vm));
 }
 
 static err_t check(const struct vm_config *cfg, char *why, size_t size)
@@ -156,8 +159,12 @@ static err_t build(struct vm *vm, char *why, size_t size)
 		return ERR_NOMEM;
 	}
 	vm->lapic_page = table_alloc(NULL);
-	vm->console.scrollback = plat_alloc(VM_SCROLLBACK);
-	if (!vm->lapic_page || !vm->console.scrollback || map_memory(vm))
+	for (u32 i = 0; i < VM_CONSOLES; i++) {
+		vm->console[i].scrollback = plat_alloc(VM_SCROLLBACK);
+		if (!vm->console[i].scrollback)
+			goto no_memory;
+	}
+	if (!vm->lapic_page || map_memory(vm))
 		goto no_memory;
 	hw.nested_root = npt_root(&vm->npt);
 	vm->vcpu.hw = backend->create(&hw);
@@ -180,7 +187,7 @@ err_t vm_add(const struct vm_config *cfg, char *why, size_t size)
 		return err;
 	for (slot = 0; slot < VM_MAX && vms[slot]; slot++)
 		;
-	vm = slot < VM_MAX ? plat_alloc(sizeof(*vm)) : NULL;
+	vm = slot < VM_MAX && epoch_room(1) ? plat_alloc(sizeof(*vm)) : NULL;
 	if (!vm) {
 		fmt_snprintf(why, size, "no room for another vm (at most %u)", VM_MAX);
 		return ERR_NOMEM;
@@ -222,6 +229,10 @@ err_t vm_del(struct vm *vm, bool force, char *why, size_t size)
 		err = vm_interface_del(vm->interface[i], true, why, size);
 		if (err)
 			return err;
+	}
+	if (!epoch_room(1)) {
+		fmt_snprintf(why, size, "too much that was deleted still waits for other cores");
+		return ERR_BUSY;
 	}
 	console_forget(vm);
 	vms[vm->asid - 1] = NULL;

@@ -84,7 +84,10 @@ struct vm_interface_config {
 	bool check_source;
 };
 
-/* The guest's serial port on its way to and from the terminal. */
+/* A guest's terminals: ttyS0 and hvc0 of Linux. */
+enum vm_console_port { VM_CONSOLE_SERIAL, VM_CONSOLE_VIRTIO, VM_CONSOLES };
+
+/* One of them on its way to and from the node's terminal. */
 struct vm_console {
 	struct textring out; /* vCPU's core -> boot core */
 	struct textring in;  /* boot core -> vCPU's core */
@@ -125,7 +128,7 @@ struct vm {
 	struct virtio_console vcon;
 	struct virtio_pci vcon_pci;
 	struct vm_interface *interface[VM_MAX_INTERFACES];
-	struct vm_console console;
+	struct vm_console console[VM_CONSOLES];
 	u64 next_ns; /* when a timed device is due */
 };
 
@@ -151,7 +154,7 @@ struct vm_interface *vm_interface_find(const char *name);
 void vm_interface_set_link(struct vm_interface *nic, bool up);
 
 /* Move the guest's output to its scroll-back and to out (hv/vm_console.c). */
-void vm_console_drain(struct vm *vm, void (*out)(const u8 *bytes, u32 n));
+void vm_console_drain(struct vm_console *c, void (*out)(const u8 *bytes, u32 n));
 
 /* Memory of all guests, in bytes. */
 u64 vm_memory_total(void);
@@ -181,7 +184,7 @@ void vm_deliver(struct vm *vm, const struct lapic_ipi *msg, u32 sender);
 void vm_poll_timers(struct vm *vm, u64 now_ns);
 void vm_update_deadline(struct vm *vm);
 
-/* Input that waits in console.in goes to the serial port. */
+/* Input that waits goes to the guest's terminals. */
 void vm_console_feed(struct vm *vm);
 
 /* Frames that refer to the guest's memory and are still on their way. */

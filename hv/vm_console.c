@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The guest's serial port between its core and the boot core: output goes to
- * a scroll-back there, input waits here until the guest takes it.
+ * The guest's terminals between its core and the boot core: output goes to a
+ * scroll-back there, input waits here until the guest takes it.
  */
 #include "hv/vm.h"
 
@@ -9,9 +9,8 @@
 
 #define CHUNK 128
 
-void vm_console_drain(struct vm *vm, void (*out)(const u8 *bytes, u32 n))
+void vm_console_drain(struct vm_console *c, void (*out)(const u8 *bytes, u32 n))
 {
-	struct vm_console *c = &vm->console;
 	u8 bytes[CHUNK];
 	u32 n;
 
@@ -27,6 +26,10 @@ void vm_console_feed(struct vm *vm)
 	u8 bytes[CHUNK];
 	u32 n;
 
-	while ((n = textring_get(&vm->console.in, bytes, CHUNK)))
+	while ((n = textring_get(&vm->console[VM_CONSOLE_SERIAL].in, bytes, CHUNK)))
 		uart_feed(&vm->uart, bytes, n);
+	/* What the guest has no buffer for now is lost, as on a line without
+	 * flow control. */
+	while ((n = textring_get(&vm->console[VM_CONSOLE_VIRTIO].in, bytes, CHUNK)))
+		virtio_console_input(&vm->vcon, bytes, n);
 }

@@ -128,7 +128,7 @@ static void uart_sends(void *ctx, u8 byte)
 {
 	struct vm *vm = ctx;
 
-	textring_put(&vm->console.out, byte);
+	textring_put(&vm->console[VM_CONSOLE_SERIAL].out, byte);
 	core_raise(0, CORE_EV_CONSOLE);
 }
 
@@ -138,14 +138,13 @@ static void vcon_sends(void *ctx, const void *buf, u32 len)
 	struct vm *vm = ctx;
 
 	for (u32 i = 0; i < len; i++)
-		textring_put(&vm->console.out, bytes[i]);
+		textring_put(&vm->console[VM_CONSOLE_VIRTIO].out, bytes[i]);
 	core_raise(0, CORE_EV_CONSOLE);
 }
 
-/* Nobody types at the virtio console; input goes to the serial port. */
 static void vcon_ready(void *ctx)
 {
-	(void)ctx;
+	vm_console_feed(ctx);
 }
 
 static void vcon_more(void *ctx)

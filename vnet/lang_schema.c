@@ -12,6 +12,7 @@ static const char *const sport_kinds[] = { "hash", "fixed", NULL };
 static const char *const crash_policies[] = { "stop", "reset", "hold", NULL };
 static const char *const crash_node_policies[] = { "reboot", "hold", NULL };
 static const char *const states[] = { "up", "down", NULL };
+static const char *const terminals[] = { "serial", "virtio", NULL };
 static const char *const modes[] = { "guest", NULL };
 
 static const struct lang_key no_keys[] = { END };
@@ -114,6 +115,12 @@ static const struct lang_key route_del_keys[] = {
 	END
 };
 
+static const struct lang_key console_keys[] = {
+	{ .word = "port", .type = LANG_CHOICE, .choices = terminals,
+	  .help = "ttyS0 or hvc0 of a Linux guest" },
+	END
+};
+
 static const struct lang_key show_keys[] = {
 	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
 	END
@@ -163,9 +170,9 @@ const struct lang_command lang_commands[] = {
 	  "where frames go" },
 	{ "route", "del", LANG_ROUTE_DEL, LANG_NAME_NONE, FILE_AND_TERMINAL, route_del_keys,
 	  "remove a route" },
-	{ "console", "attach", LANG_CONSOLE_ATTACH, LANG_NAME_REQUIRED, TERMINAL_ONLY, no_keys,
+	{ "console", "attach", LANG_CONSOLE_ATTACH, LANG_NAME_REQUIRED, TERMINAL_ONLY, console_keys,
 	  "talk to a guest; Ctrl-] comes back" },
-	{ "console", "log", LANG_CONSOLE_LOG, LANG_NAME_REQUIRED, TERMINAL_ONLY, no_keys,
+	{ "console", "log", LANG_CONSOLE_LOG, LANG_NAME_REQUIRED, TERMINAL_ONLY, console_keys,
 	  "what a guest printed" },
 	{ "show", "node", LANG_SHOW_NODE, LANG_NAME_NONE, TERMINAL_ONLY, show_keys,
 	  "the machine and its state" },
