@@ -86,6 +86,14 @@ $B/hv/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)$(HVCC) $(HV_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
 
+# Changes only when the version does, so that the image always says the right one.
+.PHONY: FORCE
+$B/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+
+$B/hv/boot/version.o: $B/version
+
 $B/hv/%.asm.o: %.asm
 	@mkdir -p $(@D)
 	$(call say,ASM,$@)
