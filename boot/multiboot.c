@@ -53,7 +53,7 @@
 #define KIB 1024ull
 
 static const char *const mem_names[] = {
-	[BOOT_MEM_RAM] = "RAM",		[BOOT_MEM_RESERVED] = "reserved",
+	[BOOT_MEM_RAM] = "RAM",		 [BOOT_MEM_RESERVED] = "reserved",
 	[BOOT_MEM_ACPI] = "ACPI tables", [BOOT_MEM_NVS] = "ACPI NVS",
 	[BOOT_MEM_BAD] = "bad",
 };

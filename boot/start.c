@@ -77,12 +77,10 @@ static void read_boot_info(u32 magic, u32 info)
 	log_info("boot", "Multiboot %u, %u modules, command line \"%s\"", boot.protocol,
 		 boot.module_count, boot.cmdline);
 	if (boot.left_out)
-		log_warn("boot", "%u entries of the boot information were left out",
-			 boot.left_out);
+		log_warn("boot", "%u entries of the boot information were left out", boot.left_out);
 	for (u32 i = 0; i < boot.module_count; i++)
 		log_info("boot", "module %s: %lu bytes at %lxh", boot.module[i].name,
-			 boot.module[i].size,
-			 boot.module[i].start);
+			 boot.module[i].size, boot.module[i].start);
 }
 
 /* RAM without what is in use: low memory, the image, the modules. Ranges that
@@ -177,8 +175,7 @@ static void start_interrupts(void)
 	}
 	for (u32 i = 0; i < acpi.ioapic_count; i++) {
 		if (ioapic_add(acpi.ioapic[i].addr, acpi.ioapic[i].gsi_base))
-			log_warn("ioapic", "at %lxh not used",
-				 acpi.ioapic[i].addr);
+			log_warn("ioapic", "at %lxh not used", acpi.ioapic[i].addr);
 	}
 	log_info("cpu", "local APIC %u, %s mode", apic_id(), apic_is_x2() ? "x2APIC" : "xAPIC");
 }

@@ -53,7 +53,7 @@ struct acpi_reset {
 };
 
 struct acpi_sleep {
-	bool valid; /* S5 found and PM1a control known */
+	bool valid;		/* S5 found and PM1a control known */
 	u16 pm1a_cnt, pm1b_cnt; /* pm1b 0: not there */
 	u8 s5_typ_a, s5_typ_b;
 };
@@ -82,8 +82,8 @@ struct acpi_info {
 	u16 boot_flags; /* FADT IAPC_BOOT_ARCH */
 	struct acpi_reset reset;
 	struct acpi_sleep sleep;
-	u32 tables;	/* read */
-	u32 bad;	/* tables and entries left out */
+	u32 tables; /* read */
+	u32 bad;    /* tables and entries left out */
 };
 
 /* Look for the RSDP in the EBDA (ebda: its address, 0: none) and the BIOS

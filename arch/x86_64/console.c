@@ -97,6 +97,7 @@ void console_log_level(int level)
 void console_take_over(void)
 {
 	taken_over = true;
+	serial_break_lock();
 }
 
 void plat_log(int level, const char *line)
@@ -108,8 +109,7 @@ void plat_log(int level, const char *line)
 
 	if (level < LOG_ERR || level > LOG_DEBUG)
 		level = LOG_INFO;
-	fmt_append(text, sizeof(text), &len, "[%5lu.%06lu] %s%s\n",
-		   (us / US_PER_S), (us % US_PER_S),
+	fmt_append(text, sizeof(text), &len, "[%5lu.%06lu] %s%s\n", us / US_PER_S, us % US_PER_S,
 		   level_words[level], line);
 	flags = console_lock();
 	ring_put(text, len);

@@ -136,17 +136,12 @@ void die_trap(const struct trap_frame *f)
 	begin();
 	say("\n*** core %u stopped: %s, error %lx, at %lx\n", plat_core(), trap_name(f->vector),
 	    f->error, f->rip);
-	say("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", f->rax, f->rbx,
-	    f->rcx, f->rdx);
-	say("  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx\n", f->rsi, f->rdi,
-	    f->rbp, f->rsp);
-	say("  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx\n", f->r8, f->r9,
-	    f->r10, f->r11);
-	say("  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx\n", f->r12, f->r13,
-	    f->r14, f->r15);
-	say("  cs %04lx  ss %04lx  rflags %08lx  cr0 %08lx  cr2 %016lx  cr3 %lx  cr4 %lx\n",
-	    f->cs, f->ss, f->rflags, read_cr0(), read_cr2(),
-	    read_cr3(), read_cr4());
+	say("  rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", f->rax, f->rbx, f->rcx, f->rdx);
+	say("  rsi %016lx  rdi %016lx  rbp %016lx  rsp %016lx\n", f->rsi, f->rdi, f->rbp, f->rsp);
+	say("  r8  %016lx  r9  %016lx  r10 %016lx  r11 %016lx\n", f->r8, f->r9, f->r10, f->r11);
+	say("  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx\n", f->r12, f->r13, f->r14, f->r15);
+	say("  cs %04lx  ss %04lx  rflags %08lx  cr0 %08lx  cr2 %016lx  cr3 %lx  cr4 %lx\n", f->cs,
+	    f->ss, f->rflags, read_cr0(), read_cr2(), read_cr3(), read_cr4());
 	backtrace(f->rip, f->rbp);
 	finish();
 }

@@ -64,8 +64,7 @@ err_t ioapic_add(u64 phys, u32 gsi_base)
 	io->gsi_base = gsi_base;
 	io->inputs = (reg_read(io, IOAPIC_REG_VERSION) >> VERSION_LAST_INPUT_SHIFT & 0xff) + 1;
 	if (io->inputs > INPUTS_MAX) {
-		log_warn("ioapic", "at %lxh: %u inputs, %u used", phys,
-			 io->inputs, INPUTS_MAX);
+		log_warn("ioapic", "at %lxh: %u inputs, %u used", phys, io->inputs, INPUTS_MAX);
 		io->inputs = INPUTS_MAX;
 	}
 	for (u32 n = 0; n < io->inputs; n++)

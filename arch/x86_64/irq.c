@@ -70,7 +70,8 @@ err_t irq_gsi_enable(u32 gsi, bool level, bool active_low, irq_fn fn, void *ctx)
 	vector = irq_vector_alloc(fn, ctx);
 	if (vector < 0)
 		return ERR_NOMEM;
-	line = (struct ioapic_line){ .vector = (u8)vector, .level = level,
+	line = (struct ioapic_line){ .vector = (u8)vector,
+				     .level = level,
 				     .active_low = active_low };
 	return ioapic_set(gsi, &line, 0);
 }

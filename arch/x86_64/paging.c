@@ -26,7 +26,7 @@
 #define LEGACY_BASE 0xa0000ull /* video memory and ROMs */
 #define LEGACY_END 0x100000ull
 
-#define CPUID_EXT_NX BIT(20)	/* leaf 80000001h EDX */
+#define CPUID_EXT_NX BIT(20) /* leaf 80000001h EDX */
 #define CPUID_EXT_1G BIT(26)
 
 extern u8 image_start[], image_rodata[], image_data[], image_end[]; /* boot/caisson.ld */
@@ -86,8 +86,7 @@ static err_t map(u64 base, u64 end, u64 flags, bool keep)
 		u64 *e = entry_of(root, at, level);
 
 		/* Down to the level wanted, and further where a table is there. */
-		while (level > want ||
-		       (level > LEVEL_4K && (*e & PTE_P) && !(*e & PTE_LARGE))) {
+		while (level > want || (level > LEVEL_4K && (*e & PTE_P) && !(*e & PTE_LARGE))) {
 			u64 *table;
 
 			if (keep && (*e & PTE_P) && (*e & PTE_LARGE))
@@ -151,8 +150,8 @@ err_t paging_init(const struct paging_ram *ram, u32 count, paging_page_fn page)
 	if (!root)
 		return ERR_NOMEM;
 	for (u32 i = 0; i < count; i++) {
-		err = map(ram[i].base, MIN(ram[i].base + ram[i].size, phys_end),
-			  PTE_P | PTE_W | nx, false);
+		err = map(ram[i].base, MIN(ram[i].base + ram[i].size, phys_end), PTE_P | PTE_W | nx,
+			  false);
 		if (err)
 			return err;
 	}

@@ -76,8 +76,8 @@ static volatile u8 *ecam_at(const struct pci_func *f, u32 off)
 
 static void cf8_select(const struct pci_func *f, u32 off)
 {
-	out32(CF8, CF8_ENABLE | (u32)f->bus << 16 | (u32)f->dev << 11 | (u32)f->fn << 8 |
-			   (off & 0xfcu));
+	out32(CF8,
+	      CF8_ENABLE | (u32)f->bus << 16 | (u32)f->dev << 11 | (u32)f->fn << 8 | (off & 0xfcu));
 }
 
 u32 pci_read32(const struct pci_func *f, u32 off)
@@ -148,7 +148,7 @@ static void read_bars(struct pci_func *f)
 	u16 command = pci_read16(f, PCI_REG_COMMAND);
 
 	/* Half-written BARs must not decode. */
-	pci_write16(f, PCI_REG_COMMAND, command & (u16)~(PCI_COMMAND_IO | PCI_COMMAND_MEM));
+	pci_write16(f, PCI_REG_COMMAND, command & (u16) ~(PCI_COMMAND_IO | PCI_COMMAND_MEM));
 	for (u32 i = 0; i < count; i++) {
 		u32 off = PCI_REG_BAR0 + 4 * i;
 		struct pci_bar_info *b = &f->bar[i];

@@ -2,9 +2,9 @@
 /* 16550 UART at COM1 (National Semiconductor PC16550D, tables I to III). */
 #include <arch/serial.h>
 
-#include <arch/cpu.h>
 #include <arch/io.h>
 #include <arch/irq.h>
+#include <arch/lock.h>
 
 #define COM1 0x3f8
 #define COM1_IRQ 4
@@ -37,6 +37,7 @@
 #define TX_SPINS 20000
 #define RX_RING 1024
 
+static struct spinlock tx_lock;
 static bool present;
 static bool tx_stuck; /* the last wait ran out: try only once until it moves */
 static struct serial_stats stats;
@@ -104,24 +105,35 @@ static bool tx_wait(void)
 	return false;
 }
 
+/* At most one FIFO's worth. */
+static void tx_chunk(const char *buf, size_t n)
+{
+	if (!tx_wait()) {
+		stats.tx_lost += n;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		reg_write(UART_DATA, (u8)buf[i]);
+	stats.tx_bytes += n;
+}
+
+/* The lock is let go between chunks: at 115200 a long text takes its time, and
+ * interrupts are off meanwhile. */
 void serial_write(const char *buf, size_t len)
 {
-	size_t done = 0;
-
 	if (!present)
 		return;
-	while (done < len) {
-		size_t n = MIN(len - done, (size_t)FIFO_BYTES);
+	for (size_t at = 0; at < len; at += FIFO_BYTES) {
+		u64 flags = spin_lock(&tx_lock);
 
-		if (!tx_wait()) {
-			stats.tx_lost += len - done;
-			return;
-		}
-		for (size_t i = 0; i < n; i++)
-			reg_write(UART_DATA, (u8)buf[done + i]);
-		done += n;
+		tx_chunk(buf + at, MIN(len - at, (size_t)FIFO_BYTES));
+		spin_unlock(&tx_lock, flags);
 	}
-	stats.tx_bytes += done;
+}
+
+void serial_break_lock(void)
+{
+	tx_lock.held = 0;
 }
 
 /* Move what the UART holds to the ring. Interrupts off. */

@@ -76,8 +76,7 @@ static void check_tsc(const struct cpu *c, u64 before, u64 after)
 	if (c->tsc_online < before || c->tsc_online > after)
 		log_warn("smp", "core %u: TSC differs from core 0's by more than %lu ticks",
 			 c->index,
-			 (c->tsc_online < before ? before - c->tsc_online
-								     : c->tsc_online - after));
+			 (c->tsc_online < before ? before - c->tsc_online : c->tsc_online - after));
 }
 
 /* A core that did not start may still come: its stack stays its own. */

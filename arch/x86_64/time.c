@@ -39,7 +39,7 @@
 #define KHZ_MAX 20000000u
 #define CPUID_TSC_DEADLINE BIT(24) /* leaf 1 ECX */
 #define CPUID_INVARIANT_TSC BIT(8) /* leaf 80000007h EDX */
-#define TIMER_MAX_NS (1ull << 40) /* what the conversions can hold, with room */
+#define TIMER_MAX_NS (1ull << 40)  /* what the conversions can hold, with room */
 #define NS_PER_US 1000u
 #define NS_PER_MS 1000000u
 

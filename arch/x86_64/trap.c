@@ -5,7 +5,6 @@
 #include <arch/die.h>
 #include <arch/irq.h>
 
-
 static const char *const names[EXC_COUNT] = {
 	[0] = "#DE divide error",
 	[1] = "#DB debug",

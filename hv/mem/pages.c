@@ -41,7 +41,7 @@ static bool insert(struct pages *p, u32 at, u64 base, u64 size)
 	return true;
 }
 
-static void delete(struct pages *p, u32 at)
+static void delete (struct pages *p, u32 at)
 {
 	p->count--;
 	memmove(&p->free[at], &p->free[at + 1], (p->count - at) * sizeof(p->free[0]));
@@ -56,7 +56,7 @@ static bool join(struct pages *p, u64 base, u64 size)
 
 	if (left && right) {
 		p->free[at - 1].size += size + p->free[at].size;
-		delete(p, at);
+		delete (p, at);
 	} else if (left) {
 		p->free[at - 1].size += size;
 	} else if (right) {
@@ -79,7 +79,7 @@ static void cut(struct pages *p, u32 at, u64 base, u64 size)
 
 	p->free_bytes -= size;
 	if (!before && !after) {
-		delete(p, at);
+		delete (p, at);
 		return;
 	}
 	if (!before) {

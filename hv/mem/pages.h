@@ -23,7 +23,7 @@ struct page_extent {
 struct pages {
 	u32 count;
 	struct page_extent free[PAGES_MAX_EXTENTS]; /* sorted, neither touching nor overlapping */
-	u64 total;	/* bytes ever added and not reserved */
+	u64 total;				    /* bytes ever added and not reserved */
 	u64 free_bytes;
 	u64 lost_bytes; /* given up because the list was full */
 };

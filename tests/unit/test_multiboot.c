@@ -281,9 +281,9 @@ static void mb2_short_tags(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mb1_whole),	    cmocka_unit_test(mb1_sizes_only),
-		cmocka_unit_test(mb1_bad),	    cmocka_unit_test(long_text_is_cut),
-		cmocka_unit_test(mb2_whole),	    cmocka_unit_test(mb2_bad),
+		cmocka_unit_test(mb1_whole),	  cmocka_unit_test(mb1_sizes_only),
+		cmocka_unit_test(mb1_bad),	  cmocka_unit_test(long_text_is_cut),
+		cmocka_unit_test(mb2_whole),	  cmocka_unit_test(mb2_bad),
 		cmocka_unit_test(mb2_short_tags),
 	};
 

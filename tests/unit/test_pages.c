@@ -82,7 +82,7 @@ static void add_and_reserve(void **state)
 	assert_int_equal(p.count, 0);
 	assert_int_equal(p.total, 0);
 	assert_int_equal(pages_add(&p, UINT64_MAX - 10, 100), ERR_OK); /* wraps: nothing */
-	assert_int_equal(pages_add(&p, 0x1001, 0x1000), ERR_OK); /* no whole page */
+	assert_int_equal(pages_add(&p, 0x1001, 0x1000), ERR_OK);       /* no whole page */
 	assert_int_equal(p.count, 0);
 }
 
@@ -124,8 +124,8 @@ static void random_alloc_free(void **state)
 		u32 n = (u32)rand() % 64;
 		u64 size = (1 + (u64)rand() % (rand() % 8 ? 32 : 1024)) * PAGE_SIZE;
 		u64 align = PAGE_SIZE << rand() % 10;
-		u64 below = rand() % 4 ? PAGES_ANYWHERE
-				       : (u64)(rand() % TWIN_PAGES) * PAGE_SIZE + 1;
+		u64 below =
+			rand() % 4 ? PAGES_ANYWHERE : (u64)(rand() % TWIN_PAGES) * PAGE_SIZE + 1;
 
 		if (live[n].base) {
 			pages_free(&p, live[n].base, live[n].size);

@@ -57,10 +57,10 @@ static inline void wrmsr(u32 msr, u64 v)
  * An instruction that may fault: the trap handler finds the address in this
  * table and goes on at the fix-up label instead (arch/x86_64/trap.c).
  */
-#define TRAP_FIXUP(insn, fixup)                    \
-	".pushsection .fixup_table, \"a\"\n\t"     \
-	".balign 8\n\t"                            \
-	".quad " #insn ", " #fixup "\n\t"          \
+#define TRAP_FIXUP(insn, fixup)                \
+	".pushsection .fixup_table, \"a\"\n\t" \
+	".balign 8\n\t"                        \
+	".quad " #insn ", " #fixup "\n\t"      \
 	".popsection\n\t"
 
 /* As rdmsr() and wrmsr(), but ERR_NOTSUP where the processor answers #GP. */
@@ -98,16 +98,16 @@ static inline u64 rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
-#define CPU_CR(n)                                                         \
-	static inline u64 read_cr##n(void)                                \
-	{                                                                 \
-		u64 v;                                                    \
+#define CPU_CR(n)                                                           \
+	static inline u64 read_cr##n(void)                                  \
+	{                                                                   \
+		u64 v;                                                      \
 		__asm__ volatile("mov %%cr" #n ", %0" : "=r"(v)::"memory"); \
-		return v;                                                 \
-	}                                                                 \
-	static inline void write_cr##n(u64 v)                             \
-	{                                                                 \
-		__asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory");  \
+		return v;                                                   \
+	}                                                                   \
+	static inline void write_cr##n(u64 v)                               \
+	{                                                                   \
+		__asm__ volatile("mov %0, %%cr" #n ::"r"(v) : "memory");    \
 	}
 
 CPU_CR(0)
@@ -116,16 +116,16 @@ CPU_CR(3)
 CPU_CR(4)
 CPU_CR(8)
 
-#define CPU_DR(n)                                                  \
-	static inline u64 read_dr##n(void)                         \
-	{                                                          \
-		u64 v;                                             \
-		__asm__ volatile("mov %%dr" #n ", %0" : "=r"(v));  \
-		return v;                                          \
-	}                                                          \
-	static inline void write_dr##n(u64 v)                      \
-	{                                                          \
-		__asm__ volatile("mov %0, %%dr" #n ::"r"(v));      \
+#define CPU_DR(n)                                                 \
+	static inline u64 read_dr##n(void)                        \
+	{                                                         \
+		u64 v;                                            \
+		__asm__ volatile("mov %%dr" #n ", %0" : "=r"(v)); \
+		return v;                                         \
+	}                                                         \
+	static inline void write_dr##n(u64 v)                     \
+	{                                                         \
+		__asm__ volatile("mov %0, %%dr" #n ::"r"(v));     \
 	}
 
 CPU_DR(0)

@@ -25,7 +25,7 @@ struct cpu_stack {
 	u8 ist[IST_COUNT - 1][STACK_IST_BYTES];
 } ALIGNED(4096);
 
-extern struct cpu_stack boot_stack;		   /* the boot core's */
+extern struct cpu_stack boot_stack;		    /* the boot core's */
 extern struct cpu_stack *cpu_stack[PLAT_MAX_CORES]; /* set before desc_load() */
 
 /* Load the GDT, TSS and IDT of core `index` on the calling core and make GS

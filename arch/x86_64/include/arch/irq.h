@@ -14,7 +14,7 @@
 #define IRQ_VECTOR_DYNAMIC 0x30 /* .. DF: handed out by irq_vector_alloc() */
 #define IRQ_VECTOR_DYNAMIC_END 0xdf
 #define IRQ_VECTOR_TIMER 0xe0
-#define IRQ_VECTOR_WAKE 0xf0	/* interrupt a core; no handler needed */
+#define IRQ_VECTOR_WAKE 0xf0 /* interrupt a core; no handler needed */
 #define IRQ_VECTOR_SPURIOUS 0xff
 
 typedef void (*irq_fn)(void *ctx);

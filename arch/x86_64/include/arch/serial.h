@@ -13,8 +13,12 @@ bool serial_init(void);
 bool serial_present(void);
 
 /* Write all len bytes; waits for the FIFO, with a bound: a stuck line loses
- * bytes (counted) and never stops the node. Any context; callers serialise. */
+ * bytes (counted) and never stops the node. Any core, any context. Texts of
+ * different cores may mix in pieces of 16 bytes. */
 void serial_write(const char *buf, size_t len);
+
+/* A dying core goes on where another one was stopped in the middle. */
+void serial_break_lock(void);
 
 /* Take up to max received bytes, without waiting; how many there were. Polls
  * the UART too, so it works with and without the interrupt. Boot core. */
