@@ -238,6 +238,7 @@ static void svm_run(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	struct vmcb *v = hw->vmcb;
 	struct vcpu_regs *r = &hw->regs;
 
+	svm_event_enter(hw);
 	v->rax = r->gpr[GPR_RAX];
 	v->rsp = r->gpr[GPR_RSP];
 	v->rip = r->rip;

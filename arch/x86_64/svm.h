@@ -20,6 +20,7 @@ struct vcpu_hw {
 	u64 efer;	       /* as the guest sees it */
 	u64 tsc_aux;
 	bool loaded;
+	bool nmi_pending;      /* latched, goes in when it may */
 	bool nmi_blocked;      /* an NMI was injected and no IRET completed since */
 	bool nmi_iret;	       /* ... and the IRET at nmi_iret_rip is about to */
 	u64 nmi_iret_rip;
@@ -64,6 +65,8 @@ err_t svm_inject(struct vcpu_hw *hw, const struct vcpu_event *ev);
 void svm_offer_intr(struct vcpu_hw *hw, int vector);
 int svm_intr_taken(struct vcpu_hw *hw);
 bool svm_intr_enabled(struct vcpu_hw *hw);
+/* Before an entry: an NMI that waits goes in if it may. */
+void svm_event_enter(struct vcpu_hw *hw);
 /* After an exit: settle what was to be delivered; ev gets what the caller
  * must inject again. */
 void svm_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev);

@@ -8,36 +8,55 @@
 #include "arch/x86_64/svm.h"
 
 #define RFLAGS_IF BIT64(9)
+#define VECTOR_NMI 2
 #define VECTOR_BP 3
 #define VECTOR_OF 4
 #define FIRST_INTR_VECTOR 32
 
+static u64 event_inj(enum vmcb_event_type type, u8 vector)
+{
+	return VMCB_EV_VALID | (u64)type << VMCB_EV_TYPE_SHIFT | vector;
+}
+
+/* An NMI is latched, as the processor's pin does, until svm_event_enter(). */
 err_t svm_inject(struct vcpu_hw *hw, const struct vcpu_event *ev)
 {
 	struct vmcb *v = hw->vmcb;
-	u64 type;
 
-	if (v->event_inj & VMCB_EV_VALID)
-		return ERR_BUSY;
 	switch (ev->type) {
 	case EVENT_EXCEPTION:
-		type = VMCB_EV_EXCEPTION;
-		break;
-	case EVENT_NMI:
-		if (hw->nmi_blocked)
+		if (v->event_inj & VMCB_EV_VALID)
 			return ERR_BUSY;
-		type = VMCB_EV_NMI;
-		hw->nmi_blocked = true;
-		v->intercept_misc1 |= VMCB_I_IRET;
-		svm_dirty(hw, VMCB_CLEAN_INTERCEPTS);
-		break;
+		v->event_inj = event_inj(VMCB_EV_EXCEPTION, ev->vector);
+		if (ev->has_error)
+			v->event_inj |= VMCB_EV_HAS_ERROR | (u64)ev->error << VMCB_EV_ERROR_SHIFT;
+		return ERR_OK;
+	case EVENT_NMI:
+		if (hw->nmi_pending)
+			return ERR_BUSY;
+		hw->nmi_pending = true;
+		return ERR_OK;
 	default:
 		return ERR_INVAL;
 	}
-	v->event_inj = VMCB_EV_VALID | type << VMCB_EV_TYPE_SHIFT | ev->vector;
-	if (ev->has_error)
-		v->event_inj |= VMCB_EV_HAS_ERROR | (u64)ev->error << VMCB_EV_ERROR_SHIFT;
-	return ERR_OK;
+}
+
+/*
+ * The processor does not track NMI blocking for a guest (15.21.6 describes what
+ * only newer ones do): from the injection on, IRET is intercepted. It has not
+ * run when it exits, so the block ends with the first exit elsewhere.
+ */
+void svm_event_enter(struct vcpu_hw *hw)
+{
+	struct vmcb *v = hw->vmcb;
+
+	if (!hw->nmi_pending || hw->nmi_blocked || (v->event_inj & VMCB_EV_VALID))
+		return;
+	v->event_inj = event_inj(VMCB_EV_NMI, VECTOR_NMI);
+	hw->nmi_pending = false;
+	hw->nmi_blocked = true;
+	v->intercept_misc1 |= VMCB_I_IRET;
+	svm_dirty(hw, VMCB_CLEAN_INTERCEPTS);
 }
 
 static void nmi_unblock(struct vcpu_hw *hw)

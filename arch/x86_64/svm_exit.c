@@ -7,8 +7,8 @@
 #define VECTOR_MC 18
 
 /*
- * len: the instruction's length without prefixes, for processors without
- * next-RIP; 0: not an instruction, or to be decoded.
+ * len is for processors without next-RIP, like QEMU's: the length of the
+ * instructions that exit often and that nobody prefixes. 0: the caller decodes.
  */
 struct exit_desc {
 	const char *name;
@@ -80,38 +80,41 @@ static void fill_iret(struct vcpu_hw *hw, struct vcpu_exit *exit)
 }
 
 static const struct exit_desc exits[SVM_EXIT_LOW_COUNT] = {
-	[SVM_EXIT_CR4_WRITE] = { "cr4-write", EXIT_CR_WRITE, 0, fill_cr },
-	[SVM_EXIT_EXCEPTION + VECTOR_MC] = { "machine-check", EXIT_EXCEPTION, 0,
-					     fill_machine_check },
-	[SVM_EXIT_INTR] = { "intr", EXIT_HOST_INTR, 0, NULL },
-	[SVM_EXIT_NMI] = { "nmi", EXIT_HOST_INTR, 0, NULL },
-	[SVM_EXIT_INIT] = { "init", EXIT_INIT, 0, NULL },
-	[SVM_EXIT_CR0_SEL_WRITE] = { "cr0-write", EXIT_CR_WRITE, 0, fill_cr },
-	[SVM_EXIT_RDPMC] = { "rdpmc", EXIT_RDPMC, 2, NULL },
-	[SVM_EXIT_CPUID] = { "cpuid", EXIT_CPUID, 2, NULL },
-	[SVM_EXIT_RSM] = { "rsm", EXIT_VIRT_INSN, 2, NULL },
-	[SVM_EXIT_IRET] = { "iret", EXIT_HOST_INTR, 0, fill_iret },
-	[SVM_EXIT_INVD] = { "invd", EXIT_WBINVD, 2, NULL },
-	[SVM_EXIT_HLT] = { "hlt", EXIT_HLT, 1, NULL },
-	[SVM_EXIT_INVLPGA] = { "invlpga", EXIT_VIRT_INSN, 3, NULL },
-	[SVM_EXIT_IOIO] = { "ioio", EXIT_IO, 0, fill_io },
-	[SVM_EXIT_MSR] = { "rdmsr", EXIT_RDMSR, 2, fill_msr },
-	[SVM_EXIT_SHUTDOWN] = { "shutdown", EXIT_SHUTDOWN, 0, NULL },
-	[SVM_EXIT_VMRUN] = { "vmrun", EXIT_VIRT_INSN, 3, NULL },
-	[SVM_EXIT_VMMCALL] = { "vmmcall", EXIT_HYPERCALL, 3, NULL },
-	[SVM_EXIT_VMLOAD] = { "vmload", EXIT_VIRT_INSN, 3, NULL },
-	[SVM_EXIT_VMSAVE] = { "vmsave", EXIT_VIRT_INSN, 3, NULL },
-	[SVM_EXIT_STGI] = { "stgi", EXIT_VIRT_INSN, 3, NULL },
-	[SVM_EXIT_CLGI] = { "clgi", EXIT_VIRT_INSN, 3, NULL },
-	[SVM_EXIT_SKINIT] = { "skinit", EXIT_VIRT_INSN, 3, NULL },
-	[SVM_EXIT_WBINVD] = { "wbinvd", EXIT_WBINVD, 2, NULL },
-	[SVM_EXIT_MONITOR] = { "monitor", EXIT_VIRT_INSN, 3, NULL },
-	[SVM_EXIT_MWAIT] = { "mwait", EXIT_VIRT_INSN, 3, NULL },
+	[SVM_EXIT_CR4_WRITE] = { .name = "cr4-write", .kind = EXIT_CR_WRITE, .fill = fill_cr },
+	[SVM_EXIT_EXCEPTION + VECTOR_MC] = {
+		.name = "machine-check", .kind = EXIT_EXCEPTION, .fill = fill_machine_check
+	},
+	[SVM_EXIT_INTR] = { .name = "intr", .kind = EXIT_HOST_INTR },
+	[SVM_EXIT_NMI] = { .name = "nmi", .kind = EXIT_HOST_INTR },
+	[SVM_EXIT_INIT] = { .name = "init", .kind = EXIT_INIT },
+	[SVM_EXIT_CR0_SEL_WRITE] = { .name = "cr0-write", .kind = EXIT_CR_WRITE, .fill = fill_cr },
+	[SVM_EXIT_RDPMC] = { .name = "rdpmc", .kind = EXIT_RDPMC },
+	[SVM_EXIT_CPUID] = { .name = "cpuid", .kind = EXIT_CPUID },
+	[SVM_EXIT_RSM] = { .name = "rsm", .kind = EXIT_VIRT_INSN },
+	[SVM_EXIT_IRET] = { .name = "iret", .kind = EXIT_HOST_INTR, .fill = fill_iret },
+	[SVM_EXIT_INVD] = { .name = "invd", .kind = EXIT_WBINVD },
+	[SVM_EXIT_HLT] = { .name = "hlt", .kind = EXIT_HLT, .len = 1 },
+	[SVM_EXIT_INVLPGA] = { .name = "invlpga", .kind = EXIT_VIRT_INSN },
+	[SVM_EXIT_IOIO] = { .name = "ioio", .kind = EXIT_IO, .fill = fill_io },
+	[SVM_EXIT_MSR] = { .name = "rdmsr", .kind = EXIT_RDMSR, .len = 2, .fill = fill_msr },
+	[SVM_EXIT_SHUTDOWN] = { .name = "shutdown", .kind = EXIT_SHUTDOWN },
+	[SVM_EXIT_VMRUN] = { .name = "vmrun", .kind = EXIT_VIRT_INSN },
+	[SVM_EXIT_VMMCALL] = { .name = "vmmcall", .kind = EXIT_HYPERCALL },
+	[SVM_EXIT_VMLOAD] = { .name = "vmload", .kind = EXIT_VIRT_INSN },
+	[SVM_EXIT_VMSAVE] = { .name = "vmsave", .kind = EXIT_VIRT_INSN },
+	[SVM_EXIT_STGI] = { .name = "stgi", .kind = EXIT_VIRT_INSN },
+	[SVM_EXIT_CLGI] = { .name = "clgi", .kind = EXIT_VIRT_INSN },
+	[SVM_EXIT_SKINIT] = { .name = "skinit", .kind = EXIT_VIRT_INSN },
+	[SVM_EXIT_WBINVD] = { .name = "wbinvd", .kind = EXIT_WBINVD },
+	[SVM_EXIT_MONITOR] = { .name = "monitor", .kind = EXIT_VIRT_INSN },
+	[SVM_EXIT_MWAIT] = { .name = "mwait", .kind = EXIT_VIRT_INSN },
 };
 
-static const struct exit_desc exit_npf = { "nested-page-fault", EXIT_MMIO, 0, fill_npf };
-static const struct exit_desc exit_invalid = { "invalid-vmcb", EXIT_BAD_STATE, 0, NULL };
-static const struct exit_desc exit_unknown = { "unknown", EXIT_OTHER, 0, NULL };
+static const struct exit_desc exit_npf = {
+	.name = "nested-page-fault", .kind = EXIT_MMIO, .fill = fill_npf
+};
+static const struct exit_desc exit_invalid = { .name = "invalid-vmcb", .kind = EXIT_BAD_STATE };
+static const struct exit_desc exit_unknown = { .name = "unknown", .kind = EXIT_OTHER };
 
 static const struct exit_desc *exit_find(u64 code)
 {
@@ -136,7 +139,8 @@ void svm_exit_record(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	exit->raw_info2 = v->exit_info2;
 	exit->insn_len = d->len;
 	exit->insn_bytes_len = 0;
-	if (d->len && svm_caps.next_rip && v->next_rip - hw->regs.rip <= INSN_MAX)
+	/* Zero unless an instruction was intercepted (15.7.1). */
+	if (svm_caps.next_rip && v->next_rip && v->next_rip - hw->regs.rip <= INSN_MAX)
 		exit->insn_len = (u8)(v->next_rip - hw->regs.rip);
 	if (d->fill)
 		d->fill(hw, exit);

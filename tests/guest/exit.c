@@ -226,7 +226,6 @@ static enum outcome case_cr0(const void *arg)
 		return PASS;
 	CHECK_EQ(try_cr0(cr0 & ~CR0_PE), VECTOR_GP);
 	CHECK_EQ(try_cr0((cr0 & ~CR0_CD) | CR0_NW), VECTOR_GP);
-	CHECK_EQ(try_cr0(cr0 | BIT64(32)), VECTOR_GP);
 	CHECK_EQ(try_cr0(cr0 & ~CR0_PG), VECTOR_GP); /* in 64-bit mode */
 	CHECK_EQ(read_cr0(), cr0);
 	return PASS;

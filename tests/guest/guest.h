@@ -108,7 +108,7 @@ extern volatile u64 irq_count[256];
 extern volatile u8 irq_order[64]; /* the first vectors in the order they came */
 extern volatile u32 irq_total;
 extern void (*volatile irq_hook[256])(struct trap_frame *f);
-void irq_forget(void);
+void irq_forget(void); /* counts and hooks to zero, task priority too */
 /* Wait with interrupts on until `vector` was counted n times; false after 1 s. */
 bool irq_wait(u8 vector, u64 n);
 

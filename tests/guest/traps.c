@@ -113,6 +113,7 @@ void irq_forget(void)
 		irq_hook[i] = NULL;
 	}
 	irq_total = 0;
+	write_cr8(0);
 }
 
 bool irq_wait(u8 vector, u64 n)
