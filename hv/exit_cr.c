@@ -47,7 +47,9 @@ static bool cr0_write(struct vcpu_sregs *s, u64 value)
 		s->efer |= EFER_LMA;
 	}
 	if (paging_off) {
-		if (s->cr4 & CR4_PCIDE)
+		/* Not from 64-bit code (SDM vol. 2, MOV to CR). */
+		if ((s->cr4 & CR4_PCIDE) ||
+		    ((s->efer & EFER_LMA) && (s->seg[SREG_CS].attr & SEG_ATTR_L)))
 			return false;
 		s->efer &= ~EFER_LMA;
 	}
