@@ -53,11 +53,17 @@ HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
 	   -ffunction-sections -fdata-sections -fno-common -I. -Iarch/x86_64/include $(WARN)
 CFLAGS_version := -DBOOT_VERSION='"$(VERSION)"'
 
-.PHONY: all help
+.PHONY: all help setup
 all: $B/caisson.elf
 
 help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
+	@echo 'V=1 shows the commands; SETUP=: installs nothing, whatever is missing.'
+
+# Everything stands on the tools being there: this finds and installs what is missing.
+SETUP	?= tools/setup
+setup:
+	@$(SETUP)
 
 ## make            build/caisson.elf, the hypervisor
 $B/caisson.elf: $(HV_O) boot/caisson.ld
@@ -67,21 +73,26 @@ $B/caisson.elf: $(HV_O) boot/caisson.ld
 		-o $B/caisson.elf64 $(HV_O) $(LIBGCC)
 	$(Q)$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/caisson.elf64 $@
 
-# MODULES: files (node.conf, kernels, initrds) to put beside it under /boot.
+# CONF becomes the module node.conf; MODULES are files (kernels, initrds) under their own names.
+CONF	?=
 MODULES	?=
 
 .PHONY: iso
-## make iso        build/caisson.iso, booted by GRUB (MODULES="node.conf ...")
+## make iso        build/caisson.iso, booted by GRUB (CONF=file MODULES="vmlinuz initrd.img")
 iso: $B/caisson.iso
 
-$B/caisson.iso: $B/caisson.elf boot/grub.cfg $(MODULES)
+$B/caisson.iso: $B/caisson.elf boot/grub.cfg $(CONF) $(MODULES) FORCE
 	@rm -rf $B/iso
 	@mkdir -p $B/iso/boot/grub
-	cp $B/caisson.elf $(MODULES) $B/iso/boot/
-	cp boot/grub.cfg $B/iso/boot/grub/
-	grub-mkrescue -o $@ $B/iso 2>$B/iso.log || { cat $B/iso.log; exit 1; }
+	$(call say,ISO,$@)
+	$(Q)cp $B/caisson.elf $(MODULES) $B/iso/boot/
+	$(Q)$(if $(CONF),cp $(CONF) $B/iso/boot/node.conf)
+	$(Q)for m in $(if $(CONF),node.conf) $(notdir $(MODULES)); do \
+		printf '\tmodule2 /boot/%s %s\n' $$m $$m; done >$B/modules.cfg
+	$(Q)sed -e '/@MODULES@/{r $B/modules.cfg' -e 'd}' boot/grub.cfg >$B/iso/boot/grub/grub.cfg
+	$(Q)grub-mkrescue -o $@ $B/iso >$B/iso.log 2>&1 || { cat $B/iso.log; exit 1; }
 
-$B/hv/%.o: %.c
+$B/hv/%.o: %.c | setup
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(HVCC) $(HV_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
@@ -94,12 +105,12 @@ $B/version: FORCE
 
 $B/hv/boot/version.o: $B/version
 
-$B/hv/%.asm.o: %.asm
+$B/hv/%.asm.o: %.asm | setup
 	@mkdir -p $(@D)
 	$(call say,ASM,$@)
 	$(Q)$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
 
-$B/gen/dsdt.aml: hv/emul/dsdt.asl
+$B/gen/dsdt.aml: hv/emul/dsdt.asl | setup
 	@mkdir -p $(@D)
 	$(call say,IASL,$@)
 	$(Q)$(IASL) -vw 6020 -p $B/gen/dsdt $< >$B/gen/dsdt.log || { cat $B/gen/dsdt.log; exit 1; }
@@ -123,7 +134,7 @@ HOST_O	:= $(patsubst %.c,$B/host/%.o,$(wildcard tests/host/*.c tests/models/*.c)
 LIBS_test_insn_len := -lcapstone
 UNIT	:= $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
 
-$B/host/%.o: %.c
+$B/host/%.o: %.c | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) $(UT_CFLAGS) -MMD -MP -c -o $@ $<
@@ -149,7 +160,7 @@ FZ_CFLAGS := -std=gnu11 -O1 -g -I. -Itests/host -Wall -Wextra -fsanitize=fuzzer-
 FUZZ_O	:= $(PURE:%.c=$B/fuzzobj/%.o) $(patsubst %.c,$B/fuzzobj/%.o,$(wildcard tests/host/*.c tests/models/*.c)) \
 	   $B/host/hv/emul/dsdt.o
 
-$B/fuzzobj/%.o: %.c
+$B/fuzzobj/%.o: %.c | setup
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$@)
 	$(Q)$(FUZZCC) $(FZ_CFLAGS) -MMD -MP -c -o $@ $<
@@ -164,7 +175,9 @@ $B/fuzz/%: tests/fuzz/%.c $B/fuzzobj/libpure.a
 	$(Q)$(FUZZCC) $(FZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $B/fuzzobj/libpure.a
 
 .PHONY: unit fuzz
+## make unit       the unit tests' programs, build/unit/*
 unit: $(UNIT)
+## make fuzz       the fuzz targets, build/fuzz/*
 fuzz: $(FUZZ)
 
 -include $(HV_O:.o=.d) $(PURE_O:.o=.d) $(HOST_O:.o=.d) $(FUZZ_O:.o=.d)
@@ -174,12 +187,12 @@ GT_C	:= $(wildcard tests/guest/*.c) hv/base/fmt.c hv/base/str.c
 GT_ASM	:= $(wildcard tests/guest/*.asm)
 GT_O	:= $(GT_C:%.c=$B/guesttest/%.o) $(GT_ASM:%.asm=$B/guesttest/%.asm.o)
 
-$B/guesttest/%.o: %.c
+$B/guesttest/%.o: %.c | setup
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(HVCC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
 
-$B/guesttest/%.asm.o: %.asm
+$B/guesttest/%.asm.o: %.asm | setup
 	@mkdir -p $(@D)
 	$(call say,ASM,$@)
 	$(Q)$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
@@ -192,6 +205,21 @@ $B/guest/tests.elf: $(GT_O) tests/guest/guest.ld
 	$(Q)$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/guesttest/tests.elf64 $@
 
 -include $(GT_O:.o=.d)
+
+# --- all of it -------------------------------------------------------------
+# A part of the tests: tools/run-tests --only PART (style, unit, fuzz, guest, system).
+.PHONY: demo check test
+## make demo       two nodes, two guests, one overlay: build, boot, measure, show
+demo: setup
+	@tools/demo
+
+## make check      unit tests, include directions, style (under a minute once built)
+check: setup
+	@tools/run-tests --only style,unit
+
+## make test       all tests; the last line is `N passed, N failed`
+test: setup
+	@tools/run-tests
 
 .PHONY: clean
 ## make clean      remove build/
