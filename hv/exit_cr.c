@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes to CR0 and CR4: what the processor would check, checked for the
+ * Writes to CR0, CR4 and CR8: what the processor would check, checked for the
  * guest, because a bit that this processor lacks must raise #GP in the guest
  * and not stop it (SDM vol. 3A 2.5, 4.1; APM vol. 2 3.1).
  */
@@ -32,6 +32,7 @@
 #define CR4_PCIDE BIT64(17)
 
 #define CR3_PCID 0xfffull
+#define CR8_MAX 15
 
 static bool cr0_write(struct vcpu_sregs *s, u64 value)
 {
@@ -122,6 +123,11 @@ void exit_cr_write(struct vcpu *v, const struct vcpu_exit *x)
 		break;
 	case 4:
 		ok = cr4_write(v, &s, value);
+		break;
+	case 8: /* the local APIC's copy counts: it is loaded before each run */
+		ok = value <= CR8_MAX;
+		if (ok)
+			lapic_set_cr8(&v->lapic, (u8)value);
 		break;
 	default:
 		ok = false;

@@ -75,6 +75,21 @@ void svm_event_iret(struct vcpu_hw *hw)
 	svm_dirty(hw, VMCB_CLEAN_INTERCEPTS);
 }
 
+/*
+ * The task priority is the caller's to check (V_IGN_TPR), so while an interrupt
+ * is on offer a write to CR8 exits; QEMU would abort on one, too.
+ */
+static void cr8_intercept(struct vcpu_hw *hw, bool on)
+{
+	struct vmcb *v = hw->vmcb;
+	u32 want = on ? v->intercept_cr | VMCB_CR_WRITE(8) : v->intercept_cr & ~VMCB_CR_WRITE(8);
+
+	if (want == v->intercept_cr)
+		return;
+	v->intercept_cr = want;
+	svm_dirty(hw, VMCB_CLEAN_INTERCEPTS);
+}
+
 void svm_offer_intr(struct vcpu_hw *hw, int vector)
 {
 	struct vmcb *v = hw->vmcb;
@@ -87,6 +102,7 @@ void svm_offer_intr(struct vcpu_hw *hw, int vector)
 		v->int_ctl &= ~VMCB_V_IRQ;
 	}
 	svm_dirty(hw, VMCB_CLEAN_TPR);
+	cr8_intercept(hw, vector >= 0);
 }
 
 int svm_intr_taken(struct vcpu_hw *hw)

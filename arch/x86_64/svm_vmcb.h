@@ -203,7 +203,9 @@ STATIC_ASSERT(sizeof(struct vmcb) == 4096, "one page");
 
 /* Exit codes (appendix C). */
 enum svm_exit_code {
+	SVM_EXIT_CR0_WRITE = 0x010, /* + number */
 	SVM_EXIT_CR4_WRITE = 0x014,
+	SVM_EXIT_CR8_WRITE = 0x018,
 	SVM_EXIT_EXCEPTION = 0x040, /* + vector */
 	SVM_EXIT_INTR = 0x060,
 	SVM_EXIT_NMI = 0x061,

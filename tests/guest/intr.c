@@ -110,6 +110,22 @@ static enum outcome case_tpr(const void *arg)
 	return PASS;
 }
 
+/* Raised while the interrupt waits for IF: it must not come any more. */
+static enum outcome case_tpr_late(const void *arg)
+{
+	(void)arg;
+	apic_self(VEC_B);
+	write_cr8(VEC_B >> 4);
+	cpu_irq_enable();
+	spin();
+	cpu_irq_disable();
+	CHECK_EQ(irq_count[VEC_B], 0);
+	CHECK_EQ(read_cr8(), VEC_B >> 4);
+	write_cr8(0);
+	CHECK(irq_wait(VEC_B, 1));
+	return PASS;
+}
+
 /* STI's shadow: HLT is reached, so the interrupt wakes it; were it taken
  * before, HLT would sleep for ever. The second one is the way out then. */
 static enum outcome case_sti_hlt(const void *arg)
@@ -242,6 +258,7 @@ const struct guest_case intr_cases[] = {
 	{ "intr/priority", case_priority, NULL },
 	{ "intr/nested", case_nested, NULL },
 	{ "intr/tpr", case_tpr, NULL },
+	{ "intr/tpr-raised-late", case_tpr_late, NULL },
 	{ "intr/sti-hlt", case_sti_hlt, NULL },
 	{ "intr/shadow-over-exit", case_shadow, NULL },
 	{ "intr/nmi", case_nmi, NULL },

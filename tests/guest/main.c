@@ -5,21 +5,9 @@
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
 
-#define COM1 0x3f8
-#define COM_LSR 5
-#define COM_LSR_THRE BIT(5)
-#define COM_SPINS 100000
-
 #define MB1_LOADER_MAGIC 0x2badb002u
 #define MB1_INFO_MEMORY BIT(0)
 #define MB1_MEM_UPPER 8 /* KiB from 1 MiB on */
-
-#define PM1A_CNT 0x604
-#define PM1_SLP_EN BIT(13)
-
-#define CPUID_HYPERVISOR BIT(31)
-#define CPUID_LEAF_HV 0x40000000u
-#define CPUID_LEAF_TIMING 0x40000010u
 
 #define PROBE_VALUE 0x5a
 
@@ -31,28 +19,6 @@ static const struct guest_case *const lists[] = {
 
 static char reason[160];
 static u64 ram_end;
-
-static void put(char c)
-{
-	for (u32 i = 0; i < COM_SPINS && !(in8(COM1 + COM_LSR) & COM_LSR_THRE); i++)
-		cpu_pause();
-	out8(COM1, (u8)c);
-}
-
-void print(const char *f, ...)
-{
-	char line[240];
-	va_list ap;
-
-	va_start(ap, f);
-	fmt_vsnprintf(line, sizeof(line), f, ap);
-	va_end(ap);
-	for (const char *p = line; *p; p++) {
-		if (*p == '\n')
-			put('\r');
-		put(*p);
-	}
-}
 
 enum outcome fail(const char *f, ...)
 {
@@ -83,30 +49,9 @@ bool testdev_present(void)
 	return TESTDEV[0] == (u8)~PROBE_VALUE;
 }
 
-bool hypervisor_present(void)
-{
-	return (cpuid(1, 0).ecx & CPUID_HYPERVISOR) &&
-	       cpuid(CPUID_LEAF_HV, 0).eax >= CPUID_LEAF_TIMING;
-}
-
 u64 memory_end(void)
 {
 	return ram_end;
-}
-
-/* As the hypervisor says it; natively a guess that makes bounds long enough. */
-u64 tsc_hz(void)
-{
-	if (hypervisor_present() && cpuid(CPUID_LEAF_TIMING, 0).eax)
-		return cpuid(CPUID_LEAF_TIMING, 0).eax * 1000ull;
-	return 3000ull * 1000 * 1000;
-}
-
-void power_off(void)
-{
-	out16(PM1A_CNT, PM1_SLP_EN);
-	for (;;)
-		cpu_hlt();
 }
 
 void guest_main(u32 magic, u32 info)

@@ -59,8 +59,10 @@ static void test_offer_withdrawn(void **state)
 {
 	(void)state;
 	svm_offer_intr(&hw, VECTOR);
+	assert_true(vmcb.intercept_cr & VMCB_CR_WRITE(8)); /* the offer depends on it */
 	svm_offer_intr(&hw, -1);
 	assert_false(vmcb.int_ctl & VMCB_V_IRQ);
+	assert_false(vmcb.intercept_cr & VMCB_CR_WRITE(8));
 	svm_event_settle(&hw, &ev);
 	assert_int_equal(svm_intr_taken(&hw), -1);
 }
@@ -246,6 +248,8 @@ static void test_exit_cr(void **state)
 	exit_as(SVM_EXIT_CR0_SEL_WRITE, SVM_CR_MOV | 3, 0);
 	assert_int_equal(record.cr.cr, 0);
 	assert_int_equal(record.cr.gpr, GPR_RBX);
+	exit_as(SVM_EXIT_CR8_WRITE, SVM_CR_MOV, 0);
+	assert_int_equal(record.cr.cr, 8);
 	exit_as(SVM_EXIT_CR0_SEL_WRITE, 3, 0); /* LMSW */
 	assert_int_equal(record.cr.gpr, GPR_COUNT);
 }
