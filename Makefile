@@ -221,6 +221,29 @@ check: setup
 test: setup
 	@tools/run-tests
 
+# --- guests that misbehave (tests/guest-bad), for the system tests ------------
+BG_C	:= $(wildcard tests/guest-bad/*.c) tests/guest/console.c tests/guest/traps.c \
+	   tests/guest/apic.c hv/base/fmt.c hv/base/str.c
+BG_O	:= $(BG_C:%.c=$B/guesttest/%.o) $B/guesttest/tests/guest/entry.asm.o
+BAD_GUESTS := $B/guest/bad-guest.elf $B/guest/bad-multiboot.elf
+
+.PHONY: bad-guests
+bad-guests: $(BAD_GUESTS)
+
+$B/guest/bad-guest.elf: $(BG_O) tests/guest/guest.ld
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(HVLD) -m elf_x86_64 -n -T tests/guest/guest.ld -o $B/guesttest/bad-guest.elf64 $(BG_O)
+	$(Q)$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/guesttest/bad-guest.elf64 $@
+
+$B/guest/bad-multiboot.elf: tests/guest-bad/multiboot.asm tests/guest-bad/multiboot.ld
+	@mkdir -p $(@D) $B/guesttest
+	$(call say,LD,$@)
+	$(Q)$(NASM) -f elf32 -o $B/guesttest/multiboot.o $<
+	$(Q)$(HVLD) -m elf_i386 -T tests/guest-bad/multiboot.ld -o $@ $B/guesttest/multiboot.o
+
+-include $(BG_O:.o=.d)
+
 .PHONY: clean
 ## make clean      remove build/
 clean:
