@@ -7,7 +7,8 @@
 
 ifeq ($(origin CROSS_COMPILE),undefined)
 ifneq ($(shell uname -m),x86_64)
-CROSS_COMPILE := $(shell command -v x86_64-linux-gnu-gcc >/dev/null && echo x86_64-linux-gnu- || echo x86_64-elf-)
+CROSS_COMPILE := $(shell command -v x86_64-linux-gnu-gcc >/dev/null && \
+		   echo x86_64-linux-gnu- || echo x86_64-elf-)
 endif
 endif
 
@@ -117,8 +118,8 @@ $B/gen/dsdt.aml: hv/emul/dsdt.asl | setup
 
 # The compiled DSDT as an object with the symbols dsdt_aml and dsdt_aml_end.
 $B/gen/dsdt.asm: $B/gen/dsdt.aml
-	@printf 'section .rodata\nglobal dsdt_aml, dsdt_aml_end\ndsdt_aml: incbin "%s"\ndsdt_aml_end:\n%s\n' \
-		"$<" 'section .note.GNU-stack noalloc noexec nowrite progbits' >$@
+	@printf '%s\n' 'section .rodata' 'global dsdt_aml, dsdt_aml_end' 'dsdt_aml: incbin "$<"' \
+		'dsdt_aml_end:' 'section .note.GNU-stack noalloc noexec nowrite progbits' >$@
 
 $B/hv/hv/emul/dsdt.o: $B/gen/dsdt.asm
 	@mkdir -p $(@D)
@@ -155,10 +156,9 @@ $B/unit/%: tests/unit/%.c $B/host/libpure.a
 
 # --- fuzzing ---------------------------------------------------------------
 FUZZ	:= $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FZ_CFLAGS := -std=gnu11 -O1 -g -I. -Itests/host -Wall -Wextra -fsanitize=fuzzer-no-link,address,undefined \
-	   -fno-sanitize-recover=all
-FUZZ_O	:= $(PURE:%.c=$B/fuzzobj/%.o) $(patsubst %.c,$B/fuzzobj/%.o,$(wildcard tests/host/*.c tests/models/*.c)) \
-	   $B/host/hv/emul/dsdt.o
+FZ_CFLAGS := -std=gnu11 -O1 -g -I. -Itests/host -Wall -Wextra \
+	   -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_O	:= $(PURE:%.c=$B/fuzzobj/%.o) $(HOST_O:$B/host/%=$B/fuzzobj/%) $B/host/hv/emul/dsdt.o
 
 $B/fuzzobj/%.o: %.c | setup
 	@mkdir -p $(@D)

@@ -153,7 +153,8 @@ static void uplink_text(const struct out *out, struct uplink *up)
 	out_printf(out, "0: %s %s, link %s", up->nic.ops->name, fmt_mac(mac, up->nic.mac),
 		   link.up ? "up" : "down");
 	if (link.up)
-		out_printf(out, " %u Mbit/s %s duplex", link.mbps, link.full_duplex ? "full" : "half");
+		out_printf(out, " %u Mbit/s %s duplex", link.mbps,
+			   link.full_duplex ? "full" : "half");
 	out_printf(out, ", %s\n", up->polled ? "polled" : "interrupts");
 	if (up->state == UPLINK_UP && up->netif.addr)
 		out_printf(out, "   address %s/%u, mtu %u%s%s\n", fmt_ip4(ip, up->netif.addr),
@@ -161,8 +162,10 @@ static void uplink_text(const struct out *out, struct uplink *up)
 			   up->cfg.dhcp ? ", DHCP " : "",
 			   up->cfg.dhcp ? dhcp_state_name(&up->netif) : "");
 	else
-		out_printf(out, "   %s\n", up->state == UPLINK_UP ? "no address yet" : "not in use");
-	out_printf(out, "   received %lu frames, %lu missed, %lu bad; sent %lu frames, %lu refused\n",
+		out_printf(out, "   %s\n",
+			   up->state == UPLINK_UP ? "no address yet" : "not in use");
+	out_printf(out,
+		   "   received %lu frames, %lu missed, %lu bad; sent %lu frames, %lu refused\n",
 		   s.rx_frames, s.rx_missed, s.rx_errors, s.tx_frames, s.tx_bad);
 	out_printf(out, "   %lu interrupts, %lu doorbells, %lu resets, %lu link changes\n", s.irqs,
 		   s.doorbells, s.resets, s.link_changes);

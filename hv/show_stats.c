@@ -195,7 +195,8 @@ err_t ctl_show_stats(struct ctl *c)
 		return ERR_OK;
 	}
 	vnet_audit(&a);
-	out_printf(out, "received %lu + cloned %lu = delivered %lu + dropped %lu + in flight %lu: %s\n",
+	out_printf(out,
+		   "received %lu + cloned %lu = delivered %lu + dropped %lu + in flight %lu: %s\n",
 		   a.received, a.cloned, a.delivered, a.dropped, a.in_flight,
 		   a.balanced ? "balanced" : "NOT BALANCED");
 	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++) {
@@ -203,8 +204,9 @@ err_t ctl_show_stats(struct ctl *c)
 		struct vnet_core_stats v;
 
 		vnet_core_stats(i, &v);
-		out_printf(out, "core %u: entries %lu, halts %lu, bursts %lu, cache hits %lu, misses %lu, "
-			   "to other cores %lu, from them full %lu\n",
+		out_printf(out,
+			   "core %u: entries %lu, halts %lu, bursts %lu, cache hits %lu, "
+			   "misses %lu, to other cores %lu, from them full %lu\n",
 			   i, cores[i].stats.entries, cores[i].stats.halts, v.bursts, v.cache_hits,
 			   v.cache_misses, x->sent, x->ring_full);
 	}

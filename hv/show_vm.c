@@ -46,6 +46,8 @@ static void vm_json(struct json *j, const struct vm *vm)
 	json_text(j, "reason", vm->reason);
 	json_num(j, "core", vm->cfg.core);
 	json_num(j, "memory_bytes", vm->cfg.memory);
+	json_num(j, "starts", vm->starts);
+	json_num(j, "crashes", vm->crashes);
 	json_num(j, "exits", vm->vcpu.stats.total);
 	json_close(j, '}');
 }
@@ -61,8 +63,8 @@ err_t ctl_show_vm(struct ctl *c)
 	if (json)
 		json_open(&j, NULL, '[');
 	else
-		out_printf(c->out, "%-12s%-10s%-6s%-10s%-12s%s\n", "NAME", "STATE", "CORE", "MEMORY",
-			   "EXITS", "REASON");
+		out_printf(c->out, "%-12s%-10s%-6s%-10s%-12s%s\n", "NAME", "STATE", "CORE",
+			   "MEMORY", "EXITS", "REASON");
 	for (u32 i = 0; i < VM_MAX; i++) {
 		const struct vm *vm = vm_at(i);
 

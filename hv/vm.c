@@ -222,7 +222,8 @@ err_t vm_del(struct vm *vm, bool force, char *why, size_t size)
 		if (!vm->interface[i])
 			continue;
 		if (!force) {
-			fmt_snprintf(why, size, "interface \"%s\" belongs to it; delete it, or force",
+			fmt_snprintf(why, size,
+				     "interface \"%s\" belongs to it; delete it, or force",
 				     vm->interface[i]->name);
 			return ERR_BUSY;
 		}

@@ -91,8 +91,10 @@ static void dump_line(void *ctx, const char *text)
 
 static void dump_registers(struct vm *vm)
 {
-	static const char *const names[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-					     "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
+	static const char *const names[] = {
+		"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+		"r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15",
+	};
 	struct vcpu_hw *hw = vm->vcpu.hw;
 	const struct vcpu_regs *r = backend->regs(hw);
 	struct vcpu_sregs s;
@@ -104,8 +106,8 @@ static void dump_registers(struct vm *vm)
 		log_err(vm->cfg.name, "  %-3s %016lx %-3s %016lx %-3s %016lx %-3s %016lx", names[i],
 			r->gpr[i], names[i + 1], r->gpr[i + 1], names[i + 2], r->gpr[i + 2],
 			names[i + 3], r->gpr[i + 3]);
-	log_err(vm->cfg.name, "  cr0 %08lx cr2 %016lx cr3 %016lx cr4 %08lx efer %04lx", s.cr0, s.cr2,
-		s.cr3, s.cr4, s.efer);
+	log_err(vm->cfg.name, "  cr0 %08lx cr2 %016lx cr3 %016lx cr4 %08lx efer %04lx", s.cr0,
+		s.cr2, s.cr3, s.cr4, s.efer);
 	backend->dump(hw, dump_line, vm->cfg.name);
 }
 

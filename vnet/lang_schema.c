@@ -34,7 +34,8 @@ static const struct lang_key uplink_add_keys[] = {
 	{ .word = "address", .type = LANG_IP4_LEN_OR_DHCP, .required = true,
 	  .help = "address/length, or dhcp" },
 	{ .word = "gateway", .type = LANG_IP4, .help = "next hop off the subnet" },
-	{ .word = "mtu", .type = LANG_UINT, .min = 576, .max = 9000, .help = "bytes of IP a frame" },
+	{ .word = "mtu", .type = LANG_UINT, .min = 576, .max = 9000,
+	  .help = "bytes of IP a frame" },
 	{ .word = "poll", .type = LANG_BOOL, .help = "poll the NIC instead of its interrupt" },
 	END
 };

@@ -239,7 +239,8 @@ void svm_dump(struct vcpu_hw *hw, void (*line)(void *ctx, const char *text), voi
 		     (unsigned long long)v->exit_code, (unsigned long long)v->exit_info1,
 		     (unsigned long long)v->exit_info2, (unsigned long long)v->exit_int_info);
 	line(ctx, text);
-	fmt_snprintf(text, sizeof(text), "intercepts cr %08x exc %08x misc %08x %08x asid %u tlb %u",
+	fmt_snprintf(text, sizeof(text),
+		     "intercepts cr %08x exc %08x misc %08x %08x asid %u tlb %u",
 		     v->intercept_cr, v->intercept_exceptions, v->intercept_misc1,
 		     v->intercept_misc2, v->asid, v->tlb_control);
 	line(ctx, text);

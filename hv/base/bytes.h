@@ -38,7 +38,7 @@ static inline void store_be32(void *p, u32 v)
 	static inline u##bits load_le##bits(const void *p)      \
 	{                                                       \
 		u##bits v;                                      \
-                                                                \
+								\
 		__builtin_memcpy(&v, p, sizeof(v));             \
 		return v;                                       \
 	}                                                       \

@@ -22,7 +22,8 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "CAISSN", "CAISSON ", 1)
 				WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
 					0, 0, 0, 0, 1)
 				IO (Decode16, 0x0CF8, 0x0CF8, 1, 8)
-				WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+				WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode,
+					EntireRange,
 					0, 0xC000, 0xCFFF, 0, 0x1000)
 				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
 					NonCacheable, ReadWrite,

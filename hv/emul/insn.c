@@ -326,7 +326,7 @@ static err_t read_modrm(struct cursor *c, struct insn *in, const struct prefixes
 			return err;
 	}
 	if (o->flags & F_NATIVE)
-		modrm |= 0xc0; /* mod is ignored (SDM vol. 2, MOV - Move to/from Control Registers) */
+		modrm |= 0xc0; /* mod is ignored (SDM vol. 2, Move to/from Control Registers) */
 	if (o->form != INSN_NONE)
 		read_operands(c, in, p, modrm);
 	return ERR_OK;

@@ -70,7 +70,8 @@ static enum outcome case_breakpoint(const void *arg)
 	(void)arg;
 	vector = TRY("leaq 1f(%%rip), %%rax\n\tmovq %%rax, %%dr0\n\tmovq %0, %%dr7\n\t"
 		     "xorl %%eax, %%eax\n\tcpuid\n1:\tnop",
-		     ::"r"((u64)(DR7_FIXED | DR7_L0)) : "rax", "rbx", "rcx", "rdx", "r11", "memory");
+		     ::"r"((u64)(DR7_FIXED | DR7_L0))
+		     : "rax", "rbx", "rcx", "rdx", "r11", "memory");
 	write_dr7(DR7_FIXED);
 	CHECK_EQ(vector, VECTOR_DB);
 	CHECK(trap.dr6 & DR6_B0);

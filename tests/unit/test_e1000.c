@@ -380,7 +380,8 @@ static void test_tx_full_ring(void **state)
 
 static void test_tx_room_is_kept(void **state)
 {
-	static const u32 seg[PKT_MAX_SEGS] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	static const u32 seg[PKT_MAX_SEGS] = { 1, 1, 1, 1, 1, 1, 1, 1, 1,
+					       1, 1, 1, 1, 1, 1, 1, 1, 1 };
 	u32 room;
 
 	(void)state;

@@ -72,8 +72,9 @@ static void routes(void **state)
 static void mistakes(void **state)
 {
 	(void)state;
-	BAD("uplink add 0 adress 10.0.0.1/24", "14: unknown word \"adress\" (did you mean "
-					       "\"address\"?); expected: address, gateway, mtu, poll");
+	BAD("uplink add 0 adress 10.0.0.1/24",
+	    "14: unknown word \"adress\" (did you mean \"address\"?); expected: address, gateway, "
+	    "mtu, poll");
 	BAD("uplnik add 0", "1: unknown word \"uplnik\" (did you mean \"uplink\"?); expected: "
 			    "caisson, node, uplink, link, vm, interface, route");
 	BAD("uplink", "1: \"uplink\" needs a verb; expected: add, set, del");
@@ -91,7 +92,8 @@ static void mistakes(void **state)
 	BAD("vm add \"g1", "8: a quote is not closed");
 	BAD("show vm", "1: unknown word \"show\"; expected: caisson, node, uplink, link, vm, "
 		       "interface, route");
-	BAD("link add b tcp remote 10.0.0.2", "12: \"tcp\" is no value for \"kind\"; expected: udp");
+	BAD("link add b tcp remote 10.0.0.2",
+	    "12: \"tcp\" is no value for \"kind\"; expected: udp");
 	BAD("link add b udp remote 10.0.0.256",
 	    "23: \"10.0.0.256\" is no value for \"remote\"; expected: an IPv4 address such as "
 	    "10.0.0.1");
