@@ -35,6 +35,28 @@ void core_raise(u32 core, enum core_event ev)
 		arch_ipi(core, IRQ_VECTOR_WAKE);
 }
 
+static void raise_deferred(struct core *c)
+{
+	u32 bits = c->deferred;
+
+	c->deferred = 0;
+	timer_cancel(&c->timers, &c->defer);
+	__atomic_fetch_or(&c->pending, bits, __ATOMIC_ACQ_REL);
+}
+
+static void defer_end(struct timer *t, u64 now_ns)
+{
+	(void)now_ns;
+	raise_deferred(t->ctx);
+}
+
+void core_defer(struct core *c, enum core_event ev, u64 delay_ns)
+{
+	if (!c->deferred)
+		timer_set(&c->timers, &c->defer, plat_now_ns() + delay_ns);
+	c->deferred |= BIT(ev);
+}
+
 static void slice_end(struct timer *t, u64 now_ns)
 {
 	struct core *c = t->ctx;
@@ -58,6 +80,7 @@ void core_init(u32 online)
 		cores[i].online = true;
 		cores[i].timer_programmed_ns = TIMER_NEVER;
 		timer_init(&cores[i].slice, slice_end, &cores[i]);
+		timer_init(&cores[i].defer, defer_end, &cores[i]);
 	}
 }
 
@@ -72,12 +95,13 @@ void core_arm_timer(struct core *c, u64 deadline_ns)
 
 static void core_run_events(struct core *c)
 {
-	u32 pending = __atomic_exchange_n(&c->pending, 0, __ATOMIC_ACQ_REL);
 	u64 now = plat_now_ns();
+	u32 pending;
 
 	vcpu_poll_timers(c, now);
 	if (timer_next_ns(&c->timers) <= now)
 		timer_run(&c->timers, now);
+	pending = __atomic_exchange_n(&c->pending, 0, __ATOMIC_ACQ_REL);
 	for (u32 ev = 0; pending; ev++, pending >>= 1) {
 		if (!(pending & 1))
 			continue;
@@ -153,6 +177,8 @@ void core_loop(void)
 		v = core_pick(c);
 		if (v)
 			core_run_vcpu(c, v);
+		else if (c->deferred)
+			raise_deferred(c);
 		else
 			core_halt(c);
 	}

@@ -37,6 +37,8 @@ struct core {
 	struct vcpu *vcpus;	 /* pinned here, a ring in run order */
 	struct timer_list timers;
 	struct timer slice;	 /* end of the running vCPU's time slice */
+	struct timer defer;	 /* raises what is deferred */
+	u32 deferred;		 /* bits of enum core_event; the core's own */
 	u64 timer_programmed_ns; /* what the hardware timer is set to */
 	bool slice_over;
 	struct core_stats stats;
@@ -57,6 +59,13 @@ void core_on_event(enum core_event ev, core_event_fn fn);
 /* Raise an event: any core, any context. A halted or guest-running core is
  * interrupted; the own core finds it before it next enters a guest or halts. */
 void core_raise(u32 core, enum core_event ev);
+
+/*
+ * The core itself: raise the event when nothing else can run here, at the
+ * latest after delay_ns. For work that must not starve the guest which it is
+ * done for.
+ */
+void core_defer(struct core *c, enum core_event ev, u64 delay_ns);
 
 /* True when something waits for this core, so it should not enter a guest. */
 static inline bool core_has_events(const struct core *c)

@@ -19,8 +19,10 @@
 #define TICK_NS (1000ull * 1000 * 1000)
 /* An interrupt that was asked for arrives within this time, or never. */
 #define IRQ_TEST_NS (20ull * 1000 * 1000)
-/* Bursts in one turn; then others get theirs. */
+/* Bursts in one turn; then the guest they are for gets its own, for so long
+ * at most: frames wait better in the NIC's ring than in a full guest's. */
 #define BURSTS 4
+#define TURN_NS (400ull * 1000)
 
 static struct uplink uplink;
 static struct pci_func *func;
@@ -107,17 +109,18 @@ static bool receive(void)
 
 static void service(struct core *c)
 {
-	(void)c;
+	bool more;
+
 	uplink.services++;
 	reclaim();
-	if (receive()) {
-		core_raise(0, CORE_EV_NIC);
-	} else if (!uplink.polled) {
+	more = receive();
+	if (!more && !uplink.polled) {
 		uplink.nic.ops->rx_irq(&uplink.nic, true);
 		/* What came in before the interrupt was on raises none. */
-		if (receive())
-			core_raise(0, CORE_EV_NIC);
+		more = receive();
 	}
+	if (more)
+		core_defer(c, CORE_EV_NIC, TURN_NS);
 	xcore_flush(0);
 	arm_net_timer();
 }
@@ -149,7 +152,7 @@ static bool irq_works(void)
 {
 	u64 end = plat_now_ns() + IRQ_TEST_NS;
 
-	if (pci_intx_enable(func, nic_irq, NULL))
+	if (pci_irq_enable(func, nic_irq, NULL))
 		return false;
 	uplink.nic.ops->rx_irq(&uplink.nic, true);
 	irq_seen = 0;
@@ -251,7 +254,8 @@ void uplink_detect(void)
 	log_info("uplink", "0: %s %04x:%04x, MAC %s", ops->name, func->vendor, func->device,
 		 fmt_mac(mac, uplink.nic.mac));
 	if (!irq_works()) {
-		log_warn("uplink", "0: its interrupt line does not fire; it is polled every %llu us",
+		log_warn("uplink",
+			 "0: its interrupt line does not fire; it is polled every %llu us",
 			 POLL_NS / 1000);
 		start_polling();
 	}

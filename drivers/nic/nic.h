@@ -42,6 +42,20 @@ struct nic_resources {
 	void (*dma_free)(void *p, size_t bytes);
 };
 
+/* What a NIC can do beyond plain frames; others are not handed such frames. */
+enum nic_cap {
+	/*
+	 * Frames with gso_type TCP4 or TCP6: cut into segments of gso_size
+	 * payload bytes. What stands before l3_start is copied to each as it
+	 * is; lengths, IPv4 id and checksum, TCP sequence number, flags and
+	 * checksum are the NIC's work. The payload is a whole multiple of
+	 * gso_size, so that lengths in the fixed prefix hold for all.
+	 */
+	NIC_CAP_TSO = BIT(0),
+	/* PKT_F_NEEDS_CSUM: L4 checksum filled in at csum_start + csum_offset. */
+	NIC_CAP_CSUM = BIT(1),
+};
+
 enum nic_event {
 	NIC_EVENT_RX = BIT(0),
 	NIC_EVENT_TX = BIT(1),
@@ -85,6 +99,7 @@ struct nic {
 	u8 mac[6];
 	u32 max_frame; /* longest frame without FCS that it sends and receives */
 	u32 max_pieces; /* DMA pieces a frame may have */
+	u32 caps;	/* enum nic_cap; set by attach */
 	u32 core;
 	void *priv;
 };

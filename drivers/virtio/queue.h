@@ -27,7 +27,7 @@
 #include "hv/mem/gmem.h"
 
 /* Largest queue, and so the longest descriptor chain (2.7.5.3.1). */
-#define VIRTQ_MAX_SIZE 256
+#define VIRTQ_MAX_SIZE 1024
 
 /* What was wrong with a ring. */
 enum virtq_fault {

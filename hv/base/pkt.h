@@ -77,8 +77,12 @@ struct pkt {
 	u16 refs;	    /* owner core only */
 	u8 flags;	    /* enum pkt_flags */
 	u8 gso_type;	    /* enum pkt_gso */
+	/* Offload fields; the three offsets count from data and move with
+	 * pkt_push() and pkt_pull(). */
 	u16 gso_size;	    /* payload bytes per segment */
-	u16 csum_start;	    /* from data */
+	u16 l3_start;	    /* inner IP header; with gso_type only */
+	u16 csum_start;	    /* inner L4 header; with gso_type or NEEDS_CSUM */
+	u16 payload_start;  /* first byte behind the inner L4 header; with gso_type only */
 	u16 csum_offset;    /* from csum_start */
 	u8 ttl;		    /* outer TTL it arrived with; 0: originated here */
 	u8 tos;		    /* outer TOS it arrived with */
