@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The run loop and the exit handlers on a backend whose exits are a script:
+ * what is offered, injected, skipped, and what reaches the devices.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hv/exit_cr.c"
+#include "hv/exit_insn.c"
+#include "hv/exit_msr.c"
+#include "hv/exits.c"
+#include "hv/vcpu.c"
+#include "tests/host/fake_backend.h"
+#include "tests/host/plat_host.h"
+
+#define RIP 0x1000
+#define DEVICE 0xfeb00000ull
+#define PORT 0x500
+#define VEC 0x51
+#define VEC_HIGH 0xa1
+#define APIC_SVR 0xf0
+#define APIC_ON 0x1ff
+
+struct core cores[PLAT_MAX_CORES];
+static struct vm vm;
+static u8 lapic_page[LAPIC_PAGE_BYTES] ALIGNED(4096);
+static u8 memory[0x10000] ALIGNED(4096);
+static char crash[VM_REASON_MAX];
+static struct io_access last_io;
+static u32 raised;
+
+/* --- what lies around the run loop ------------------------------------------ */
+
+void core_raise(u32 core, enum core_event event)
+{
+	(void)core;
+	raised |= BIT(event);
+}
+
+void core_arm_timer(struct core *c, u64 deadline_ns)
+{
+	c->timer_programmed_ns = deadline_ns;
+}
+
+void vm_update_deadline(struct vm *m)
+{
+	(void)m;
+}
+
+void vm_grant_wish(struct vm *m)
+{
+	(void)m;
+}
+
+void vm_poll_timers(struct vm *m, u64 now_ns)
+{
+	m->next_ns = now_ns + 1000;
+}
+
+void vm_crash(struct vm *m, const char *f, ...)
+{
+	va_list ap;
+
+	va_start(ap, f);
+	fmt_vsnprintf(crash, sizeof(crash), f, ap);
+	va_end(ap);
+	m->vcpu.state = VCPU_OFF;
+}
+
+u64 hostcpu_unix_ns(void)
+{
+	return 0;
+}
+
+u64 time_tsc_to_ns(u64 tsc)
+{
+	return tsc;
+}
+
+static void ipi(void *ctx, const struct lapic_ipi *msg)
+{
+	(void)ctx;
+	lapic_post(&vm.vcpu.lapic, msg->vector, msg->level);
+}
+
+static void ignore_vector(void *ctx, u8 vector)
+{
+	(void)ctx;
+	(void)vector;
+}
+
+static void ignore_level(void *ctx, bool level)
+{
+	(void)ctx;
+	(void)level;
+}
+
+static void ignore(void *ctx)
+{
+	(void)ctx;
+}
+
+static u64 same(void *ctx, u64 tsc)
+{
+	(void)ctx;
+	return tsc;
+}
+
+static const struct lapic_ops lapic_ops = {
+	.ipi = ipi, .eoi = ignore_vector, .nmi = ignore, .tsc_to_ns = same,
+};
+
+static void device(void *dev, struct io_access *a)
+{
+	(void)dev;
+	last_io = *a;
+	if (!a->write)
+		a->value = 0x8877665544332211ull;
+}
+
+static int setup(void **state)
+{
+	const struct lapic_setup apic = { .bsp = true, .x2apic = true, .phys_bits = 40,
+					  .page = lapic_page, .ops = &lapic_ops, .ctx = &vm };
+	struct io_access enable = { .addr = APIC_SVR, .value = APIC_ON, .size = 4, .write = true };
+	const struct msr_config msr = { .bsp = true, .x2apic = true, .phys_bits = 40 };
+
+	(void)state;
+	memset(&vm, 0, sizeof(vm));
+	memset(memory, 0, sizeof(memory));
+	memset(cores, 0, sizeof(cores));
+	backend = &fake_backend;
+	vm.vcpu = (struct vcpu){ .vm = &vm, .hw = &fake_hw, .state = VCPU_RUNNING, .offered = -1,
+				 .extint = -1, .cr4_allowed = BIT64(5) | BIT64(7) };
+	vm.next_ns = TIMER_NEVER;
+	vm.phys_bits = 40;
+	pic_init(&vm.pic, ignore_level, NULL);
+	lapic_init(&vm.vcpu.lapic, &apic);
+	lapic_reset(&vm.vcpu.lapic, false);
+	lapic_mmio(&vm.vcpu.lapic, &enable);
+	msr_init(&vm.vcpu.msr, &msr);
+	gmem_add(&vm.gmem, gpa(0), sizeof(memory), memory, (bus_t){ 0 }, true);
+	iomap_add(&vm.io, PORT, 8, "ports", device, NULL);
+	iomap_add(&vm.mmio, DEVICE, 4096, "registers", device, NULL);
+	crash[0] = '\0';
+	raised = 0;
+	vcpu_ring_add(&vm.vcpu);
+	return 0;
+}
+
+static void run(const struct fake_step *script, u32 steps)
+{
+	fake_script(script, steps);
+	fake_hw.regs.rip = RIP;
+	fake_hw.regs.rflags = BIT64(9);
+	fake_hw.sregs.seg[SREG_CS].limit = 0xffffffff;
+	fake_hw.sregs.seg[SREG_DS].limit = 0xffffffff;
+	fake_hw.sregs.seg[SREG_CS].attr = SEG_ATTR_P | SEG_ATTR_DB | 0x1b;
+	fake_hw.sregs.seg[SREG_DS].attr = SEG_ATTR_P | SEG_ATTR_DB | 0x13;
+	fake_hw.sregs.cr0 = 1; /* protected mode without paging */
+	for (u32 i = 0; i < steps; i++)
+		vcpu_run(&cores[0], &vm.vcpu);
+	assert_false(fake_hw.ran_with_irqs);
+	assert_true(host_irqs_on);
+	assert_int_equal(vm.vcpu.stats.total, steps);
+}
+
+static void code(const void *bytes, size_t n)
+{
+	memcpy(memory + RIP, bytes, n);
+}
+
+/* --- cases -------------------------------------------------------------------- */
+
+static void test_io(void **state)
+{
+	const struct fake_step script[] = {
+		{ .exit = { .kind = EXIT_IO, .io = { .port = PORT, .size = 1, .in = true,
+						     .next_rip = RIP + 1 } } },
+		{ .exit = { .kind = EXIT_IO, .insn_len = 2, .io = { .port = PORT + 4, .size = 4 } } },
+		{ .exit = { .kind = EXIT_IO, .insn_len = 1, .io = { .port = 0x999, .size = 4,
+								    .in = true } } },
+	};
+
+	(void)state;
+	run(script, 1);
+	assert_int_equal(fake_hw.regs.rip, RIP + 1);
+	assert_int_equal(fake_hw.regs.gpr[GPR_RAX], 0x11);
+	vm.vcpu.stats.total = 0;
+	run(script, 3);
+	assert_int_equal(fake_hw.regs.rip, RIP + 4);
+	assert_int_equal(last_io.addr, 4);
+	assert_true(last_io.write);
+	assert_int_equal(last_io.value, 0x11);
+	assert_int_equal(fake_hw.regs.gpr[GPR_RAX], 0xffffffff); /* nobody there */
+	assert_int_equal(vm.vcpu.stats.exits[EXIT_IO], 4);
+}
+
+/* mov eax, [0xfeb00000]; decoded from guest memory, then given by the processor. */
+static void test_mmio(void **state)
+{
+	static const u8 load[] = { 0xa1, 0x00, 0x00, 0xb0, 0xfe };
+	static const u8 junk[] = { 0x0f, 0x0b };
+	struct fake_step step = { .exit = { .kind = EXIT_MMIO, .mmio = { .gpa = { DEVICE } } } };
+
+	(void)state;
+	code(load, sizeof(load));
+	run(&step, 1);
+	assert_int_equal(fake_hw.regs.gpr[GPR_RAX], 0x44332211);
+	assert_int_equal(fake_hw.regs.rip, RIP + sizeof(load));
+	code(junk, sizeof(junk));
+	memcpy(step.exit.insn_bytes, load, sizeof(load));
+	step.exit.insn_bytes_len = sizeof(load);
+	vm.vcpu.stats.total = 0;
+	run(&step, 1);
+	assert_int_equal(fake_hw.regs.gpr[GPR_RAX], 0x44332211);
+	assert_string_equal(crash, "");
+	step.exit.mmio.table_walk = true;
+	vm.vcpu.stats.total = 0;
+	run(&step, 1);
+	assert_non_null(strstr(crash, "page tables"));
+}
+
+/* Offered until taken, highest first, and not counted before. */
+static void test_interrupts(void **state)
+{
+	const struct fake_step script[] = {
+		{ .exit = { .kind = EXIT_HOST_INTR } },
+		{ .exit = { .kind = EXIT_HOST_INTR }, .take = true },
+		{ .exit = { .kind = EXIT_HOST_INTR } },
+	};
+
+	(void)state;
+	lapic_post(&vm.vcpu.lapic, VEC, false);
+	lapic_post(&vm.vcpu.lapic, VEC_HIGH, false);
+	run(script, 3);
+	assert_int_equal(fake_hw.offers[0], VEC_HIGH);
+	assert_int_equal(fake_hw.offers[1], VEC_HIGH);
+	assert_int_equal(fake_hw.offers[2], -1); /* the other one waits for an EOI */
+	assert_int_equal(vm.vcpu.stats.injected, 1);
+	lapic_eoi(&vm.vcpu.lapic);
+	vm.vcpu.stats.total = 0;
+	run(script, 1);
+	assert_int_equal(fake_hw.offers[0], VEC);
+}
+
+static void test_priority_by_cr8(void **state)
+{
+	static const u8 mov_cr8_eax[] = { 0x44, 0x0f, 0x22, 0xc0 }; /* mov cr8, rax */
+	const struct fake_step script[] = {
+		{ .exit = { .kind = EXIT_CR_WRITE, .cr = { .cr = 8, .gpr = GPR_COUNT } } },
+		{ .exit = { .kind = EXIT_HOST_INTR } },
+	};
+
+	(void)state;
+	code(mov_cr8_eax, sizeof(mov_cr8_eax));
+	lapic_post(&vm.vcpu.lapic, VEC, false);
+	fake_script(script, 2);
+	fake_hw.regs = (struct vcpu_regs){ .rip = RIP, .gpr[GPR_RAX] = VEC >> 4 };
+	fake_hw.sregs.seg[SREG_CS].attr = SEG_ATTR_P | SEG_ATTR_L | 0x1b;
+	fake_hw.sregs.cr0 = 1;
+	fake_hw.sregs.efer = EFER_LME | EFER_LMA;
+	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.offers[0], VEC);
+	assert_int_equal(fake_hw.offers[1], -1);
+	assert_int_equal(lapic_cr8(&vm.vcpu.lapic), VEC >> 4);
+	assert_int_equal(fake_hw.regs.rip, RIP + sizeof(mov_cr8_eax));
+}
+
+/* What an exit interrupted goes in again; an interrupt of the APIC is still there. */
+static void test_interrupted(void **state)
+{
+	const struct vcpu_event pf = { .type = EVENT_EXCEPTION, .vector = 14, .has_error = true,
+				       .error = 2 };
+	const struct fake_step script[] = {
+		{ .exit = { .kind = EXIT_HOST_INTR, .interrupted = pf } },
+		{ .exit = { .kind = EXIT_HOST_INTR, .interrupted = { .type = EVENT_SOFT } } },
+		{ .exit = { .kind = EXIT_HOST_INTR, .interrupted = { .type = EVENT_NMI } } },
+	};
+
+	(void)state;
+	run(script, 3);
+	assert_int_equal(fake_hw.injections, 2);
+	assert_memory_equal(&fake_hw.injected[0], &pf, sizeof(pf));
+	assert_int_equal(fake_hw.injected[1].type, EVENT_NMI);
+}
+
+static void test_hlt(void **state)
+{
+	const struct fake_step script[] = { { .exit = { .kind = EXIT_HLT, .insn_len = 1 } } };
+
+	(void)state;
+	run(script, 1);
+	assert_int_equal(vm.vcpu.state, VCPU_HALTED);
+	assert_int_equal(fake_hw.regs.rip, RIP + 1);
+	assert_false(vcpu_runnable(&vm.vcpu));
+	lapic_post(&vm.vcpu.lapic, VEC, false);
+	assert_true(vcpu_runnable(&vm.vcpu));
+	assert_int_equal(vm.vcpu.state, VCPU_RUNNING);
+}
+
+static void test_faults(void **state)
+{
+	static const struct {
+		enum exit_kind kind;
+		u8 vector;
+	} cases[] = {
+		{ EXIT_RDPMC, VECTOR_GP }, { EXIT_VIRT_INSN, VECTOR_UD }, { EXIT_RDMSR, VECTOR_GP },
+		{ EXIT_WRMSR, VECTOR_GP },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct fake_step step = { .exit = { .kind = cases[i].kind, .insn_len = 2 } };
+
+		fake_script(&step, 1);
+		fake_hw.regs = (struct vcpu_regs){ .rip = RIP, .gpr[GPR_RCX] = 0x4badf00d };
+		vcpu_run(&cores[0], &vm.vcpu);
+		assert_int_equal(fake_hw.injections, 1);
+		assert_int_equal(fake_hw.injected[0].vector, cases[i].vector);
+		assert_int_equal(fake_hw.regs.rip, RIP);
+	}
+}
+
+static void test_cr4(void **state)
+{
+	static const u8 mov_cr4_eax[] = { 0x0f, 0x22, 0xe0 };
+	const struct fake_step step = {
+		.exit = { .kind = EXIT_CR_WRITE, .cr = { .cr = 4, .gpr = GPR_COUNT } }
+	};
+
+	(void)state;
+	code(mov_cr4_eax, sizeof(mov_cr4_eax));
+	for (u32 bit = 0; bit < 32; bit++) {
+		fake_script(&step, 1);
+		fake_hw.regs = (struct vcpu_regs){ .rip = RIP, .gpr[GPR_RAX] = BIT(bit) };
+		fake_hw.sregs.seg[SREG_CS].limit = 0xffffffff;
+		fake_hw.sregs.seg[SREG_CS].attr = SEG_ATTR_P | SEG_ATTR_DB | 0x1b;
+		fake_hw.sregs.cr0 = 1;
+		vcpu_run(&cores[0], &vm.vcpu);
+		if (vm.vcpu.cr4_allowed & BIT(bit)) {
+			assert_int_equal(fake_hw.sregs.cr4, BIT(bit));
+			assert_int_equal(fake_hw.regs.rip, RIP + 3);
+		} else {
+			assert_int_equal(fake_hw.injected[0].vector, VECTOR_GP);
+			assert_int_equal(fake_hw.regs.rip, RIP);
+		}
+	}
+}
+
+static void test_ends(void **state)
+{
+	static const enum exit_kind kinds[] = { EXIT_SHUTDOWN, EXIT_BAD_STATE, EXIT_OTHER,
+						EXIT_INIT };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const struct fake_step step = { .exit = { .kind = kinds[i], .name = "odd" } };
+
+		crash[0] = '\0';
+		fake_script(&step, 1);
+		vcpu_run(&cores[0], &vm.vcpu);
+		assert_string_not_equal(crash, "");
+		assert_int_equal(vm.vcpu.state, VCPU_OFF);
+	}
+}
+
+/* A core that has other work does not enter the guest. */
+static void test_events_first(void **state)
+{
+	const struct fake_step step = { .exit = { .kind = EXIT_HOST_INTR } };
+
+	(void)state;
+	fake_script(&step, 1);
+	cores[0].pending = BIT(CORE_EV_NIC);
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.next, 0);
+	assert_true(host_irqs_on);
+	cores[0].pending = 0;
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.next, 1);
+	assert_true(fake_hw.loaded);
+	vcpu_ring_remove(&vm.vcpu);
+	assert_false(fake_hw.loaded);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_io, setup),
+		cmocka_unit_test_setup(test_mmio, setup),
+		cmocka_unit_test_setup(test_interrupts, setup),
+		cmocka_unit_test_setup(test_priority_by_cr8, setup),
+		cmocka_unit_test_setup(test_interrupted, setup),
+		cmocka_unit_test_setup(test_hlt, setup),
+		cmocka_unit_test_setup(test_faults, setup),
+		cmocka_unit_test_setup(test_cr4, setup),
+		cmocka_unit_test_setup(test_ends, setup),
+		cmocka_unit_test_setup(test_events_first, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
