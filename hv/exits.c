@@ -43,6 +43,11 @@ static void exit_mmio_access(struct vcpu *v, const struct vcpu_exit *x)
 			 x->mmio.gpa.v);
 		return;
 	}
+	if (x->interrupted.type != EVENT_NONE) {
+		vm_crash(v->vm, "its vector %u cannot be delivered: IDT, GDT or stack lie at %#lx, "
+			 "where there is no memory", x->interrupted.vector, x->mmio.gpa.v);
+		return;
+	}
 	if (x->mmio.fetch) {
 		vm_crash(v->vm, "it executes at %#lx, where there is no memory", x->mmio.gpa.v);
 		return;

@@ -99,7 +99,8 @@ struct vm {
 	struct vm_config cfg;
 	enum vm_state state;	 /* written on the VM's core */
 	enum vm_request request; /* atomic */
-	bool restart;		 /* start again once it is stopped */
+	bool restart;		 /* start again once it is stopped, not before: */
+	u64 restart_ns;
 	char reason[VM_REASON_MAX]; /* why it is not running */
 	u64 started_ns, starts, crashes;
 	u32 asid;

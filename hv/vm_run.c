@@ -9,8 +9,11 @@
 #include "hv/base/log.h"
 #include "hv/base/str.h"
 
-/* How often a stopping VM is looked at, and when it is said that it hangs. */
+/* How often a stopping VM is looked at. */
 #define STOP_POLL_NS (1000ull * 1000)
+/* A guest that restarts itself does so at most this often: each time costs the
+ * node a loaded kernel and, after a crash, a page of log. */
+#define RESTART_MIN_NS (1000ull * 1000 * 1000)
 
 static void set_state(struct vm *vm, enum vm_state state)
 {
@@ -41,6 +44,7 @@ static void start(struct vm *vm)
 
 static void stopped(struct vm *vm)
 {
+	timer_cancel(&core_this()->timers, &vm->stop_timer);
 	set_state(vm, VM_STOPPED);
 	if (vm->restart) {
 		vm->restart = false;
@@ -52,10 +56,12 @@ static void stop_poll(struct timer *t, u64 now_ns)
 {
 	struct vm *vm = t->ctx;
 
-	if (!vm_net_in_flight(vm))
-		stopped(vm);
-	else
+	if (vm_net_in_flight(vm))
 		timer_set(&core_this()->timers, t, now_ns + STOP_POLL_NS);
+	else if (vm->restart && now_ns < vm->restart_ns)
+		timer_set(&core_this()->timers, t, vm->restart_ns);
+	else
+		stopped(vm);
 }
 
 /* The vCPU stops now; the VM is stopped once nothing is in flight. */
@@ -72,14 +78,22 @@ static void stop(struct vm *vm)
 	stop_poll(&vm->stop_timer, plat_now_ns());
 }
 
+/* Start again by itself once it is stopped, though not too often. */
+static void want_restart(struct vm *vm)
+{
+	vm->restart = true;
+	vm->restart_ns = vm->started_ns + RESTART_MIN_NS;
+}
+
 void vm_grant_wish(struct vm *vm)
 {
 	bool off = vm->wish == VM_WISH_OFF;
 
 	vm->wish = VM_WISH_NONE;
-	vm->restart = !off;
-	if (off)
-		fmt_snprintf(vm->reason, sizeof(vm->reason), "it switched itself off");
+	fmt_snprintf(vm->reason, sizeof(vm->reason), "%s",
+		     off ? "it switched itself off" : "it resets itself");
+	if (!off)
+		want_restart(vm);
 	log_info(vm->cfg.name, "%s", off ? "switched itself off" : "asks to be reset");
 	stop(vm);
 }
@@ -129,7 +143,7 @@ void vm_crash(struct vm *vm, const char *f, ...)
 		set_state(vm, VM_HELD);
 		return;
 	case VM_ON_CRASH_RESET:
-		vm->restart = true;
+		want_restart(vm);
 		break;
 	case VM_ON_CRASH_STOP:
 		break;
@@ -148,6 +162,7 @@ static void carry_out(struct vm *vm, enum vm_request req)
 		return;
 	case VM_REQ_RESET:
 		vm->restart = true;
+		vm->restart_ns = 0;
 		break;
 	case VM_REQ_STOP:
 		vm->restart = false;
@@ -156,6 +171,8 @@ static void carry_out(struct vm *vm, enum vm_request req)
 	}
 	if (vm->state == VM_RUNNING || vm->state == VM_HELD)
 		stop(vm);
+	else if (vm->state == VM_STOPPING)
+		stop_poll(&vm->stop_timer, plat_now_ns());
 }
 
 void vm_core_event(struct core *c)
@@ -177,7 +194,8 @@ static bool request_allowed(enum vm_state s, enum vm_request req)
 {
 	if (req == VM_REQ_START)
 		return s == VM_STOPPED || s == VM_HELD;
-	return s == VM_RUNNING || s == VM_HELD;
+	/* One that waits for its restart can be told not to. */
+	return s == VM_RUNNING || s == VM_HELD || (s == VM_STOPPING && req == VM_REQ_STOP);
 }
 
 err_t vm_request(struct vm *vm, enum vm_request req, char *why, size_t size)

@@ -43,15 +43,16 @@ void virtio_dev_set_status(struct virtio_dev *d, u8 status)
 	set = status & STATUS_DRIVER_BITS & (u8)~d->status;
 	if ((set & VIRTIO_STATUS_FEATURES_OK) && !features_acceptable(d)) {
 		/* Refused by reading back as 0 (3.1.1 step 6). */
-		log_warn(d->name, "%s: features %llx refused, offered %llx", d->ops->name,
-			 (unsigned long long)d->accepted, (unsigned long long)d->offered);
+		LOG_LIMITED(LOG_WARN, d->name, "%s: features %llx refused, offered %llx",
+			    d->ops->name, (unsigned long long)d->accepted,
+			    (unsigned long long)d->offered);
 		set &= (u8)~VIRTIO_STATUS_FEATURES_OK;
 	}
 	if (!((d->status | set) & VIRTIO_STATUS_FEATURES_OK))
 		set &= (u8)~VIRTIO_STATUS_DRIVER_OK;
 	d->status |= set;
 	if (set & VIRTIO_STATUS_FAILED)
-		log_warn(d->name, "%s: the driver gave up", d->ops->name);
+		LOG_LIMITED(LOG_WARN, d->name, "%s: the driver gave up", d->ops->name);
 	if ((set & VIRTIO_STATUS_DRIVER_OK) && virtio_dev_live(d))
 		d->ops->driver_ok(d);
 }

@@ -19,6 +19,10 @@
 #define PORT_POST 0x80
 #define TIMER_HZ 1000000000u
 
+/* Timer periods that leave the guest some time between interrupts. */
+#define MIXTURE_PERIOD 500000u
+#define PIT_PERIOD_HIGH 8
+
 #define COUNT_MS 100
 #define PATTERN_WORDS (256u * 1024 / sizeof(u64))
 #define PATTERN 0x9e3779b97f4a7c15ull
@@ -126,8 +130,8 @@ static void pit_storm(void)
 {
 	ioapic_route(PIT_GSI, VECTOR_STORM, false, false);
 	out8(PIT_COMMAND, PIT_RATE);
-	out8(PIT_CHANNEL0, 2);
 	out8(PIT_CHANNEL0, 0);
+	out8(PIT_CHANNEL0, PIT_PERIOD_HIGH);
 }
 
 static const char *mixture(u64 number)
@@ -141,7 +145,7 @@ static const char *mixture(u64 number)
 		u32 lo, hi;
 		u64 at = 0x200000, count = 64;
 
-		apic_write(APIC_TIMER_INIT, (u32)(i & 0xff) + 1);
+		apic_write(APIC_TIMER_INIT, MIXTURE_PERIOD + (u32)i);
 		cpu_irq_enable();
 		apic_self(VECTOR_STORM);
 		(void)cpuid((u32)i, 0);

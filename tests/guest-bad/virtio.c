@@ -14,11 +14,13 @@
 #define DEVICE_CONSOLE 0x1043
 #define QUEUE_TX 1 /* of both */
 #define QUEUE_NET_CONTROL 2
+#define VIRTIO_NET_F_CTRL_VQ BIT64(17)
 #define PCI_BAR(n) (0x10 + 4 * (n))
 #define BAR_ADDR_MASK (~0xfu)
 #define BAR_PORT_MASK (~0x3u)
 
 #define SIZE 8
+#define ANSWER (SIZE - 1)
 #define FRAME_BYTES 72 /* virtio_net_hdr of 12 bytes and the smallest frame */
 #define MAC_AT 12
 #define MAC_BYTES 6
@@ -37,6 +39,7 @@ static struct {
 	u8 used[4096];
 	struct vring_desc table[SIZE];
 	u8 frame[4096];
+	u8 answer[1];
 } rings ALIGNED(4096);
 
 static volatile struct vring_avail *avail(void)
@@ -84,8 +87,10 @@ static bool open_device(struct device *d, u16 id, u16 queue)
 
 static void negotiate(const struct device *d)
 {
-	const u64 features = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC;
+	u64 features = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC;
 
+	if (d->queue == QUEUE_NET_CONTROL)
+		features |= VIRTIO_NET_F_CTRL_VQ;
 	set_status(d, 0);
 	set_status(d, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
 	for (u32 half = 0; half < 2; half++) {
@@ -117,12 +122,19 @@ static void fill_frame(const struct device *d)
 		rings.frame[MAC_AT + MAC_BYTES + i] = d->regs[VIRTIO_PCI_DEVICE_AT + i];
 }
 
-/* Everything right, with one chain of one buffer. */
+/* Everything right: one chain of one buffer; on the control queue a command of
+ * class 0 and a byte for the answer (5.1.6.5). */
 static void prepare(const struct device *d)
 {
 	memset(&rings, 0, sizeof(rings));
 	fill_frame(d);
 	rings.desc[0] = (struct vring_desc){ .addr = (u64)rings.frame, .len = FRAME_BYTES };
+	if (d->queue == QUEUE_NET_CONTROL) {
+		rings.desc[0].flags = VRING_DESC_F_NEXT;
+		rings.desc[0].next = ANSWER;
+		rings.desc[ANSWER] = (struct vring_desc){ (u64)rings.answer, sizeof(rings.answer),
+							  VRING_DESC_F_WRITE, 0 };
+	}
 	avail()->idx = 1;
 }
 
