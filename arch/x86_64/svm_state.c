@@ -240,9 +240,9 @@ void svm_dump(struct vcpu_hw *hw, void (*line)(void *ctx, const char *text), voi
 		     (unsigned long long)v->exit_info2, (unsigned long long)v->exit_int_info);
 	line(ctx, text);
 	fmt_snprintf(text, sizeof(text),
-		     "intercepts cr %08x exc %08x misc %08x %08x asid %u tlb %u",
-		     v->intercept_exceptions, v->intercept_misc1,
-		     v->intercept_misc2, v->asid, v->tlb_control);
+		     "intercepts cr %08x exc %08x misc %08x %08x asid %u tlb %u", v->intercept_cr,
+		     v->intercept_exceptions, v->intercept_misc1, v->intercept_misc2, v->asid,
+		     v->tlb_control);
 	line(ctx, text);
 	fmt_snprintf(text, sizeof(text), "int_ctl %08x vector %02x shadow %llx event_inj %016llx",
 		     v->int_ctl, v->int_vector, (unsigned long long)v->int_shadow,

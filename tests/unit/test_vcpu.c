@@ -183,7 +183,8 @@ static void test_io(void **state)
 	const struct fake_step script[] = {
 		{ .exit = { .kind = EXIT_IO, .io = { .port = PORT, .size = 1, .in = true,
 						     .next_rip = RIP + 1 } } },
-		{ .exit = { .kind = EXIT_IO, .insn_len = 2, .io = { .port = PORT + 4, .size = 4 } } },
+		{ .exit = { .kind = EXIT_IO, .insn_len = 2,
+			    .io = { .port = PORT + 4, .size = 4 } } },
 		{ .exit = { .kind = EXIT_IO, .insn_len = 1, .io = { .port = 0x999, .size = 4,
 								    .in = true } } },
 	};
