@@ -204,6 +204,11 @@ $B/guest/tests.elf: $(GT_O) tests/guest/guest.ld
 	$(Q)$(HVLD) -m elf_x86_64 -n -T tests/guest/guest.ld -o $B/guesttest/tests.elf64 $(GT_O)
 	$(Q)$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/guesttest/tests.elf64 $@
 
+## make guest-test run it under the hypervisor: cases and costs of exits
+.PHONY: guest-test
+guest-test: $B/caisson.elf $B/guest/tests.elf
+	@tools/run-guest-tests
+
 -include $(GT_O:.o=.d)
 
 # --- all of it -------------------------------------------------------------
