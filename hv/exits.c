@@ -6,6 +6,7 @@
 #include "hv/vm.h"
 
 #define RFLAGS_IF BIT64(9)
+#define VECTOR_MC 18
 
 static void exit_nothing(struct vcpu *v, const struct vcpu_exit *x)
 {
@@ -100,6 +101,9 @@ static void exit_xsetbv(struct vcpu *v, const struct vcpu_exit *x)
 
 static void exit_exception(struct vcpu *v, const struct vcpu_exit *x)
 {
+	/* It is the machine's, whoever ran when it came. */
+	if (x->exc.vector == VECTOR_MC)
+		die("machine check while %s ran", v->vm->cfg.name);
 	if (x->exc.vector == VECTOR_PF)
 		vcpu_inject_pf(v, x->exc.addr, x->exc.error);
 	else
