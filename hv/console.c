@@ -168,7 +168,7 @@ static void input_arrived(void)
 void console_start(void)
 {
 	core_on_event(CORE_EV_CONSOLE, console_event);
-	serial_rx_irq(input_arrived);
+	serial_irq_enable(input_arrived);
 	prompt();
 	core_raise(0, CORE_EV_CONSOLE);
 }

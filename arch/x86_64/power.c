@@ -4,6 +4,7 @@
 
 #include <arch/cpu.h>
 #include <arch/io.h>
+#include <arch/serial.h>
 #include <arch/time.h>
 
 #include "arch/x86_64/acpi.h"
@@ -59,6 +60,7 @@ void arch_reset(void)
 		u64 base;
 	} PACKED no_idt = { 0, 0 };
 
+	serial_flush();
 	cpu_irq_disable();
 	reset_by_acpi();
 	reset_by_keyboard_controller();
@@ -92,6 +94,7 @@ void arch_poweroff(void)
 {
 	if (!off.valid)
 		return;
+	serial_flush();
 	enter_acpi_mode();
 	sleep(off.pm1a_cnt, off.s5_typ_a);
 	if (off.pm1b_cnt)

@@ -12,6 +12,9 @@
 #define UART_DATA 0
 #define UART_IER 1
 #define IER_RX BIT(0)
+#define IER_THRE BIT(1)
+#define UART_IIR 2
+#define IIR_NONE BIT(0)
 #define UART_FCR 2
 #define FCR_ENABLE BIT(0)
 #define FCR_CLEAR_RX BIT(1)
@@ -36,10 +39,16 @@
 /* A FIFO empties in 1.4 ms at 115200; an LSR read takes about 1 us. */
 #define TX_SPINS 20000
 #define RX_RING 1024
+#define TX_RING (128u * 1024)
+#define IRQ_ROUNDS 64
 
 static struct spinlock tx_lock;
 static bool present;
 static bool tx_stuck; /* the last wait ran out: try only once until it moves */
+static bool tx_irq;   /* the interrupt empties the ring; else writers wait for it */
+static char tx_ring[TX_RING];
+static u32 tx_head, tx_tail;
+static u8 ier; /* what the register holds */
 static struct serial_stats stats;
 static char rx_ring[RX_RING];
 static u32 rx_head, rx_tail;
@@ -105,20 +114,53 @@ static bool tx_wait(void)
 	return false;
 }
 
-/* At most one FIFO's worth. */
-static void tx_chunk(const char *buf, size_t n)
+/* One FIFO's worth from the ring to an empty FIFO. */
+static void tx_fill(void)
 {
-	if (!tx_wait()) {
+	for (u32 i = 0; i < FIFO_BYTES && tx_tail != tx_head; i++)
+		reg_write(UART_DATA, (u8)tx_ring[tx_tail++ % TX_RING]);
+}
+
+/* What can go without waiting; the interrupt is asked for while there is more. */
+static void tx_pump(void)
+{
+	u8 wanted;
+
+	if (tx_tail != tx_head && (reg_read(UART_LSR) & LSR_THRE))
+		tx_fill();
+	wanted = tx_tail != tx_head ? IER_RX | IER_THRE : IER_RX;
+	if (wanted != ier)
+		reg_write(UART_IER, wanted);
+	ier = wanted;
+}
+
+static void tx_empty_ring(void)
+{
+	while (tx_tail != tx_head && tx_wait())
+		tx_fill();
+	stats.tx_lost += tx_head - tx_tail;
+	tx_tail = tx_head;
+}
+
+/* At most one FIFO's worth: a full ring is waited for, with a bound. */
+static void tx_chunk(const char *buf, u32 n)
+{
+	if (n > TX_RING - (tx_head - tx_tail) && tx_wait())
+		tx_fill();
+	if (n > TX_RING - (tx_head - tx_tail)) {
 		stats.tx_lost += n;
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		reg_write(UART_DATA, (u8)buf[i]);
+	for (u32 i = 0; i < n; i++)
+		tx_ring[tx_head++ % TX_RING] = buf[i];
 	stats.tx_bytes += n;
+	if (tx_irq)
+		tx_pump();
+	else
+		tx_empty_ring();
 }
 
-/* The lock is let go between chunks: at 115200 a long text takes its time, and
- * interrupts are off meanwhile. */
+/* The lock is let go between chunks: interrupts are off meanwhile. */
 void serial_write(const char *buf, size_t len)
 {
 	if (!present)
@@ -126,14 +168,27 @@ void serial_write(const char *buf, size_t len)
 	for (size_t at = 0; at < len; at += FIFO_BYTES) {
 		u64 flags = spin_lock(&tx_lock);
 
-		tx_chunk(buf + at, MIN(len - at, (size_t)FIFO_BYTES));
+		tx_chunk(buf + at, (u32)MIN(len - at, (size_t)FIFO_BYTES));
 		spin_unlock(&tx_lock, flags);
 	}
+}
+
+void serial_flush(void)
+{
+	u64 flags;
+
+	if (!present)
+		return;
+	flags = spin_lock(&tx_lock);
+	tx_empty_ring();
+	tx_wait();
+	spin_unlock(&tx_lock, flags);
 }
 
 void serial_break_lock(void)
 {
 	tx_lock.held = 0;
+	tx_irq = false;
 }
 
 /* Move what the UART holds to the ring. Interrupts off. */
@@ -174,20 +229,42 @@ size_t serial_read(char *buf, size_t max)
 	return n;
 }
 
-static void rx_interrupt(void *ctx)
+/*
+ * The line is edge-triggered: it goes on until the UART takes it back, or is
+ * made to raise it again by its enable register.
+ */
+static void interrupt(void *ctx)
 {
+	u64 flags = spin_lock(&tx_lock);
+	u32 got = 0, rounds = 0;
+
 	(void)ctx;
-	if (rx_drain() && rx_callback)
+	while (rounds++ < IRQ_ROUNDS && !(reg_read(UART_IIR) & IIR_NONE)) {
+		got += rx_drain();
+		tx_pump();
+	}
+	if (rounds > IRQ_ROUNDS) {
+		reg_write(UART_IER, 0);
+		reg_write(UART_IER, ier);
+	}
+	spin_unlock(&tx_lock, flags);
+	if (got && rx_callback)
 		rx_callback();
 }
 
-void serial_rx_irq(void (*cb)(void))
+void serial_irq_enable(void (*cb)(void))
 {
+	u64 flags;
+
 	if (!present)
 		return;
 	rx_callback = cb;
-	if (irq_isa_enable(COM1_IRQ, rx_interrupt, NULL) == ERR_OK)
-		reg_write(UART_IER, IER_RX);
+	if (irq_isa_enable(COM1_IRQ, interrupt, NULL))
+		return;
+	flags = spin_lock(&tx_lock);
+	tx_irq = true;
+	tx_pump();
+	spin_unlock(&tx_lock, flags);
 }
 
 void serial_stats(struct serial_stats *s)

@@ -12,21 +12,27 @@
 bool serial_init(void);
 bool serial_present(void);
 
-/* Write all len bytes; waits for the FIFO, with a bound: a stuck line loses
- * bytes (counted) and never stops the node. Any core, any context. Texts of
- * different cores may mix in pieces of 16 bytes. */
+/* Write all len bytes. Once interrupts are used they go to a ring that the UART
+ * empties at its pace; before that, and where the ring is full, this waits for
+ * the FIFO, with a bound: a stuck line loses bytes (counted) and never stops
+ * the node. Any core, any context but NMI. Texts of different cores may mix in
+ * pieces of 16 bytes. */
 void serial_write(const char *buf, size_t len);
 
-/* A dying core goes on where another one was stopped in the middle. */
+/* Wait, with a bound, until all of it is out: the machine is going down. */
+void serial_flush(void);
+
+/* A dying core goes on where another one was stopped in the middle, and waits
+ * for each byte from then on. */
 void serial_break_lock(void);
 
 /* Take up to max received bytes, without waiting; how many there were. Polls
  * the UART too, so it works with and without the interrupt. Boot core. */
 size_t serial_read(char *buf, size_t max);
 
-/* Receive by interrupt (ISA IRQ 4) on the boot core from now on. cb runs in
- * interrupt context after bytes arrived; NULL: they are only buffered. */
-void serial_rx_irq(void (*cb)(void));
+/* Receive and send by interrupt (ISA IRQ 4) on the boot core from now on. cb runs
+ * in interrupt context after bytes arrived; NULL: they are only buffered. */
+void serial_irq_enable(void (*cb)(void));
 
 struct serial_stats {
 	u64 tx_bytes, tx_lost, rx_bytes, rx_lost;

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guests that misbehave (tests/guest-bad), one after the other on one node: each is
+reported, ends in the right state and can be started again; its neighbours count on,
+and the node's console answers. The neighbours' memory is checked by themselves."""
+
+import re
+import subprocess
+import time
+
+import pytest
+from conftest import ROOT
+from node_console import NodeConsole
+
+NEIGHBOURS = ("good0", "good1")
+MEMORY = "16M"
+BUSY_S = 0.4
+ANSWER_S = 3
+CYCLES = 200
+LINES_OF_A_CASE = 40
+
+# The case, and what the node says of it.
+CRASHES = {
+    "triple-fault": "triple fault",
+    "halt-deaf": "it halted with interrupts off: nothing can wake it",
+    "jump-nowhere": "it executes at 0xd0000000, where there is no memory",
+    "tables-nowhere": "its page tables lie at 0xd0000000, where there is no memory",
+    "tables-in-device": "its page tables lie at 0xfec00000, where there is no memory",
+    "odd-instruction": "instruction 0f ae 00 .* cannot be emulated for an access to 0xd0000000",
+    "stack-nowhere": r"its vector 3 cannot be delivered: .* lie at 0xd0000ff8",
+    "idt-nowhere": r"its vector 3 cannot be delivered: .* lie at 0xd0000030",
+}
+REGISTERS = ("rip", "rflags", "rax", "rsp", "r15", "cr0", "cr2", "cr3", "cr4", "efer")
+
+# These end by themselves and say PASS.
+SURVIVORS = ["virtualisation", "unknown-msrs", "cr4-bits", "cr0-bits", "other-registers",
+             "net-rings", "net-control", "net-setup", "net-scribble", "net-misdirect",
+             "console-rings", "console-setup", "console-scribble", "mixture",
+             "fuzz 1", "fuzz 2", "fuzz 3"]
+
+STORMS = ["spin-deaf", "timer-storm", "level-storm", "nmi-storm", "port-storm", "string-storm",
+          "string-port-storm", "hypercall-storm", "output-storm"]
+
+
+@pytest.fixture(scope="module")
+def node(bring_up, hypervisor):
+    subprocess.run(["make", "-s", "-C", ROOT, "bad-guests"], check=True)
+    lab = bring_up("tests/system/faults.lab", "--no-guests")
+    with NodeConsole(lab, "alpha") as console:
+        yield console
+
+
+def add(node, case, options="core 1", interface=False):
+    node.do(f'vm add bad memory {MEMORY} kernel bad-guest.elf cmdline "{case}" {options}')
+    if interface:
+        node.do("interface add bad.eth0 mac 02:00:00:00:00:09")
+
+
+def start(node):
+    before = node.vm("bad")["starts"]
+    node.do("vm start bad")
+    node.wait("the guest is started", lambda: node.vm("bad")["starts"] > before)
+
+
+def report(node):
+    """What the log holds of the guest since it was last started."""
+    lines = node.ask("show log").replace("\r", "").splitlines()
+    begin = max(at for at, line in enumerate(lines) if "bad: started on core" in line)
+    return [line for line in lines[begin:] if " bad" in line]
+
+
+def stop(node):
+    """Whatever it is doing, once what was asked of it before is done."""
+    node.wait("the guest is stopped", lambda: "is stopped" in node.ask("vm stop bad"), ANSWER_S)
+
+
+def remove(node):
+    stop(node)
+    node.do("vm del bad force")
+
+
+def neighbours(node):
+    return {name: node.vm(name) for name in NEIGHBOURS}
+
+
+@pytest.fixture(autouse=True)
+def untouched(node):
+    """After each test: no bad guest is left, the neighbours have gone on."""
+    before = neighbours(node)
+    yield
+    if "there is no vm" not in node.ask("show vm bad"):
+        remove(node)
+    for name in NEIGHBOURS:
+        node.wait(f"{name} goes on", lambda name=name:
+                  node.vm(name)["exits"] > before[name]["exits"], ANSWER_S)
+    for name, vm in neighbours(node).items():
+        assert (vm["state"], vm["starts"], vm["crashes"]) == ("running", 1, 0), name
+
+
+def check_report(lines, reason):
+    """The reason once, then every register."""
+    reasons = [line for line in lines if "error bad: crashed: " in line]
+    assert len(reasons) == 1 and re.search(f"crashed: {reason}", reasons[0]), reasons
+    dump = "\n".join(lines[lines.index(reasons[0]) + 1:])
+    for register in REGISTERS:
+        assert re.search(rf"\b{register} +[0-9a-f]{{4,16}}\b", dump), (register, dump)
+
+
+@pytest.mark.parametrize("case", CRASHES)
+def test_a_crash_is_reported_and_the_guest_starts_again(node, case):
+    add(node, case)
+    for times in (1, 2):
+        start(node)
+        vm = node.wait_state("bad", "stopped")
+        assert re.search(CRASHES[case], vm["reason"])
+        assert (vm["starts"], vm["crashes"]) == (times, times)
+        check_report(report(node), CRASHES[case])
+    assert f"BEGIN {case}" in node.output("bad")
+
+
+def test_the_report_shows_the_guests_registers(node):
+    add(node, "triple-fault")
+    start(node)
+    node.wait_state("bad", "stopped")
+    assert any("r15 000000000badc0de" in line for line in report(node))
+
+
+def test_a_state_that_the_processor_refuses(node):
+    """Page tables above the physical address width: refused in the guest, or by VMRUN."""
+    add(node, "tables-too-high")
+    start(node)
+    vm = node.wait_state("bad", "stopped")
+    assert "refuses its state" in vm["reason"] or "END tables-too-high" in node.output("bad")
+
+
+@pytest.mark.parametrize("case", SURVIVORS)
+def test_what_a_guest_may_try(node, case):
+    add(node, case, interface=True)
+    start(node)
+    vm = node.wait_state("bad", "stopped", timeout=30)
+    assert re.search(rf"END {case.split()[0]}: PASS", node.output("bad")), node.output("bad")
+    assert (vm["reason"], vm["crashes"]) == ("it switched itself off", 0)
+    # No flood of log lines, whatever the guest did.
+    assert len(report(node)) < LINES_OF_A_CASE
+
+
+@pytest.mark.parametrize("case", STORMS)
+def test_a_storm_is_stopped_from_the_console(node, case):
+    add(node, case)
+    start(node)
+    node.wait_output("bad", "BEGIN|line")
+    before = neighbours(node)
+    node.listen(BUSY_S)
+    asked = time.monotonic()
+    assert node.vm("bad")["state"] == "running"
+    assert time.monotonic() - asked < ANSWER_S
+    # The neighbour on the same core gets its turns.
+    node.wait("turns for the neighbour", lambda:
+              node.vm("good1")["exits"] > before["good1"]["exits"] + 2, ANSWER_S)
+    node.do("vm stop bad")
+    vm = node.wait_state("bad", "stopped", timeout=ANSWER_S)
+    assert vm["reason"] == "stopped by request"
+
+
+@pytest.mark.parametrize("case", ["reset-port", "reset-keyboard"])
+def test_a_guest_resets_itself(node, case):
+    add(node, case)
+    start(node)
+    vm = node.wait_state("bad", "stopped")
+    assert (vm["starts"], vm["crashes"]) == (3, 0)
+    said = node.output("bad")
+    assert all(f"start {number}" in said for number in (1, 2, 3)) and f"END {case}: PASS" in said
+
+
+def test_on_crash_reset_starts_it_again(node):
+    add(node, "reset-triple", "core 1 on-crash reset")
+    start(node)
+    vm = node.wait_state("bad", "stopped")
+    assert (vm["starts"], vm["crashes"]) == (3, 2)
+    assert "END reset-triple: PASS" in node.output("bad")
+
+
+def test_a_guest_that_crashes_for_ever_can_be_stopped(node):
+    """It is held back between its starts, and the console is not flooded."""
+    add(node, "triple-fault", "core 1 on-crash reset")
+    start(node)
+    begun = time.monotonic()
+    node.wait("it crashed twice", lambda: node.vm("bad")["crashes"] >= 2)
+    node.do("vm stop bad")
+    vm = node.wait_state("bad", "stopped", timeout=ANSWER_S)
+    assert vm["starts"] <= 2 + time.monotonic() - begun
+    node.listen(1.5)
+    assert node.vm("bad")["starts"] == vm["starts"]
+    assert len(report(node)) < LINES_OF_A_CASE
+
+
+def test_on_crash_hold_keeps_it(node):
+    add(node, "triple-fault", "core 1 on-crash hold")
+    start(node)
+    assert node.wait_state("bad", "held")["reason"] == "triple fault"
+    assert "vm \"bad\" is held" in node.ask("vm del bad")
+    start(node)
+    assert node.wait_state("bad", "held")["starts"] == 2
+    node.do("vm stop bad")
+    node.wait_state("bad", "stopped")
+
+
+def test_power_off(node):
+    add(node, "power-off")
+    start(node)
+    assert node.wait_state("bad", "stopped")["reason"] == "it switched itself off"
+    start(node)
+    assert node.wait_state("bad", "stopped")["starts"] == 2
+
+
+def test_no_page_is_lost(node):
+    """Add, start, stop and delete over and over, on both cores, in several ways."""
+    before = node.show_node()["free_bytes"]
+    cases = ["spin-deaf", "triple-fault", "port-storm", "net-setup"]
+    for cycle in range(CYCLES):
+        add(node, cases[cycle % len(cases)], f"core {cycle % 2}", interface=cycle % 3 == 0)
+        node.do("vm start bad")
+        if cycle % 5 == 0:
+            node.wait("it is started", lambda: node.vm("bad")["starts"])
+        remove(node)
+    node.wait("all memory is back", lambda: node.show_node()["free_bytes"] == before)
