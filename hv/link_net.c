@@ -61,7 +61,7 @@ static void tx_close(void *ctx, struct link_dst *dst)
  * a packet of ours stands for a long frame of another core. NULL: none left. */
 static struct pkt *sendable(struct netif *nif, struct pkt *p)
 {
-	if (p->pool->owner == plat_core() || p->len + LINK_IP_UDP_HEADER <= nif->mtu)
+	if (p->pool->owner == plat_core() || pkt_wire_len(p) + LINK_IP_UDP_HEADER <= nif->mtu)
 		return p;
 	return pkt_adopt(nif->setup.pool, p);
 }
@@ -107,7 +107,8 @@ static u32 tx_path_mtu(void *ctx, const struct link_dst *dst)
 	return nif ? nif->mtu : NETIF_MTU_MIN;
 }
 
-static const struct link_tx link_tx = {
+/* Its caps are the uplink's. */
+static struct link_tx link_tx = {
 	.open = tx_open,
 	.close = tx_close,
 	.send = tx_send,
@@ -176,7 +177,9 @@ err_t link_net_add(struct edge_setup *setup)
 	err = bind(setup->local_port);
 	if (err)
 		return err;
+	link_tx.caps = netif()->setup.caps;
 	setup->tx = &link_tx;
+	setup->pool = netif()->setup.pool;
 	err = edge_create(setup, &e);
 	if (err) {
 		unbind(setup->local_port);

@@ -6,7 +6,7 @@
 
 #include "vnet/edge.h"
 
-/* Create the edge; fills in setup->tx. Errors as edge_create() and udp_bind();
+/* Create the edge; fills in setup->tx and ->pool. Errors as edge_create() and udp_bind();
  * ERR_BUSY without an uplink in use. */
 err_t link_net_add(struct edge_setup *setup);
 

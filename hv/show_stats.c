@@ -7,6 +7,7 @@
 #include "hv/uplink.h"
 #include "hv/vm.h"
 #include "vnet/forward.h"
+#include "vnet/offload.h"
 #include "vnet/port.h"
 #include "vnet/xcore.h"
 
@@ -43,6 +44,8 @@ static void json_port(struct json *j, const struct vnet_port *p)
 	json_num(j, guest ? "tx_bytes" : "rx_bytes", c->rx_bytes);
 	json_num(j, guest ? "rx_frames" : "tx_frames", c->tx_frames);
 	json_num(j, guest ? "rx_bytes" : "tx_bytes", c->tx_bytes);
+	json_num(j, guest ? "tx_segments" : "rx_segments", c->rx_segments);
+	json_num(j, guest ? "rx_segments" : "tx_segments", c->tx_segments);
 	json_num(j, guest ? "tx_copies" : "rx_copies", c->rx_copies);
 	json_num(j, guest ? "rx_copies" : "tx_copies", c->tx_copies);
 	json_open(j, "drops", '{');
@@ -90,6 +93,7 @@ static void json_sum(struct json *j)
 	json_open(j, "sum", '{');
 	json_num(j, "received", a.received);
 	json_num(j, "cloned", a.cloned);
+	json_num(j, "cut", a.cut);
 	json_num(j, "delivered", a.delivered);
 	json_num(j, "dropped", a.dropped);
 	json_num(j, "in_flight", a.in_flight);
@@ -115,6 +119,29 @@ static void json_cores(struct json *j)
 	json_close(j, ']');
 }
 
+static void json_offload(struct json *j)
+{
+	struct offload_stats sum = { 0 };
+
+	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
+		struct offload_stats s;
+
+		offload_stats(i, &s);
+		sum.long_in += s.long_in;
+		sum.long_whole += s.long_whole;
+		sum.long_cut += s.long_cut;
+		sum.segments += s.segments;
+		sum.checksums += s.checksums;
+	}
+	json_open(j, "offload", '{');
+	json_num(j, "long_in", sum.long_in);
+	json_num(j, "long_whole", sum.long_whole);
+	json_num(j, "long_cut", sum.long_cut);
+	json_num(j, "segments_made", sum.segments);
+	json_num(j, "checksums_finished", sum.checksums);
+	json_close(j, '}');
+}
+
 static void json_uplink(struct json *j)
 {
 	struct uplink *up = uplink_at(0);
@@ -127,6 +154,7 @@ static void json_uplink(struct json *j)
 		json_bool(j, "polled", up->polled);
 		json_num(j, "rx_frames", s.rx_frames);
 		json_num(j, "tx_frames", s.tx_frames);
+		json_num(j, "tx_long", up->state == UPLINK_UP ? up->netif.count.tx_long : 0);
 		json_num(j, "rx_missed", s.rx_missed);
 		json_num(j, "rx_errors", s.rx_errors);
 		json_num(j, "tx_full", s.tx_full);
@@ -158,6 +186,7 @@ static void stats_json(const struct out *out)
 	json_ports(&j, "links", VNET_PORT_EDGE);
 	json_uplink(&j);
 	json_cores(&j);
+	json_offload(&j);
 	json_drops(&j);
 	json_sum(&j);
 	json_close(&j, '}');
@@ -196,8 +225,9 @@ err_t ctl_show_stats(struct ctl *c)
 	}
 	vnet_audit(&a);
 	out_printf(out,
-		   "received %lu + cloned %lu = delivered %lu + dropped %lu + in flight %lu: %s\n",
-		   a.received, a.cloned, a.delivered, a.dropped, a.in_flight,
+		   "received %lu + cloned %lu + cut %lu = delivered %lu + dropped %lu + in flight "
+		   "%lu: %s\n",
+		   a.received, a.cloned, a.cut, a.delivered, a.dropped, a.in_flight,
 		   a.balanced ? "balanced" : "NOT BALANCED");
 	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++) {
 		const struct xcore_stats *x = xcore_stats(i);

@@ -320,11 +320,24 @@ static err_t present(u32 i, char *why, size_t size)
 	return ERR_OK;
 }
 
+/* What the NIC does with offload fields, in the stack's words. */
+static u32 stack_caps(void)
+{
+	u32 caps = 0;
+
+	if (uplink.nic.caps & NIC_CAP_TSO)
+		caps |= PKT_CAP_TSO4 | PKT_CAP_TSO6 | PKT_CAP_EVEN;
+	if (uplink.nic.caps & NIC_CAP_CSUM)
+		caps |= PKT_CAP_CSUM;
+	return caps;
+}
+
 err_t uplink_add(u32 i, const struct uplink_config *cfg, char *why, size_t size)
 {
 	struct netif_setup setup = {
 		.name = "0",
 		.mtu = (u16)MIN(cfg->mtu, uplink.nic.max_frame - LINK_ETH_HEADER),
+		.caps = stack_caps(),
 		.tx = stack_tx,
 		.tx_room = stack_tx_room,
 		.pool = netcore_pool(0),

@@ -103,12 +103,17 @@ static void edge_learn_mtu(struct edge *e)
 	e->dst.mtu = mtu;
 	frame = e->dst.df ? mtu - MIN(mtu, outer) : LINK_PAYLOAD_MAX - e->link->overhead;
 	e->port.mtu = frame - MIN(frame, LINK_ETH_HEADER);
+	/* What would be fragmented needs plain frames. */
+	e->port.caps_max = mtu - MIN(mtu, outer);
 }
 
 /* true: p is an outer payload now; else *why. */
 static bool edge_wrap(struct edge *e, struct pkt *p, enum vnet_drop *why)
 {
-	if (p->len > e->port.mtu + LINK_ETH_HEADER) {
+	u32 len = pkt_wire_len(p);
+
+	if (len > e->port.mtu + LINK_ETH_HEADER ||
+	    (pkt_is_offloaded(p) && len > e->port.caps_max)) {
 		*why = VNET_DROP_TOO_BIG;
 		return false;
 	}
@@ -131,11 +136,11 @@ static void edge_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 	struct edge *e = edge_of(port);
 	struct pkt *out[PKT_BURST];
 	u32 room = e->tx->room(e->tx_ctx), ready = 0, sent;
-	u64 bytes = 0;
+	u64 bytes = 0, segments = 0;
 
 	edge_learn_mtu(e);
 	for (u32 i = 0; i < n; i++) {
-		u32 len = pkts[i]->len;
+		u32 len = pkts[i]->len, frames = pkt_wire_frames(pkts[i]);
 		enum vnet_drop why = VNET_DROP_TX_FULL;
 
 		if (ready == room || !edge_wrap(e, pkts[i], &why)) {
@@ -144,12 +149,14 @@ static void edge_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 		}
 		out[ready++] = pkts[i];
 		bytes += len;
+		segments += frames;
 	}
 	if (!ready)
 		return;
 	sent = e->tx->send(e->tx_ctx, &e->dst, out, ready);
 	port->count.tx_frames += sent;
 	port->count.tx_bytes += bytes; /* with those few that had no next hop */
+	port->count.tx_segments += segments;
 	port->count.drop[VNET_DROP_NO_NEIGHBOUR] += ready - sent;
 }
 
@@ -267,6 +274,8 @@ static void edge_fill(struct edge *e, const struct edge_setup *setup)
 			.kind = VNET_PORT_EDGE,
 			.overlay = setup->overlay,
 			.core = setup->core,
+			.caps = setup->tx->caps,
+			.pool = setup->pool,
 		},
 		.link = setup->link,
 		.tx = setup->tx,

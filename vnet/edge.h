@@ -29,6 +29,7 @@ struct edge_setup {
 	u32 mtu;	  /* of the path at most this; 0: as the sender says */
 	u32 overlay;
 	u32 core; /* that owns the uplink */
+	struct pkt_pool *pool; /* of that core, for long frames that are cut; may be NULL */
 };
 
 struct edge {

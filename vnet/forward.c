@@ -12,6 +12,7 @@
 #include "vnet/cache.h"
 #include "vnet/epoch.h"
 #include "vnet/net/wire.h"
+#include "vnet/offload.h"
 #include "vnet/port.h"
 #include "vnet/route.h"
 #include "vnet/vnet.h"
@@ -46,13 +47,20 @@ static void drop_all(struct vnet_port *port, struct pkt **pkts, u32 n, enum vnet
 /* Frames for a port of this core. */
 static void deliver_here(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
+	bool offloaded = false;
+
 	if (!__atomic_load_n(&port->up, __ATOMIC_RELAXED)) {
 		drop_all(port, pkts, n, VNET_DROP_PORT_DOWN);
 		return;
 	}
-	for (u32 i = 0; i < n; i++)
+	for (u32 i = 0; i < n; i++) {
 		pkts[i]->egress = port->id;
-	port->ops->deliver(port, pkts, n);
+		offloaded |= pkt_is_offloaded(pkts[i]);
+	}
+	if (offloaded)
+		offload_deliver(port, pkts, n);
+	else
+		port->ops->deliver(port, pkts, n);
 }
 
 static void flush_here(u64 ports)
@@ -100,13 +108,14 @@ void vnet_fini(void)
 	route_fini();
 	epoch_reclaim();
 	xcore_fini();
+	offload_fini();
 	vnet_port_fini();
 }
 
 /* --- the step ------------------------------------------------------------- */
 
 /* Else *why says why the frame goes no further than its port. */
-static bool frame_ok(const struct vnet_port *port, const struct pkt *p, enum vnet_drop *why)
+static bool frame_ok(const struct vnet_port *port, struct pkt *p, enum vnet_drop *why)
 {
 	if (p->head_len < ETH_HLEN) {
 		*why = VNET_DROP_RUNT;
@@ -115,6 +124,10 @@ static bool frame_ok(const struct vnet_port *port, const struct pkt *p, enum vne
 	if (port->kind == VNET_PORT_INTERFACE && !port->any_source &&
 	    memcmp(p->data + ETH_SRC, port->mac, sizeof(port->mac)) != 0) {
 		*why = VNET_DROP_SOURCE;
+		return false;
+	}
+	if (pkt_is_offloaded(p) && !offload_accept(p)) {
+		*why = VNET_DROP_BAD_OFFLOAD;
 		return false;
 	}
 	return true;
@@ -136,9 +149,11 @@ static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt
 		p->overlay = port->overlay;
 		port->count.rx_bytes += p->len;
 		if (!frame_ok(port, p, &why)) {
+			port->count.rx_segments++;
 			vnet_port_drop(port, p, why);
 			continue;
 		}
+		port->count.rx_segments += pkt_wire_frames(p);
 		b->pkt[b->n] = p;
 		route_key_init(&b->key[b->n], port, p->data);
 		cache_prefetch(&me->cache, &b->key[b->n], &b->ref[b->n]);
@@ -267,6 +282,15 @@ void vnet_core_stats(unsigned core, struct vnet_core_stats *out)
 	out->cache_misses = c->cache.misses;
 }
 
+static void add_core(struct vnet_audit *out, unsigned core)
+{
+	struct offload_stats offload;
+
+	offload_stats(core, &offload);
+	out->cut += offload.extra;
+	out->cloned += cores[core] ? cores[core]->cloned : 0;
+}
+
 void vnet_audit(struct vnet_audit *out)
 {
 	struct vnet_counters sum;
@@ -280,7 +304,7 @@ void vnet_audit(struct vnet_audit *out)
 	for (u32 i = 0; i < VNET_DROP_COUNT; i++)
 		out->dropped += sum.drop[i];
 	for (u32 i = 0; i < PLAT_MAX_CORES; i++)
-		out->cloned += cores[i] ? cores[i]->cloned : 0;
-	out->balanced =
-		out->received + out->cloned == out->delivered + out->dropped + out->in_flight;
+		add_core(out, i);
+	out->balanced = out->received + out->cloned + out->cut ==
+			out->delivered + out->dropped + out->in_flight;
 }

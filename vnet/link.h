@@ -55,6 +55,9 @@ struct link_dst {
 };
 
 struct link_tx {
+	/* Enum pkt_cap: what send() takes with offload fields, as long as it is at
+	 * most dst->mtu on the wire. */
+	u32 caps;
 	/* Boot core: start and stop using dst. open may set dst->priv; ERR_NOMEM. */
 	err_t (*open)(void *ctx, struct link_dst *dst);
 	void (*close)(void *ctx, struct link_dst *dst);

@@ -43,6 +43,7 @@ static const char *const drop_names[VNET_DROP_COUNT] = {
 	[VNET_DROP_NO_NEIGHBOUR] = "no-neighbour",
 	[VNET_DROP_TX_FULL] = "tx-full",
 	[VNET_DROP_RESET] = "reset",
+	[VNET_DROP_BAD_OFFLOAD] = "bad-offload",
 };
 
 const char *vnet_drop_name(enum vnet_drop reason)
@@ -171,6 +172,8 @@ static void counters_add(struct vnet_counters *sum, const struct vnet_counters *
 	sum->rx_bytes += c->rx_bytes;
 	sum->tx_frames += c->tx_frames;
 	sum->tx_bytes += c->tx_bytes;
+	sum->rx_segments += c->rx_segments;
+	sum->tx_segments += c->tx_segments;
 	sum->rx_copies += c->rx_copies;
 	sum->rx_copied_bytes += c->rx_copied_bytes;
 	sum->tx_copies += c->tx_copies;
@@ -225,6 +228,7 @@ void vnet_port_drop(struct vnet_port *port, struct pkt *p, enum vnet_drop reason
 	if (!p || p->ingress == VNET_PORT_NONE) {
 		port->count.rx_frames++;
 		port->count.rx_bytes += p ? p->len : 0;
+		port->count.rx_segments++;
 	}
 	port->count.drop[reason]++;
 	pkt_put(p);

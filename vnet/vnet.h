@@ -39,16 +39,20 @@ enum vnet_drop {
 	VNET_DROP_NO_NEIGHBOUR,	  /* next hop does not answer ARP */
 	VNET_DROP_TX_FULL,	  /* uplink or ring to another core is full */
 	VNET_DROP_RESET,	  /* device or VM was reset with the frame in its hands */
+	VNET_DROP_BAD_OFFLOAD,	  /* its checksum or segmentation fields contradict it */
 	VNET_DROP_COUNT,
 };
 
 const char *vnet_drop_name(enum vnet_drop reason);
 
 /* Seen from the port: rx = frames it handed to the core, tx = frames the core
- * handed to it. received = delivered + dropped + in flight holds over all. */
+ * handed to it. received + cloned + cut = delivered + dropped + in flight holds
+ * over all. A long frame (gso_type) is one frame and all its bytes, up to where
+ * software cuts it; its segments are frames from there on. */
 struct vnet_counters {
 	u64 rx_frames, rx_bytes;
 	u64 tx_frames, tx_bytes;
+	u64 rx_segments, tx_segments; /* frames on a wire that these stand for */
 	u64 rx_copies, rx_copied_bytes; /* payload copied on the way in ... */
 	u64 tx_copies, tx_copied_bytes; /* ... and on the way out to the guest */
 	u64 tx_held; /* a gauge: taken by deliver(), neither carried on nor dropped yet */
@@ -60,11 +64,12 @@ struct vnet_port;
 struct vnet_port_ops {
 	/*
 	 * Take n (1 .. PKT_BURST) frames. Each is consumed: carried on or dropped with a
-	 * reason (vnet_port_drop()). The port counts tx_frames and tx_bytes of
-	 * what it carried on.
+	 * reason (vnet_port_drop()). The port counts tx_frames, tx_bytes and
+	 * tx_segments of what it carried on. Offload fields only as caps say.
 	 */
 	void (*deliver)(struct vnet_port *port, struct pkt **pkts, u32 n);
-	/* Frames the port has to send, at most max; NULL for push-only ports. */
+	/* Frames the port has to send, at most max; NULL for push-only ports.
+	 * Offload fields are checked by who calls, see gso_check(). */
 	u32 (*collect)(struct vnet_port *port, struct pkt **pkts, u32 max);
 	/* Let the port's other side kick us (true) or be polled (false). */
 	void (*notify)(struct vnet_port *port, bool on);
@@ -86,6 +91,13 @@ struct vnet_port {
 	u32 mtu;	/* largest frame without the Ethernet header */
 	bool up;	/* false: what is routed to it is dropped */
 	bool any_source; /* interfaces: also accept frames from other MACs */
+	/* What deliver() can do with offload fields: enum pkt_cap, for frames
+	 * that are up to caps_max bytes long on a wire. May change any time. */
+	u32 caps;
+	u32 caps_max;
+	/* Of the owner core: packets for what is cut for this port. NULL: long
+	 * frames that it does not take are dropped. */
+	struct pkt_pool *pool;
 	void *ctx;
 	/* set by vnet_port_add() */
 	u16 id;		/* 1 .. VNET_MAX_PORTS-1; not reused while frames name it */
@@ -145,10 +157,11 @@ void vnet_port_drop(struct vnet_port *port, struct pkt *p, enum vnet_drop reason
 struct vnet_audit {
 	u64 received;
 	u64 cloned;    /* further copies, for the 2nd, 3rd ... destination */
+	u64 cut;       /* further frames, from cutting long ones in software */
 	u64 delivered;
 	u64 dropped;
 	u64 in_flight; /* between cores, or held by ports */
-	bool balanced; /* received + cloned = delivered + dropped + in_flight */
+	bool balanced; /* received + cloned + cut = delivered + dropped + in_flight */
 };
 
 /* Boot core. Exact when the other cores are quiet; else a frame that moves

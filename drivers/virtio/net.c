@@ -10,7 +10,9 @@
 #define NET_FEATURES                                                                            \
 	(VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_NET_F_MTU |  \
 	 VIRTIO_NET_F_MAC | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS |                      \
-	 VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE)
+	 VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE |            \
+	 VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |                  \
+	 VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
 
 static const u16 queue_sizes[VIRTIO_NET_QUEUES] = {
 	[VIRTIO_NET_RX] = VIRTIO_NET_RING_SIZE,
@@ -23,12 +25,30 @@ static struct virtio_net *net_of_dev(struct virtio_dev *d)
 	return container_of(d, struct virtio_net, dev);
 }
 
-/* Features that need the control queue (5.1.3.1). */
+/* Features and what each needs (5.1.3.1). */
 static bool net_features_ok(const struct virtio_dev *d, u64 features)
 {
+	static const struct {
+		u64 any, needs;
+	} rule[] = {
+		{ VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_F_CTRL_VQ },
+		{ VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_CSUM },
+		{ VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_GUEST_CSUM },
+	};
+
 	(void)d;
-	return !(features & (VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE)) ||
-	       (features & VIRTIO_NET_F_CTRL_VQ);
+	for (u32 i = 0; i < ARRAY_SIZE(rule); i++)
+		if ((features & rule[i].any) && !(features & rule[i].needs))
+			return false;
+	return true;
+}
+
+/* What the driver takes with offload fields. */
+static u32 net_caps(const struct virtio_dev *d)
+{
+	return (virtio_dev_has(d, VIRTIO_NET_F_GUEST_CSUM) ? PKT_CAP_CSUM : 0) |
+	       (virtio_dev_has(d, VIRTIO_NET_F_GUEST_TSO4) ? PKT_CAP_TSO4 : 0) |
+	       (virtio_dev_has(d, VIRTIO_NET_F_GUEST_TSO6) ? PKT_CAP_TSO6 : 0);
 }
 
 static void net_driver_ok(struct virtio_dev *d)
@@ -37,6 +57,7 @@ static void net_driver_ok(struct virtio_dev *d)
 
 	/* New receive buffers are found when a frame needs them. */
 	virtq_notify_off(&net->vq[VIRTIO_NET_RX]);
+	net->port.caps = net_caps(d);
 	net->port.up = net_ready(net);
 }
 
@@ -57,6 +78,7 @@ static void net_reset(struct virtio_dev *d)
 	net->epoch++;
 	net->polled = false;
 	net->port.up = false;
+	net->port.caps = 0;
 	net->config.status &= (u16)~VIRTIO_NET_S_ANNOUNCE;
 }
 
@@ -119,6 +141,8 @@ err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg)
 		.overlay = cfg->overlay,
 		.core = cfg->core,
 		.mtu = cfg->mtu,
+		.caps_max = cfg->mtu + NET_L2_BYTES,
+		.pool = cfg->pool,
 		.ctx = net,
 	};
 	memcpy(net->port.name, cfg->name, name_len + 1);

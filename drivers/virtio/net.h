@@ -16,8 +16,10 @@
  * Receiving: deliver() copies each frame once into the guest's buffers;
  * flush() ends the burst with one interrupt decision.
  *
- * No checksum or segmentation offload is offered yet: the two places that look
- * at the frame header are tx_header() in net_tx.c and rx_header() in net_rx.c.
+ * Offloads: what the driver's frame header says becomes the packet's offload
+ * fields (tx_header() in net_tx.c), which whoever routes the frame checks
+ * (vnet_input()); what the driver takes with such fields is the port's caps,
+ * and they go into the header in front of the frame (rx_header() in net_rx.c).
  *
  * Context: the port's owner core, also for register accesses of the guest.
  */
@@ -29,8 +31,14 @@
 #include "vnet/vnet.h"
 
 /* Features (5.1.3). */
+#define VIRTIO_NET_F_CSUM BIT64(0)
+#define VIRTIO_NET_F_GUEST_CSUM BIT64(1)
 #define VIRTIO_NET_F_MTU BIT64(3)
 #define VIRTIO_NET_F_MAC BIT64(5)
+#define VIRTIO_NET_F_GUEST_TSO4 BIT64(7)
+#define VIRTIO_NET_F_GUEST_TSO6 BIT64(8)
+#define VIRTIO_NET_F_HOST_TSO4 BIT64(11)
+#define VIRTIO_NET_F_HOST_TSO6 BIT64(12)
 #define VIRTIO_NET_F_MRG_RXBUF BIT64(15)
 #define VIRTIO_NET_F_STATUS BIT64(16)
 #define VIRTIO_NET_F_CTRL_VQ BIT64(17)
@@ -62,7 +70,10 @@ struct virtio_net_hdr {
 };
 
 #define VIRTIO_NET_HDR_F_NEEDS_CSUM BIT(0)
+#define VIRTIO_NET_HDR_F_DATA_VALID BIT(1)
 #define VIRTIO_NET_HDR_GSO_NONE 0
+#define VIRTIO_NET_HDR_GSO_TCPV4 1
+#define VIRTIO_NET_HDR_GSO_TCPV6 4
 
 STATIC_ASSERT(sizeof(struct virtio_net_config) == 12, "virtio 1.2 5.1.4");
 STATIC_ASSERT(offsetof(struct virtio_net_config, mtu) == 10, "virtio 1.2 5.1.4");

@@ -20,6 +20,9 @@ static inline bool net_ready(const struct virtio_net *net)
 	return virtio_dev_live(&net->dev) && net->link_up;
 }
 
+/* Without that header; with a long frame the IP packet may have its limit. */
+#define NET_LONG_MAX (65535 + 40)
+
 static inline u32 net_frame_max(const struct virtio_net *net)
 {
 	return net->port.mtu + NET_L2_BYTES;

@@ -71,17 +71,32 @@ static enum vnet_drop rx_put(struct rx_cursor *cur, const void *src, u32 len)
 	return RX_OK;
 }
 
-/* The header of a frame without offloads; num_buffers is 1 until known better
- * (5.1.6.4.1). */
-static struct virtio_net_hdr rx_header(void)
+/* The header of a frame (5.1.6.4.1), whose offload fields are such as the port's
+ * caps allow; num_buffers is 1 until known better. */
+static struct virtio_net_hdr rx_header(const struct virtio_net *net, const struct pkt *p)
 {
-	return (struct virtio_net_hdr){ .gso_type = VIRTIO_NET_HDR_GSO_NONE, .num_buffers = 1 };
+	struct virtio_net_hdr h = { .gso_type = VIRTIO_NET_HDR_GSO_NONE, .num_buffers = 1 };
+
+	if (p->flags & PKT_F_NEEDS_CSUM) {
+		h.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+		h.csum_start = p->csum_start;
+		h.csum_offset = p->csum_offset;
+	} else if ((p->flags & PKT_F_CSUM_GOOD) && (net->port.caps & PKT_CAP_CSUM)) {
+		h.flags = VIRTIO_NET_HDR_F_DATA_VALID;
+	}
+	if (p->gso_type != PKT_GSO_NONE) {
+		h.gso_type = p->gso_type == PKT_GSO_TCP4 ? VIRTIO_NET_HDR_GSO_TCPV4
+							 : VIRTIO_NET_HDR_GSO_TCPV6;
+		h.hdr_len = p->payload_start;
+		h.gso_size = p->gso_size;
+	}
+	return h;
 }
 
 /* Copy header and frame into buffers. */
 static enum vnet_drop rx_fill(struct rx_cursor *cur, const struct pkt *p)
 {
-	const struct virtio_net_hdr hdr = rx_header();
+	const struct virtio_net_hdr hdr = rx_header(cur->net, p);
 	enum vnet_drop reason = rx_next_buffer(cur, NET_HDR_BYTES);
 
 	if (reason == RX_OK)
@@ -106,7 +121,7 @@ static enum vnet_drop rx_one(struct virtio_net *net, const struct pkt *p)
 
 	if (!net_ready(net) || !q->enabled)
 		return VNET_DROP_PORT_DOWN;
-	if (p->len > net_frame_max(net))
+	if (pkt_wire_len(p) > net_frame_max(net))
 		return VNET_DROP_TOO_BIG;
 	reason = rx_fill(&cur, p);
 	if (reason != RX_OK) {
@@ -118,6 +133,7 @@ static enum vnet_drop rx_one(struct virtio_net *net, const struct pkt *p)
 		virtq_push(q, net->rx_used[i].head, net->rx_used[i].len);
 	net->port.count.tx_frames++;
 	net->port.count.tx_bytes += p->len;
+	net->port.count.tx_segments += pkt_wire_frames(p);
 	net->port.count.tx_copies++;
 	net->port.count.tx_copied_bytes += p->len;
 	return RX_OK;

@@ -37,11 +37,42 @@ static void tx_done(struct pkt *p)
 		virtio_dev_flush(&net->dev, VIRTIO_NET_TX);
 }
 
-/* False when the header asks for what was not negotiated (5.1.6.2.1). */
-static bool tx_header(const struct virtio_net_hdr *hdr)
+/*
+ * The header's part in the packet (5.1.6.2). hdr_len is a hint and only looked
+ * at; what the frame itself says against the others is found when it is routed.
+ * False: it asks for what was not negotiated, or for nothing there is.
+ */
+static bool tx_header(const struct virtio_net *net, struct pkt *p,
+		      const struct virtio_net_hdr *hdr)
 {
-	return !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
-	       hdr->gso_type == VIRTIO_NET_HDR_GSO_NONE;
+	u64 need = 0;
+
+	if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+		need |= VIRTIO_NET_F_CSUM;
+		p->flags |= PKT_F_NEEDS_CSUM;
+		p->csum_start = hdr->csum_start;
+		p->csum_offset = hdr->csum_offset;
+	}
+	switch (hdr->gso_type) {
+	case VIRTIO_NET_HDR_GSO_NONE:
+		break;
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		need |= VIRTIO_NET_F_HOST_TSO4;
+		p->gso_type = PKT_GSO_TCP4;
+		break;
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		need |= VIRTIO_NET_F_HOST_TSO6;
+		p->gso_type = PKT_GSO_TCP6;
+		break;
+	default:
+		return false;
+	}
+	if (p->gso_type != PKT_GSO_NONE) {
+		p->gso_size = hdr->gso_size;
+		if (hdr->hdr_len > p->len)
+			return false;
+	}
+	return (net->dev.accepted & need) == need;
 }
 
 /* Copy the frame's bytes [0, len) into the header fragment. */
@@ -167,10 +198,10 @@ static enum vnet_drop tx_build(struct virtio_net *net, struct pkt *p)
 	p->len = len; /* what a drop accounts for */
 	if (!net->link_up)
 		return VNET_DROP_PORT_DOWN;
-	if (len > net_frame_max(net))
+	if (!tx_header(net, p, &hdr))
+		return VNET_DROP_BAD_OFFLOAD;
+	if (len > (p->gso_type == PKT_GSO_NONE ? net_frame_max(net) : NET_LONG_MAX + NET_L2_BYTES))
 		return VNET_DROP_TOO_BIG;
-	if (!tx_header(&hdr))
-		return VNET_DROP_BAD_RING;
 	if (len > PKT_COPY_WHOLE)
 		return tx_refer(net, p, len);
 	if (!tx_copy(net, p, len))

@@ -78,7 +78,10 @@ struct pkt *pkt_get(struct pkt_pool *pool)
 	p->flags = 0;
 	p->gso_type = PKT_GSO_NONE;
 	p->gso_size = 0;
+	p->gso_segs = 0;
+	p->l3_start = 0;
 	p->csum_start = 0;
+	p->payload_start = 0;
 	p->csum_offset = 0;
 	p->ttl = 0;
 	p->tos = 0;
@@ -139,6 +142,14 @@ void pkt_ref(struct pkt *p)
 	p->refs++;
 }
 
+/* n bytes more (or, negative, fewer) in front of what the offsets name. */
+static void move_offsets(struct pkt *p, s32 n)
+{
+	p->l3_start = (u16)(p->l3_start + n);
+	p->csum_start = (u16)(p->csum_start + n);
+	p->payload_start = (u16)(p->payload_start + n);
+}
+
 u8 *pkt_push(struct pkt *p, u32 n)
 {
 	if (n > pkt_headroom(p))
@@ -146,6 +157,8 @@ u8 *pkt_push(struct pkt *p, u32 n)
 	p->data -= n;
 	p->head_len += n;
 	p->len += n;
+	if (pkt_is_offloaded(p))
+		move_offsets(p, (s32)n);
 	return p->data;
 }
 
@@ -156,6 +169,8 @@ u8 *pkt_pull(struct pkt *p, u32 n)
 	p->data += n;
 	p->head_len -= n;
 	p->len -= n;
+	if (pkt_is_offloaded(p))
+		move_offsets(p, -(s32)n);
 	return p->data;
 }
 
@@ -268,7 +283,10 @@ static struct pkt *stand_in(struct pkt_pool *pool, struct pkt *p)
 	q->flags = p->flags;
 	q->gso_type = p->gso_type;
 	q->gso_size = p->gso_size;
+	q->gso_segs = p->gso_segs;
+	q->l3_start = p->l3_start;
 	q->csum_start = p->csum_start;
+	q->payload_start = p->payload_start;
 	q->csum_offset = p->csum_offset;
 	return q;
 }

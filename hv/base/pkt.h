@@ -58,6 +58,15 @@ enum pkt_gso {
 	PKT_GSO_UDP4,
 };
 
+/* What a taker of packets can do with these itself; others get them finished
+ * or cut in software. */
+enum pkt_cap {
+	PKT_CAP_CSUM = BIT(0), /* PKT_F_NEEDS_CSUM */
+	PKT_CAP_TSO4 = BIT(1), /* PKT_GSO_TCP4 ... */
+	PKT_CAP_TSO6 = BIT(2), /* ... PKT_GSO_TCP6 ... */
+	PKT_CAP_EVEN = BIT(3), /* ... but only in whole multiples of gso_size */
+};
+
 /*
  * done() runs once on the owner core when the last reference goes, before the
  * packet returns to its pool: this is where a guest's descriptor chain is
@@ -86,6 +95,7 @@ struct pkt {
 	u16 csum_offset;    /* from csum_start */
 	u8 ttl;		    /* outer TTL it arrived with; 0: originated here */
 	u8 tos;		    /* outer TOS it arrived with */
+	u16 gso_segs;	    /* how many it will be; with gso_type only */
 	struct pkt_pool *pool;
 	bus_t buf_bus;	    /* bus address of buf */
 	/* second cache line */
@@ -138,13 +148,32 @@ void pkt_ref(struct pkt *p);
 
 /* Move the start of the frame: push makes room for n more bytes in front
  * (NULL when the head room is too small), pull removes n from the header
- * fragment (NULL when it is shorter). Both return the new data pointer. */
+ * fragment (NULL when it is shorter). Both return the new data pointer. The
+ * offload offsets move along. */
 u8 *pkt_push(struct pkt *p, u32 n);
 u8 *pkt_pull(struct pkt *p, u32 n);
 
 /* Have at least n bytes of the frame in the header fragment, copying from the
  * segments what is missing. false when the frame or the buffer is too short. */
 bool pkt_pullup(struct pkt *p, u32 n);
+
+/* The longest frame that p will be on a wire, from data on. */
+static inline u32 pkt_wire_len(const struct pkt *p)
+{
+	return p->gso_type == PKT_GSO_NONE ? p->len : (u32)p->payload_start + p->gso_size;
+}
+
+/* Frames on a wire that p stands for. */
+static inline u32 pkt_wire_frames(const struct pkt *p)
+{
+	return p->gso_type == PKT_GSO_NONE ? 1 : p->gso_segs;
+}
+
+/* Somebody has to work on it before it is an ordinary frame. */
+static inline bool pkt_is_offloaded(const struct pkt *p)
+{
+	return p->gso_type != PKT_GSO_NONE || (p->flags & PKT_F_NEEDS_CSUM);
+}
 
 /* Bytes of head room left. */
 static inline u32 pkt_headroom(const struct pkt *p)
@@ -183,13 +212,13 @@ struct pkt *pkt_adopt(struct pkt_pool *pool, struct pkt *p);
 /*
  * A packet that stands for bytes [off, off+len) of p's frame, all of it by
  * reference, with an empty header fragment to push headers into: one IP
- * fragment. NULL as pkt_clone().
+ * fragment. No offload fields. NULL as pkt_clone().
  */
 struct pkt *pkt_slice(struct pkt_pool *pool, struct pkt *p, u32 off, u32 len);
 
 /* Copy bytes [off, off+len) of the frame to dst; the caller checked the range. */
 void pkt_copy_out(const struct pkt *p, u32 off, void *dst, u32 len);
 
-STATIC_ASSERT(offsetof(struct pkt, buf) <= 2 * CACHE_LINE, "routing fields come first");
+STATIC_ASSERT(offsetof(struct pkt, buf) <= CACHE_LINE, "routing fields come first");
 
 #endif

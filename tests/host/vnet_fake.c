@@ -18,6 +18,7 @@ static void keep(struct vnet_port *port, struct pkt **pkts, u32 n)
 		ASSERT(pkts[i]->egress == port->id);
 		port->count.tx_frames++;
 		port->count.tx_bytes += pkts[i]->len;
+		port->count.tx_segments += pkt_wire_frames(pkts[i]);
 		ASSERT(f->n < FAKE_KEEP);
 		f->got[f->n++] = pkts[i];
 	}

@@ -18,10 +18,14 @@
 #define HDR 12
 #define PACKETS 64
 #define BUF_SIZE 2048
+#define OFFLOADS                                                                              \
+	(VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |                \
+	 VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
 #define ALL_FEATURES                                                                          \
 	(VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC | VIRTIO_NET_F_MTU | \
 	 VIRTIO_NET_F_MAC | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS |                   \
-	 VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE)
+	 VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE |         \
+	 OFFLOADS)
 
 static const u8 mac[6] = { 2, 0, 0, 0, 0, 1 };
 
@@ -156,9 +160,14 @@ static void config_and_features(void **state)
 	assert_int_equal(vdrv_read(&v, VIRTIO_PCI_CAP_DEVICE, 10, 2), MTU);
 	assert_false(vdrv_negotiate(&v, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_CTRL_RX));
 	assert_false(vdrv_negotiate(&v, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_GUEST_ANNOUNCE));
+	assert_false(vdrv_negotiate(&v, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_HOST_TSO4));
+	assert_false(vdrv_negotiate(&v, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_GUEST_TSO6));
 	assert_false(net.port.up);
+	assert_true(vdrv_start(&v, ALL_FEATURES & ~OFFLOADS));
+	assert_int_equal(net.port.caps, 0);
 	assert_true(vdrv_start(&v, ALL_FEATURES));
 	assert_true(net.port.up);
+	assert_int_equal(net.port.caps, PKT_CAP_CSUM | PKT_CAP_TSO4 | PKT_CAP_TSO6);
 }
 
 static void init_refuses(void **state)
@@ -387,7 +396,7 @@ static void tx_drops(void **state)
 	struct pkt *p;
 
 	(void)state;
-	assert_true(vdrv_start(&v, ALL_FEATURES));
+	assert_true(vdrv_start(&v, ALL_FEATURES & ~OFFLOADS));
 	send_frame(FRAME_MAX + 1, 0, NULL, 0);
 	assert_int_equal(collect(&p, 1), 0);
 	assert_int_equal(net.port.count.drop[VNET_DROP_TOO_BIG], 1);
@@ -398,7 +407,7 @@ static void tx_drops(void **state)
 	vdrv_add(&v, ring(VIRTIO_NET_TX), &b, 1, 0);
 	vdrv_show(&v, ring(VIRTIO_NET_TX));
 	assert_int_equal(collect(&p, 1), 0);
-	assert_int_equal(net.port.count.drop[VNET_DROP_BAD_RING], 1);
+	assert_int_equal(net.port.count.drop[VNET_DROP_BAD_OFFLOAD], 1);
 	/* No link. */
 	virtio_net_set_link(&net, false);
 	send_frame(60, 0, NULL, 0);
@@ -409,6 +418,85 @@ static void tx_drops(void **state)
 	for (u32 i = 0; i < 3; i++)
 		assert_true(vdrv_take(&v, ring(VIRTIO_NET_TX), NULL) >= 0);
 	assert_int_equal(net.port.count.rx_frames, 3);
+}
+
+/* What the driver's header says is what the packet says; whether it is so is
+ * not this device's to find out. */
+static void tx_offloads(void **state)
+{
+	static const struct {
+		struct virtio_net_hdr hdr;
+		u32 len;
+		u8 gso_type;
+		bool sent;
+		enum vnet_drop reason;
+	} cases[] = {
+		{ { .flags = 1, .csum_start = 34, .csum_offset = 16 }, 60, PKT_GSO_NONE, true, 0 },
+		{ { .flags = 1, .gso_type = 1, .gso_size = 1400, .csum_start = 34,
+		    .csum_offset = 16 }, 30000, PKT_GSO_TCP4, true, 0 },
+		{ { .flags = 1, .gso_type = 4, .gso_size = 1400, .csum_start = 54,
+		    .csum_offset = 16, .hdr_len = 74 }, 65575, PKT_GSO_TCP6, true, 0 },
+		{ { .flags = 1, .gso_type = 4, .gso_size = 1400 }, 65535 + 40 + 19, 0, false,
+		  VNET_DROP_TOO_BIG },
+		{ { .gso_type = 3, .gso_size = 1400 }, 3000, 0, false, VNET_DROP_BAD_OFFLOAD },
+		{ { .flags = 1, .gso_type = 0x81, .gso_size = 1400 }, 3000, 0, false,
+		  VNET_DROP_BAD_OFFLOAD },
+		{ { .flags = 1, .gso_type = 1, .gso_size = 99, .hdr_len = 301 }, 300, 0, false,
+		  VNET_DROP_BAD_OFFLOAD },
+		{ { .flags = 1 }, FRAME_MAX + 1, 0, false, VNET_DROP_TOO_BIG },
+	};
+
+	(void)state;
+	assert_true(vdrv_start(&v, ALL_FEATURES));
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vdrv_buf b = { VDRV_REGION1, HDR + cases[i].len };
+		struct pkt *p;
+
+		memcpy(vdrv_mem(&v, b.addr, HDR), &cases[i].hdr, HDR);
+		vdrv_add(&v, ring(VIRTIO_NET_TX), &b, 1, 0);
+		vdrv_show(&v, ring(VIRTIO_NET_TX));
+		assert_int_equal(collect(&p, 1), cases[i].sent);
+		assert_int_equal(vdrv_status(&v), 0xf);
+		if (!cases[i].sent) {
+			assert_int_equal(net.port.count.drop[cases[i].reason], 1);
+			net.port.count.drop[cases[i].reason] = 0;
+			continue;
+		}
+		assert_int_equal(p->flags, PKT_F_NEEDS_CSUM);
+		assert_int_equal(p->gso_type, cases[i].gso_type);
+		assert_int_equal(p->gso_size, cases[i].hdr.gso_size);
+		assert_int_equal(p->csum_start, cases[i].hdr.csum_start);
+		assert_int_equal(p->csum_offset, cases[i].hdr.csum_offset);
+		assert_int_equal(p->len, cases[i].len);
+		pkt_put(p);
+	}
+}
+
+/* As Linux sends 64 KiB: headers with a little data, then 17 fragments. */
+static void tx_long_in_many_pieces(void **state)
+{
+	const struct virtio_net_hdr hdr = { .flags = 1, .gso_type = 1, .gso_size = 1400,
+					    .csum_start = 34, .csum_offset = 16 };
+	struct vdrv_buf bufs[18] = { { VDRV_REGION1, 0 } };
+	struct pkt *p;
+
+	(void)state;
+	assert_true(vdrv_start(&v, ALL_FEATURES));
+	for (u32 linear = 66; linear < 300; linear += 200) {
+		bufs[0].len = HDR + linear;
+		memcpy(vdrv_mem(&v, bufs[0].addr, HDR), &hdr, HDR);
+		for (u32 i = 1; i < 18; i++)
+			bufs[i] = (struct vdrv_buf){ VDRV_REGION1 + 0x2000 * i, 3800 };
+		ring(VIRTIO_NET_TX)->indirect = true;
+		vdrv_add(&v, ring(VIRTIO_NET_TX), bufs, 18, 0);
+		vdrv_show(&v, ring(VIRTIO_NET_TX));
+		assert_int_equal(collect(&p, 1), 1);
+		assert_int_equal(p->len, linear + 17 * 3800);
+		assert_int_equal(p->nseg, linear > PKT_HEADER_COPY ? 18 : 17);
+		assert_int_equal(net.port.count.rx_copies, 0);
+		assert_int_equal(v.gm.dma_in_flight, p->nseg);
+		pkt_put(p);
+	}
 }
 
 static void tx_broken(void **state)
@@ -613,7 +701,7 @@ static void rx_one_buffer(void **state)
 static void rx_merges_buffers(void **state)
 {
 	(void)state;
-	for (u32 len = 12; len < 200; len += 17) {
+	for (u32 len = 12; len < 200; len += 47) {
 		assert_true(vdrv_start(&v, ALL_FEATURES));
 		give_buffers(256, len);
 		deliver(FRAME_MAX, len, 333);
@@ -643,6 +731,56 @@ static void rx_header_in_pieces(void **state)
 	assert_int_equal(hdr.num_buffers, 2);
 	assert_true(vdrv_take(&v, ring(VIRTIO_NET_RX), &used) >= 0);
 	assert_int_equal(used, 42);
+}
+
+/* The packet's offload fields stand in the header in front of the frame. */
+static void rx_offloads(void **state)
+{
+	static const struct {
+		struct pkt p;
+		struct virtio_net_hdr hdr;
+	} cases[] = {
+		{ { .flags = PKT_F_CSUM_GOOD }, { .flags = 2, .num_buffers = 1 } },
+		{ { .flags = PKT_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 6 },
+		  { .flags = 1, .csum_start = 34, .csum_offset = 6, .num_buffers = 1 } },
+		{ { .flags = PKT_F_NEEDS_CSUM, .csum_start = 34, .csum_offset = 16,
+		    .gso_type = PKT_GSO_TCP4, .gso_size = 1000, .gso_segs = 2,
+		    .payload_start = 66 },
+		  { .flags = 1, .gso_type = 1, .hdr_len = 66, .gso_size = 1000, .csum_start = 34,
+		    .csum_offset = 16, .num_buffers = 1 } },
+		{ { .flags = PKT_F_NEEDS_CSUM, .csum_start = 54, .csum_offset = 16,
+		    .gso_type = PKT_GSO_TCP6, .gso_size = 1000, .gso_segs = 2,
+		    .payload_start = 74 },
+		  { .flags = 1, .gso_type = 4, .hdr_len = 74, .gso_size = 1000, .csum_start = 54,
+		    .csum_offset = 16, .num_buffers = 1 } },
+	};
+	struct vdrv_buf b = { VDRV_REGION1, HDR + 1700 };
+
+	(void)state;
+	assert_true(vdrv_start(&v, ALL_FEATURES));
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct pkt *p = pkt_get(&pool);
+		u32 used = 0;
+
+		vdrv_add(&v, ring(VIRTIO_NET_RX), &b, 0, 1);
+		vdrv_show(&v, ring(VIRTIO_NET_RX));
+		/* Longer than the MTU, but not on a wire. */
+		p->len = cases[i].p.gso_type ? 1600 : 100;
+		p->head_len = p->len;
+		p->flags = cases[i].p.flags;
+		p->gso_type = cases[i].p.gso_type;
+		p->gso_size = cases[i].p.gso_size;
+		p->gso_segs = cases[i].p.gso_segs;
+		p->csum_start = cases[i].p.csum_start;
+		p->csum_offset = cases[i].p.csum_offset;
+		p->payload_start = cases[i].p.payload_start;
+		net.port.ops->deliver(&net.port, &p, 1);
+		net.port.ops->flush(&net.port);
+		assert_true(vdrv_take(&v, ring(VIRTIO_NET_RX), &used) >= 0);
+		assert_memory_equal(vdrv_mem(&v, b.addr, HDR), &cases[i].hdr, HDR);
+	}
+	assert_int_equal(net.port.count.tx_frames, 4);
+	assert_int_equal(net.port.count.tx_segments, 6);
 }
 
 static void rx_without_room(void **state)
@@ -836,12 +974,15 @@ int main(void)
 		CASE(tx_notifications_stop_while_polled),
 		CASE(tx_backpressure),
 		CASE(tx_drops),
+		CASE(tx_offloads),
+		CASE(tx_long_in_many_pieces),
 		CASE(tx_broken),
 		CASE(reset_with_frames_in_flight),
 		CASE(poll_through_the_core),
 		CASE(rx_one_buffer),
 		CASE(rx_merges_buffers),
 		CASE(rx_header_in_pieces),
+		CASE(rx_offloads),
 		CASE(rx_without_room),
 		CASE(rx_one_interrupt_a_burst),
 		CASE(rx_broken),

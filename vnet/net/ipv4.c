@@ -91,11 +91,11 @@ void ipv4_input(struct netif *nif, struct pkt *p, struct udp_batch *batch)
 
 /* --- out ----------------------------------------------------------------- */
 
-/* Push an IPv4 header for the p->len bytes of payload that p carries. */
+/* Push an IPv4 header for the payload that p carries, or one segment of it does. */
 static bool push_header(struct netif *nif, struct pkt *p, const struct ip_out *out, u16 id,
 			u32 frag)
 {
-	u32 total = p->len + IP_HLEN;
+	u32 total = pkt_wire_len(p) + IP_HLEN;
 	u8 *h = pkt_push(p, IP_HLEN);
 
 	if (!h)
@@ -161,7 +161,7 @@ static bool send_fragments(struct netif *nif, struct pkt *p, const struct ip_out
 bool ipv4_output(struct netif *nif, struct pkt *p, const struct ip_out *out)
 {
 	u32 mtu = out->mtu ? MIN(out->mtu, nif->mtu) : nif->mtu;
-	u32 hop = 0;
+	u32 hop = 0, total = pkt_wire_len(p) + IP_HLEN;
 	enum net_drop bad;
 
 	if (!nif->addr && out->dst != IP_BROADCAST) {
@@ -175,9 +175,9 @@ bool ipv4_output(struct netif *nif, struct pkt *p, const struct ip_out *out)
 			goto drop;
 	}
 	bad = NET_DROP_TOO_BIG;
-	if (p->len + IP_HLEN > IP_TOTAL_MAX)
+	if (total > IP_TOTAL_MAX)
 		goto drop;
-	if (p->len + IP_HLEN > mtu) {
+	if (total > mtu) {
 		if (out->df)
 			goto drop;
 		return send_fragments(nif, p, out, hop, mtu);

@@ -82,8 +82,10 @@ void netif_flush(struct netif *nif)
 	if (!n)
 		return;
 	/* A driver may end a packet as soon as it has it. */
-	for (u32 i = 0; i < n; i++)
+	for (u32 i = 0; i < n; i++) {
 		len[i] = nif->txq[i]->len;
+		nif->count.tx_long += nif->txq[i]->gso_type != PKT_GSO_NONE;
+	}
 	taken = s->tx(s->tx_ctx, nif->txq, n);
 	for (u32 i = 0; i < taken; i++)
 		nif->count.tx_bytes += len[i];

@@ -70,6 +70,7 @@ struct netif_counters {
 	u64 rx_control; /* ARP and ICMP that did their work */
 	u64 rx_joined;	/* fragments that became part of another's packet */
 	u64 tx_frames, tx_bytes;
+	u64 tx_long; /* of these, long ones that the NIC cuts */
 	u64 tx_fragmented; /* datagrams that were cut into fragments */
 	u64 icmp_limited;  /* port-unreachable answers not sent */
 	u64 drop[NET_DROP_COUNT];
@@ -85,6 +86,7 @@ struct netif_setup {
 	const char *name; /* kept; for log lines */
 	u8 mac[6];
 	u16 mtu; /* IPv4 packets up to this size, >= NETIF_MTU_MIN */
+	u32 caps; /* enum pkt_cap: what tx takes with offload fields */
 	/* Takes the first k of n frames and returns k, as nic_ops.tx_burst. */
 	u32 (*tx)(void *ctx, struct pkt **pkts, u32 n);
 	/* Frames that tx would take now. */

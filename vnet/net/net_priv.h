@@ -52,7 +52,8 @@ bool net_limit_pass(struct net_limit *l, u32 rate, u32 burst);
 
 /* ipv4.c; data at the IPv4 header, consumed. UDP goes through the batch. */
 void ipv4_input(struct netif *nif, struct pkt *p, struct udp_batch *batch);
-/* p has the transport header and data; consumed. True when it was handed on. */
+/* p has the transport header and data; consumed. True when it was handed on.
+ * Packets with offload fields are never fragmented. */
 bool ipv4_output(struct netif *nif, struct pkt *p, const struct ip_out *out);
 bool ipv4_is_broadcast(const struct netif *nif, u32 addr);
 /* The neighbour to give a packet for dst to; 0 when there is none. */

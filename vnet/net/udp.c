@@ -186,10 +186,10 @@ static bool prepare(struct netif *nif, struct udp_dst *d)
 /* One datagram behind prepared headers. */
 static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 ttl)
 {
-	u32 udp_len = p->len + UDP_HLEN;
+	u32 udp_len = pkt_wire_len(p) + UDP_HLEN;
 	u32 total = udp_len + IP_HLEN;
 	u16 sport = source_port(d, p);
-	u16 id = nif->ip_id++;
+	u16 id = nif->ip_id++, df = 0;
 	u8 *h = pkt_push(p, UDP_HEADROOM);
 	u32 sum;
 
@@ -201,13 +201,19 @@ static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u
 	store_be16(h + OFF_IP + IP_TOTAL, (u16)total);
 	store_be16(h + OFF_IP + IP_ID, id);
 	h[OFF_IP + IP_TTL] = ttl;
-	sum = d->ip_sum + total + id + ((u32)ttl << 8);
+	if (p->gso_type != PKT_GSO_NONE && !(d->flags & UDP_DST_DF)) {
+		/* All segments have the same id: no fragments of them (RFC 6864
+		 * section 4.1). */
+		df = IP_FRAG_DF;
+		store_be16(h + OFF_IP + IP_FRAG, df);
+	}
+	sum = d->ip_sum + total + id + df + ((u32)ttl << 8);
 	sum = (sum >> 16) + (sum & 0xffff);
 	sum = (sum >> 16) + (sum & 0xffff);
 	store_be16(h + OFF_IP + IP_CSUM, (u16)~sum);
 	store_be16(h + OFF_UDP + UDP_SPORT, sport);
 	store_be16(h + OFF_UDP + UDP_LEN, (u16)udp_len);
-	if (d->flags & UDP_DST_CSUM)
+	if ((d->flags & UDP_DST_CSUM) && !pkt_is_offloaded(p))
 		set_checksum(nif, d, p, OFF_UDP);
 	netif_queue(nif, p);
 	return true;
@@ -222,13 +228,14 @@ static bool send_slowly(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 
 		.proto = IP_PROTO_UDP,
 		.ttl = ttl,
 		.tos = d->tos,
-		.df = d->flags & UDP_DST_DF,
+		.df = (d->flags & UDP_DST_DF) || pkt_is_offloaded(p),
 	};
-	bool fragmented = p->len + UDP_OVERHEAD > mtu;
+	u32 len = pkt_wire_len(p);
+	bool fragmented = len + UDP_OVERHEAD > mtu;
 	u16 sport = source_port(d, p);
 	u8 *h;
 
-	if (p->len + UDP_OVERHEAD > IP_TOTAL_MAX) {
+	if (len + UDP_OVERHEAD > IP_TOTAL_MAX) {
 		net_drop(nif, p, NET_DROP_TOO_BIG);
 		return false;
 	}
@@ -239,10 +246,10 @@ static bool send_slowly(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 
 	}
 	store_be16(h + UDP_SPORT, sport);
 	store_be16(h + UDP_DPORT, d->dport);
-	store_be16(h + UDP_LEN, (u16)p->len);
+	store_be16(h + UDP_LEN, (u16)(len + UDP_HLEN));
 	store_be16(h + UDP_CSUM, 0);
 	/* Ids repeat soon at high rates (RFC 4963): fragments always get one. */
-	if (fragmented || (d->flags & UDP_DST_CSUM))
+	if ((fragmented || (d->flags & UDP_DST_CSUM)) && !pkt_is_offloaded(p))
 		set_checksum(nif, d, p, 0);
 	return ipv4_output(nif, p, &out);
 }
@@ -261,7 +268,7 @@ u32 udp_send_burst(struct netif *nif, struct udp_dst *d, struct pkt **pkts, u32 
 
 		if (!ttl)
 			net_drop(nif, p, NET_DROP_TTL);
-		else if (ready && p->len + UDP_OVERHEAD <= mtu)
+		else if (ready && pkt_wire_len(p) + UDP_OVERHEAD <= mtu)
 			sent += send_prepared(nif, d, p, ttl);
 		else
 			sent += send_slowly(nif, d, p, ttl, mtu);

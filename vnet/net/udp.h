@@ -76,6 +76,10 @@ struct udp_dst {
  * head room in place. A packet that came with an outer TTL (p->ttl) goes on
  * with one less, and is dropped where that is 0. Returns how many were handed
  * on: sent or waiting for ARP. Netif's core.
+ *
+ * Packets with offload fields that setup.caps allows: the outer headers are
+ * those of one full segment. They have no UDP checksum and are not fragmented:
+ * what is longer on the wire than the path MTU is dropped.
  */
 u32 udp_send_burst(struct netif *nif, struct udp_dst *dst, struct pkt **pkts, u32 n);
 

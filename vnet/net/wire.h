@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Offsets and values of the headers on the wire: Ethernet, ARP (RFC 826), IPv4
- * (RFC 791), UDP (RFC 768), ICMP (RFC 792). Fields are read and written with
- * hv/base/bytes.h, so that nothing depends on alignment.
+ * (RFC 791), IPv6 (RFC 8200), UDP (RFC 768), TCP (RFC 9293), ICMP (RFC 792).
+ * Fields are read and written with hv/base/bytes.h, so that nothing depends on
+ * alignment.
  */
 #ifndef VNET_NET_WIRE_H
 #define VNET_NET_WIRE_H
@@ -20,6 +21,8 @@
 #define ETH_TYPE_ARP 0x0806u
 #define ETH_TYPE_VLAN 0x8100u
 #define ETH_TYPE_QINQ 0x88a8u
+#define ETH_TYPE_IPV6 0x86ddu
+#define VLAN_HLEN 4u
 
 /* ARP for Ethernet and IPv4 */
 #define ARP_HTYPE 0u
@@ -56,11 +59,31 @@
 #define IP_FRAG_OFFSET 0x1fffu /* in units of 8 bytes */
 #define IP_TOTAL_MAX 65535u
 #define IP_PROTO_ICMP 1u
+#define IP_PROTO_TCP 6u
 #define IP_PROTO_UDP 17u
 #define IP_ECN_MASK 3u
 #define IP_ECN_CE 3u
 #define IP_TTL_DEFAULT 64u
 #define IP_BROADCAST 0xffffffffu
+
+/* IPv6 */
+#define IP6_VERSION 0u /* in the upper 4 bits */
+#define IP6_LEN 4u     /* of what follows the header */
+#define IP6_NEXT 6u
+#define IP6_SRC 8u
+#define IP6_HLEN 40u
+#define IP6_ADDRS 32u /* both addresses */
+
+/* TCP */
+#define TCP_SEQ 4u
+#define TCP_DOFF 12u /* upper 4 bits: header length in 4 bytes */
+#define TCP_FLAGS 13u
+#define TCP_CSUM 16u
+#define TCP_HLEN 20u
+
+#define TCP_FIN 0x01u
+#define TCP_PSH 0x08u
+#define TCP_CWR 0x80u
 
 /* UDP */
 #define UDP_SPORT 0u
