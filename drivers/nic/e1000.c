@@ -3,7 +3,7 @@
  * Driver for Intel's 8254x family as emulated by QEMU, Bochs, VirtualBox and
  * VMware, after the "PCI/PCI-X Family of Gigabit Ethernet Controllers Software
  * Developer's Manual": interrupts, state, attach and detach. The packet path is
- * in e1000_ring.c.
+ * in e1000_ring.c and e1000_tx.c.
  */
 #include "drivers/nic/e1000.h"
 
@@ -74,9 +74,7 @@ static void e1000_tx_irq(struct nic *nic, bool on)
 	struct e1000 *e = nic->priv;
 
 	irq_mask(e, INT_TX, on);
-	if (on && e->tx_clean != e->tx_tail &&
-	    (__atomic_load_n(&e->tx[e->tx_last[e->tx_clean]].status, __ATOMIC_ACQUIRE) &
-	     E1000_TXD_DD))
+	if (on && e->tx_clean != e->tx_tail && e1000_tx_done(e, e->tx_clean))
 		e1000_write(e, E1000_ICS, INT_TX);
 }
 
@@ -132,7 +130,7 @@ static void e1000_stats(struct nic *nic, struct nic_stats *out)
 	e1000_hw_fold(e);
 	*out = e->count;
 	out->rx_missed = e->fold[E1000_COUNT_MPC].sum;
-	for (u32 i = E1000_COUNT_CRCERRS; i < E1000_COUNTERS; i++)
+	for (u32 i = E1000_COUNT_CRCERRS; i <= E1000_COUNT_ROC; i++)
 		out->rx_errors += e->fold[i].sum;
 }
 
@@ -223,6 +221,7 @@ static err_t e1000_attach(struct nic *nic, const struct nic_resources *res)
 	}
 	nic->max_frame = E1000_MAX_FRAME;
 	nic->max_pieces = PKT_MAX_SEGS + 1;
+	nic->caps = NIC_CAP_TSO | NIC_CAP_CSUM;
 	e1000_hw_start(e, nic->mac);
 	e1000_rx_refill(e);
 	e->running = true;

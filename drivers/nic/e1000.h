@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the parts of the e1000 driver share: e1000_ring.c has the packet path,
- * e1000_hw.c the registers (reset, EEPROM, bring-up, link, statistics), and
- * e1000.c puts them together.
+ * What the parts of the e1000 driver share: e1000_ring.c has the rings and the
+ * receive path, e1000_tx.c the transmit path, e1000_hw.c the registers (reset,
+ * EEPROM, bring-up, link, statistics), and e1000.c puts them together.
  */
 #ifndef DRIVERS_NIC_E1000_H
 #define DRIVERS_NIC_E1000_H
@@ -18,9 +18,19 @@
 
 /* With RCTL.LPE off the longest frame is 1522 bytes with its FCS (13.4.22). */
 #define E1000_MAX_FRAME 1518u
-#define E1000_MIN_FRAME 60u /* shorter ones are padded by the driver, see e1000.c */
-/* Header fragment, segments, padding. */
-#define E1000_MAX_PIECES (PKT_MAX_SEGS + 2u)
+#define E1000_MIN_FRAME 60u /* shorter ones are padded by the driver, see e1000_tx.c */
+
+/* Longer pieces are split. 3.3.7 has 20 bits for a length, QEMU looks at 16. */
+#define E1000_TX_PIECE 8192u
+#define E1000_MAX_PAYLOAD 65535u /* of a frame to be segmented */
+/* Descriptors besides the segments'. Plain: context, header fragment, padding. */
+#define E1000_PLAIN_EXTRA 3u
+/* To be segmented: context, header fragment, the two that tso_close_full() adds, and
+ * what splitting adds. */
+#define E1000_TSO_EXTRA (4u + (NIC_OFFLOAD_HEADER + E1000_MAX_PAYLOAD) / E1000_TX_PIECE)
+/* What tx_room() counts a frame as; a divisor of the usable ring, so that one
+ * descriptor in use shows. */
+#define E1000_FRAME_DESCS 31u
 
 /* The counting registers that are folded into 64 bits. */
 enum e1000_counter {
@@ -30,7 +40,23 @@ enum e1000_counter {
 	E1000_COUNT_RXERRC,
 	E1000_COUNT_RUC,
 	E1000_COUNT_ROC,
+	E1000_COUNT_GPTC,
 	E1000_COUNTERS,
+};
+
+/* What the device does at the end of a segmented frame whose last segment is
+ * full; see tso_close_full(). */
+enum e1000_tso_end {
+	E1000_TSO_END_UNKNOWN,
+	E1000_TSO_END_CLEAN,
+	E1000_TSO_END_EMPTY, /* QEMU: sends one more segment, without payload */
+};
+
+/* A frame in the transmit ring. */
+struct e1000_tx_frame {
+	struct pkt *pkt;
+	u16 last; /* its last descriptor */
+	u16 wire; /* frames that it makes on the wire */
 };
 
 struct e1000_fold {
@@ -53,13 +79,15 @@ struct e1000 {
 	u32 rx_tail; /* shadow of RDT */
 	bool rx_skip; /* inside a frame of several descriptors: thrown away */
 
-	struct e1000_tx_desc *tx;
-	/* For the first descriptor of each frame: the frame, and where it ends. */
-	struct pkt *tx_pkt[E1000_TX_RING];
-	u16 tx_last[E1000_TX_RING];
+	union e1000_tx_desc *tx;
+	struct e1000_tx_frame tx_frame[E1000_TX_RING]; /* by first descriptor */
 	u32 tx_clean;
 	u32 tx_tail;
+	u32 tx_csum;   /* checksum context that the device has; 0: none */
 	bus_t pad_bus; /* E1000_MIN_FRAME zero bytes */
+	enum e1000_tso_end tso_end;
+	bool tso_full; /* a frame that tells which it is was handed over */
+	u64 wire_base; /* e1000_hw_sent() minus count.tx_frames as the ring started */
 
 	bool running;	/* false: the last reset failed, nothing moves */
 	bool link_up;	/* as last seen */
@@ -83,6 +111,15 @@ static inline void e1000_write(const struct e1000 *e, u32 reg, u32 value)
 	mmio_write32((volatile u8 *)e->regs + reg, value);
 }
 
+/* The device is done with the frame that starts at descriptor `first`. Pairs
+ * with its writing the status last. */
+static inline bool e1000_tx_done(const struct e1000 *e, u32 first)
+{
+	const union e1000_tx_desc *d = &e->tx[e->tx_frame[first].last];
+
+	return __atomic_load_n(&d->data.status, __ATOMIC_ACQUIRE) & E1000_TXD_DD;
+}
+
 /* --- e1000_ring.c --- */
 
 /* The rings in DMA memory, zeroed. ERR_NOMEM. */
@@ -101,6 +138,9 @@ void e1000_rx_refill(struct e1000 *e);
 
 /* As in struct nic_ops. */
 u32 e1000_rx_burst(struct nic *nic, struct pkt **pkts, u32 max);
+
+/* --- e1000_tx.c: as in struct nic_ops --- */
+
 u32 e1000_tx_burst(struct nic *nic, struct pkt **pkts, u32 n);
 u32 e1000_tx_room(struct nic *nic);
 u32 e1000_tx_reclaim(struct nic *nic);
@@ -119,6 +159,9 @@ err_t e1000_hw_read_mac(struct e1000 *e, u8 mac[6]);
 void e1000_hw_start(struct e1000 *e, const u8 mac[6]);
 
 struct nic_link e1000_hw_link(const struct e1000 *e);
+
+/* Frames that the device counted as sent, over all resets. */
+u64 e1000_hw_sent(struct e1000 *e);
 
 /* Add what the device counted since the last call. */
 void e1000_hw_fold(struct e1000 *e);

@@ -146,7 +146,7 @@ static void start_transmit(struct e1000 *e)
 {
 	e1000_write(e, E1000_TDBAL, (u32)e->tx_bus.v);
 	e1000_write(e, E1000_TDBAH, (u32)(e->tx_bus.v >> 32));
-	e1000_write(e, E1000_TDLEN, E1000_TX_RING * sizeof(struct e1000_tx_desc));
+	e1000_write(e, E1000_TDLEN, E1000_TX_RING * sizeof(union e1000_tx_desc));
 	e1000_write(e, E1000_TDH, 0);
 	e1000_write(e, E1000_TDT, 0);
 	e1000_write(e, E1000_TIPG, E1000_TIPG_COPPER);
@@ -160,6 +160,7 @@ void e1000_hw_start(struct e1000 *e, const u8 mac[6])
 	e1000_write(e, E1000_ITR, ITR_INTERVAL_NS / ITR_UNIT_NS);
 	start_receive(e, mac);
 	start_transmit(e);
+	e->wire_base = e1000_hw_sent(e) - e->count.tx_frames;
 }
 
 struct nic_link e1000_hw_link(const struct e1000 *e)
@@ -199,6 +200,12 @@ static void fold_one(struct e1000 *e, u32 reg, struct e1000_fold *f)
 	}
 }
 
+u64 e1000_hw_sent(struct e1000 *e)
+{
+	fold_one(e, E1000_GPTC, &e->fold[E1000_COUNT_GPTC]);
+	return e->fold[E1000_COUNT_GPTC].sum;
+}
+
 void e1000_hw_fold(struct e1000 *e)
 {
 	static const u32 reg[E1000_COUNTERS] = {
@@ -208,6 +215,7 @@ void e1000_hw_fold(struct e1000 *e)
 		[E1000_COUNT_RXERRC] = E1000_RXERRC,
 		[E1000_COUNT_RUC] = E1000_RUC,
 		[E1000_COUNT_ROC] = E1000_ROC,
+		[E1000_COUNT_GPTC] = E1000_GPTC,
 	};
 
 	for (u32 i = 0; i < E1000_COUNTERS; i++)

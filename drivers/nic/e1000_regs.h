@@ -39,6 +39,7 @@ enum e1000_reg {
 	E1000_ALGNERRC = 0x4004, /* alignment errors */
 	E1000_RXERRC = 0x400c,	 /* errors said by the PHY */
 	E1000_MPC = 0x4010,	 /* missed: FIFO full */
+	E1000_GPTC = 0x4080,	 /* good frames sent */
 	E1000_RUC = 0x40a4,	 /* undersized */
 	E1000_ROC = 0x40ac,	 /* oversized */
 	E1000_MTA = 0x5200,    /* 13.5.1 multicast table, 128 registers */
@@ -126,27 +127,65 @@ struct e1000_rx_desc {
 #define E1000_RXD_ERR_FRAME \
 	(E1000_RXD_ERR_CE | E1000_RXD_ERR_SE | E1000_RXD_ERR_SEQ | E1000_RXD_ERR_RXE)
 
-/* Transmit descriptor, legacy format, 3.3.3 */
-struct e1000_tx_desc {
+/*
+ * Transmit descriptors of the extended formats: data (3.3.7), and the context
+ * (3.3.6) that says for data descriptors behind it what the hardware changes
+ * in their frames. Offsets count from the frame's first byte.
+ */
+struct e1000_tx_data {
 	u64 addr;
-	u16 length;
-	u8 cso;
-	u8 cmd;
+	u32 cmd; /* E1000_TXD_*, with the length in the low bits */
 	u8 status;
-	u8 css;
+	u8 popts; /* of a frame's first descriptor */
 	u16 special;
 };
 
-#define E1000_TXD_EOP BIT(0)  /* cmd: last piece of the frame */
-#define E1000_TXD_IFCS BIT(1) /* cmd: append the FCS; looked at where EOP is set */
-#define E1000_TXD_RS BIT(3)   /* cmd: write DD back */
-#define E1000_TXD_DEXT BIT(5) /* cmd: not a legacy descriptor */
-#define E1000_TXD_DD BIT(0)   /* status */
+struct e1000_tx_context {
+	u8 ipcss;   /* IP header: start, ... */
+	u8 ipcso;   /* ... place of the checksum, ... */
+	u16 ipcse;  /* ... last byte */
+	u8 tucss;   /* TCP or UDP: start, ... */
+	u8 tucso;   /* ... place of the checksum, ... */
+	u16 tucse;  /* ... last byte; 0: to the end of the frame */
+	u32 cmd;    /* E1000_TXC_*; to segment, with the payload's length in the low bits */
+	u8 status;
+	u8 hdrlen; /* to segment: bytes of header, ... */
+	u16 mss;   /* ... and of payload in each frame */
+};
+
+union e1000_tx_desc {
+	struct e1000_tx_data data;
+	struct e1000_tx_context context;
+};
+
+/* cmd of both */
+#define E1000_TXD_LEN_MASK 0xfffffu
+#define E1000_TXD_DTYP_MASK (0xfu << 20)
+#define E1000_TXD_DTYP_CONTEXT (0u << 20)
+#define E1000_TXD_DTYP_DATA (1u << 20)
+#define E1000_TXD_RS BIT(27)   /* write DD back */
+#define E1000_TXD_DEXT BIT(29) /* not a legacy descriptor */
+/* cmd of data */
+#define E1000_TXD_EOP BIT(24)  /* last piece of the frame */
+#define E1000_TXD_IFCS BIT(25) /* append the FCS: in the last, when segmenting in the first */
+#define E1000_TXD_TSE BIT(26)  /* segment, by the segmentation context */
+/* cmd of a context */
+#define E1000_TXC_TCP BIT(24) /* not UDP */
+#define E1000_TXC_IP BIT(25)  /* IPv4 */
+#define E1000_TXC_TSE BIT(26) /* the segmentation context, not that for checksums */
+
+#define E1000_POPTS_IXSM BIT(0) /* insert the IP checksum */
+#define E1000_POPTS_TXSM BIT(1) /* insert the TCP or UDP checksum */
+#define E1000_TXD_DD BIT(0)	/* status */
 
 STATIC_ASSERT(sizeof(struct e1000_rx_desc) == 16, "receive descriptor");
 STATIC_ASSERT(offsetof(struct e1000_rx_desc, status) == 12, "receive descriptor");
-STATIC_ASSERT(sizeof(struct e1000_tx_desc) == 16, "transmit descriptor");
-STATIC_ASSERT(offsetof(struct e1000_tx_desc, cmd) == 11, "transmit descriptor");
-STATIC_ASSERT(offsetof(struct e1000_tx_desc, status) == 12, "transmit descriptor");
+STATIC_ASSERT(sizeof(union e1000_tx_desc) == 16, "transmit descriptors");
+STATIC_ASSERT(offsetof(struct e1000_tx_data, cmd) == 8, "data descriptor");
+STATIC_ASSERT(offsetof(struct e1000_tx_data, status) == 12, "data descriptor");
+STATIC_ASSERT(sizeof(struct e1000_tx_context) == 16, "context descriptor");
+STATIC_ASSERT(offsetof(struct e1000_tx_context, tucss) == 4, "context descriptor");
+STATIC_ASSERT(offsetof(struct e1000_tx_context, cmd) == 8, "context descriptor");
+STATIC_ASSERT(offsetof(struct e1000_tx_context, mss) == 14, "context descriptor");
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * e1000: one receive and one transmit ring of legacy descriptors (8254x
- * Software Developer's Manual, chapter 3). Nothing here reads a register:
- * descriptors say by DD what is done, and the tails are shadowed.
+ * e1000: the rings and the receive path (8254x Software Developer's Manual,
+ * 3.2). Nothing here reads a register: descriptors say by DD what is done, and
+ * the tails are shadowed.
  */
 #include "drivers/nic/e1000.h"
 
 #define RX_BYTES (E1000_RX_RING * sizeof(struct e1000_rx_desc))
-#define TX_BYTES (E1000_TX_RING * sizeof(struct e1000_tx_desc))
+#define TX_BYTES (E1000_TX_RING * sizeof(union e1000_tx_desc))
 /* The zero bytes for padding lie behind the transmit ring. */
 #define TX_DMA_BYTES (TX_BYTES + CACHE_LINE)
 
@@ -15,16 +15,11 @@ STATIC_ASSERT(RX_BYTES % 128 == 0 && TX_BYTES % 128 == 0, "ring lengths, 13.4.27
 STATIC_ASSERT((E1000_RX_RING & (E1000_RX_RING - 1)) == 0, "a power of two");
 STATIC_ASSERT((E1000_TX_RING & (E1000_TX_RING - 1)) == 0, "a power of two");
 STATIC_ASSERT(E1000_MIN_FRAME <= CACHE_LINE, "padding fits");
-STATIC_ASSERT(E1000_TX_RING <= UINT16_MAX, "tx_last is 16 bits");
+STATIC_ASSERT(E1000_TX_RING <= UINT16_MAX, "e1000_tx_frame.last is 16 bits");
 
 static inline u32 rx_after(u32 i)
 {
 	return (i + 1) & (E1000_RX_RING - 1);
-}
-
-static inline u32 tx_after(u32 i)
-{
-	return (i + 1) & (E1000_TX_RING - 1);
 }
 
 /* --- receive ------------------------------------------------------------- */
@@ -116,108 +111,6 @@ u32 e1000_rx_burst(struct nic *nic, struct pkt **pkts, u32 max)
 	return n;
 }
 
-/* --- transmit ------------------------------------------------------------ */
-
-static u32 tx_free(const struct e1000 *e)
-{
-	return (e->tx_clean - e->tx_tail - 1) & (E1000_TX_RING - 1);
-}
-
-u32 e1000_tx_reclaim(struct nic *nic)
-{
-	struct e1000 *e = nic->priv;
-	u32 n = 0;
-
-	while (e->tx_clean != e->tx_tail) {
-		u32 i = e->tx_clean;
-		u32 last = e->tx_last[i];
-
-		if (!(__atomic_load_n(&e->tx[last].status, __ATOMIC_ACQUIRE) & E1000_TXD_DD))
-			break;
-		e->count.tx_frames++;
-		e->count.tx_bytes += e->tx_pkt[i]->len;
-		e->tx_clean = tx_after(last);
-		pkt_put(e->tx_pkt[i]);
-		e->tx_pkt[i] = NULL;
-		n++;
-	}
-	return n;
-}
-
-u32 e1000_tx_room(struct nic *nic)
-{
-	struct e1000 *e = nic->priv;
-
-	if (!e->running)
-		return 0;
-	e1000_tx_reclaim(nic);
-	return tx_free(e) / E1000_MAX_PIECES;
-}
-
-static void tx_piece(struct e1000 *e, u32 *at, bus_t bus, u32 len)
-{
-	/* 3.3.3: a descriptor of length 0 is legal but carries nothing. */
-	if (!len)
-		return;
-	e->tx[*at] = (struct e1000_tx_desc){ .addr = bus.v, .length = (u16)len };
-	*at = tx_after(*at);
-}
-
-/*
- * The descriptors of one frame, from tx_tail; room was checked. RS on each
- * frame's last descriptor, so that no frame's buffers wait for another frame.
- */
-static void tx_frame(struct e1000 *e, struct pkt *p)
-{
-	u32 first = e->tx_tail;
-	u32 at = first, last;
-
-	tx_piece(e, &at, pkt_data_bus(p), p->head_len);
-	for (u32 i = 0; i < p->nseg; i++)
-		tx_piece(e, &at, p->seg[i].bus, p->seg[i].len);
-	/* 3.3.3: before the device's own padding a frame must have 48 bytes. */
-	if (p->len < E1000_MIN_FRAME)
-		tx_piece(e, &at, e->pad_bus, E1000_MIN_FRAME - p->len);
-
-	last = (at - 1) & (E1000_TX_RING - 1);
-	e->tx[last].cmd = E1000_TXD_EOP | E1000_TXD_IFCS | E1000_TXD_RS;
-	e->tx_pkt[first] = p;
-	e->tx_last[first] = (u16)last;
-	e->tx_tail = at;
-}
-
-u32 e1000_tx_burst(struct nic *nic, struct pkt **pkts, u32 n)
-{
-	struct e1000 *e = nic->priv;
-	u32 old_tail = e->tx_tail;
-	u32 taken = 0;
-
-	if (!e->running)
-		return 0;
-	if (tx_free(e) < n * E1000_MAX_PIECES)
-		e1000_tx_reclaim(nic);
-	for (; taken < n; taken++) {
-		struct pkt *p = pkts[taken];
-
-		if (p->len == 0 || p->len > E1000_MAX_FRAME) {
-			e->count.tx_bad++;
-			pkt_put(p);
-			continue;
-		}
-		if (tx_free(e) < p->nseg + 2u) {
-			e->count.tx_full++;
-			break;
-		}
-		tx_frame(e, p);
-	}
-	if (e->tx_tail != old_tail) {
-		mmio_wmb();
-		e1000_write(e, E1000_TDT, e->tx_tail);
-		e->count.doorbells++;
-	}
-	return taken;
-}
-
 /* --- memory ---------------------------------------------------------------- */
 
 err_t e1000_rings_alloc(struct e1000 *e)
@@ -232,7 +125,7 @@ err_t e1000_rings_alloc(struct e1000 *e)
 		e->res.dma_free(e->rx, RX_BYTES);
 		return ERR_NOMEM;
 	}
-	e->tx = (struct e1000_tx_desc *)(void *)tx;
+	e->tx = (union e1000_tx_desc *)(void *)tx;
 	e->pad_bus = (bus_t){ e->tx_bus.v + TX_BYTES };
 	return ERR_OK;
 }
@@ -246,11 +139,11 @@ void e1000_rings_free(struct e1000 *e)
 void e1000_rings_empty(struct e1000 *e)
 {
 	for (u32 i = 0; i < E1000_TX_RING; i++) {
-		if (e->tx_pkt[i])
+		if (e->tx_frame[i].pkt)
 			e->count.tx_lost++;
-		pkt_put(e->tx_pkt[i]);
-		e->tx_pkt[i] = NULL;
-		e->tx[i] = (struct e1000_tx_desc){ 0 };
+		pkt_put(e->tx_frame[i].pkt);
+		e->tx_frame[i].pkt = NULL;
+		e->tx[i] = (union e1000_tx_desc){ 0 };
 	}
 	for (u32 i = 0; i < E1000_RX_RING; i++)
 		e->rx[i].status = 0;
@@ -260,6 +153,8 @@ void e1000_rings_empty(struct e1000 *e)
 	e->rx_skip = false;
 	e->tx_clean = 0;
 	e->tx_tail = 0;
+	e->tx_csum = 0;
+	e->tso_full = false;
 	e->tick_clean = 0;
 	e->stuck_ticks = 0;
 }

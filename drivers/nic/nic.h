@@ -21,12 +21,12 @@ struct nic_link {
 
 /* 64-bit sums of the hardware's and the driver's own counters. */
 struct nic_stats {
-	u64 rx_frames, rx_bytes, tx_frames, tx_bytes;
+	u64 rx_frames, rx_bytes, tx_frames, tx_bytes; /* on the wire, without FCS */
 	u64 rx_missed;	   /* no descriptor or FIFO full */
 	u64 rx_errors;	   /* CRC, alignment, length: frame thrown away */
 	u64 rx_no_packet;  /* pool empty when refilling */
 	u64 tx_full;	   /* tx_burst took fewer than offered */
-	u64 tx_bad;	   /* frame the hardware cannot send (too long, too many pieces) */
+	u64 tx_bad;	   /* frame the hardware cannot send (too long, bad offload fields) */
 	u64 tx_lost;	   /* taken, but ended by a reset before it was sent */
 	u64 irqs, resets, link_changes;
 	u64 doorbells;
@@ -42,17 +42,30 @@ struct nic_resources {
 	void (*dma_free)(void *p, size_t bytes);
 };
 
-/* What a NIC can do beyond plain frames; others are not handed such frames. */
+/*
+ * Headers that the NIC works on lie in the first so many bytes of the frame
+ * (payload_start, csum_start + csum_offset + 2), whatever NIC it is.
+ */
+#define NIC_OFFLOAD_HEADER 254u
+
+/* What a NIC can do beyond plain frames; others are not handed such frames,
+ * and what breaks these rules is not sent but counted as tx_bad. */
 enum nic_cap {
 	/*
 	 * Frames with gso_type TCP4 or TCP6: cut into segments of gso_size
 	 * payload bytes. What stands before l3_start is copied to each as it
 	 * is; lengths, IPv4 id and checksum, TCP sequence number, flags and
-	 * checksum are the NIC's work. The payload is a whole multiple of
-	 * gso_size, so that lengths in the fixed prefix hold for all.
+	 * checksum are the NIC's work, whatever these fields held: it changes
+	 * them in the header fragment. All headers are in there, TCP right
+	 * behind the IP header (no IPv6 extension headers); the payload is at
+	 * most 65535 bytes, a segment's frame at most max_frame. Where the
+	 * prefix has lengths, the payload is a whole multiple of gso_size, so
+	 * that they hold for all. TCP6 comes so, in an outer IPv4 packet behind
+	 * an untagged Ethernet header; that one's id and checksum may change.
 	 */
 	NIC_CAP_TSO = BIT(0),
-	/* PKT_F_NEEDS_CSUM: L4 checksum filled in at csum_start + csum_offset. */
+	/* PKT_F_NEEDS_CSUM: L4 checksum filled in at csum_start + csum_offset,
+	 * where the pseudo header's sum stands. */
 	NIC_CAP_CSUM = BIT(1),
 };
 
@@ -73,8 +86,9 @@ struct nic_ops {
 	u32 (*rx_burst)(struct nic *nic, struct pkt **pkts, u32 max);
 	/* Takes the first k of n and returns k; the packets are put when sent. */
 	u32 (*tx_burst)(struct nic *nic, struct pkt **pkts, u32 n);
-	/* Frames of up to PKT_MAX_SEGS pieces that tx_burst would take now;
-	 * reclaims what has been sent. */
+	/* Frames of up to PKT_MAX_SEGS pieces, to be segmented or not, that
+	 * tx_burst would take now; reclaims what has been sent. Less than on an
+	 * idle ring as long as any frame is under way. */
 	u32 (*tx_room)(struct nic *nic);
 	/* Put packets that were sent. Returns how many. */
 	u32 (*tx_reclaim)(struct nic *nic);
@@ -97,7 +111,7 @@ struct nic {
 	const struct nic_ops *ops;
 	char name[16];
 	u8 mac[6];
-	u32 max_frame; /* longest frame without FCS that it sends and receives */
+	u32 max_frame; /* longest frame on the wire, without FCS */
 	u32 max_pieces; /* DMA pieces a frame may have */
 	u32 caps;	/* enum nic_cap; set by attach */
 	u32 core;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "drivers/nic/e1000_regs.h"
+#include "hv/base/bytes.h"
 
 #define DESC_BYTES 16u
 #define RX_BUF_BYTES 2048u
@@ -80,7 +80,9 @@ static void reset(struct e1000_model *m)
 	m->tipg = m->rdtr = m->radv = 0;
 	m->rd_base_lo = m->rd_base_hi = m->rd_len = m->rdh = m->rdt = 0;
 	m->td_base_lo = m->td_base_hi = m->td_len = m->tdh = m->tdt = 0;
-	m->tx_len = 0;
+	m->csum = m->tso = (struct e1000_tx_context){ 0 };
+	m->tx_len = m->tx_descs = 0;
+	m->tx_closed = false;
 	load_ra(m);
 	memset(m->mta, 0xff, sizeof(m->mta)); /* undefined after reset, 13.5.1 */
 	memset(m->stats, 0, sizeof(m->stats));
@@ -212,56 +214,251 @@ bool e1000_model_rx(struct e1000_model *m, const void *frame, u32 len)
 
 /* --- transmit ------------------------------------------------------------ */
 
-static void tx_send(struct e1000_model *m)
+static void wire_put(struct e1000_model *m, u8 *frame, u32 len)
 {
 	struct e1000_model_frame *f;
 
-	if (m->tx_len < SHORTEST_TX)
-		violation(m, "frame of %u bytes, 3.3.3 wants %u", m->tx_len, SHORTEST_TX);
-	if (m->tx_len < SHORTEST_ON_WIRE && (m->tctl & E1000_TCTL_PSP)) {
-		memset(m->tx_frame + m->tx_len, 0, SHORTEST_ON_WIRE - m->tx_len);
-		m->tx_len = SHORTEST_ON_WIRE;
+	if (len < SHORTEST_TX)
+		violation(m, "frame of %u bytes, 3.3.3 wants %u", len, SHORTEST_TX);
+	if (len < SHORTEST_ON_WIRE && (m->tctl & E1000_TCTL_PSP)) {
+		memset(frame + len, 0, SHORTEST_ON_WIRE - len);
+		len = SHORTEST_ON_WIRE;
 	}
 	if (m->wire_count < E1000_MODEL_WIRE) {
 		f = &m->wire[m->wire_count++];
-		f->len = m->tx_len;
-		f->data = malloc(m->tx_len);
-		memcpy(f->data, m->tx_frame, m->tx_len);
+		f->len = len;
+		f->data = malloc(len);
+		memcpy(f->data, frame, len);
 	}
+	bump(m, E1000_GPTC);
 	if (m->loopback)
-		e1000_model_rx(m, m->tx_frame, m->tx_len);
+		e1000_model_rx(m, frame, len);
+}
+
+/* 3.6: the one's complement sum of [start, end), the old checksum included. */
+static void insert_csum(u8 *frame, u32 start, u32 end, u32 at)
+{
+	u64 sum = 0;
+
+	for (u32 i = start; i < end; i++)
+		sum += (i - start) % 2 ? frame[i] : (u32)frame[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	/* 3.6: never zero, which says that there is none in UDP. */
+	store_be16(frame + at, sum == 0xffff ? 0xffff : (u16)~sum);
+}
+
+static void insert_csums(struct e1000_model *m, const struct e1000_tx_context *c, u8 *frame,
+			 u32 len)
+{
+	if (m->tx_popts & E1000_POPTS_IXSM)
+		insert_csum(frame, c->ipcss, c->ipcse + 1u, c->ipcso);
+	if (m->tx_popts & E1000_POPTS_TXSM)
+		insert_csum(frame, c->tucss, len, c->tucso);
+}
+
+/* 3.5.9: one segment, of what follows the header at `from`. */
+static void send_segment(struct e1000_model *m, const u8 *header, u32 from, u32 len, u32 n)
+{
+	const struct e1000_tx_context *c = &m->tso;
+	u8 f[E1000_MODEL_FRAME_MAX];
+	u8 *ip = f + c->ipcss, *tcp = f + c->tucss;
+	u32 l4 = c->hdrlen + len - c->tucss;
+
+	memcpy(f, header, c->hdrlen);
+	memcpy(f + c->hdrlen, m->tx_frame + from, len);
+	store_be16(ip + 2, (u16)(c->hdrlen + len - c->ipcss));
+	store_be16(ip + 4, (u16)(load_be16(ip + 4) + n));
+	store_be32(tcp + 4, load_be32(tcp + 4) + n * c->mss);
+	if (from + len < m->tx_len)
+		tcp[13] &= (u8)~(1 | 8); /* FIN, PSH */
+	l4 += load_be16(f + c->tucso);
+	store_be16(f + c->tucso, (u16)(l4 + (l4 >> 16)));
+	insert_csums(m, c, f, c->hdrlen + len);
+	wire_put(m, f, c->hdrlen + len);
+}
+
+static bool sums_to(const u8 *p, u32 len, u32 sum, u16 want)
+{
+	for (u32 i = 0; i < len; i += 2)
+		sum += load_be16(p + i);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum == want;
+}
+
+/* 3.5.5: what software leaves in the header. The IP header behind which TCP
+ * stands is the one that the device works on, or IPv6. */
+static void check_prepared(struct e1000_model *m)
+{
+	const struct e1000_tx_context *c = &m->tso;
+	const u8 *ip = m->tx_frame + c->ipcss, *tcp = m->tx_frame + c->tucss;
+	bool v4 = c->ipcse + 1 == c->tucss;
+
+	if (ip[0] >> 4 != 4 || c->ipcse != c->ipcss + (ip[0] & 15) * 4 - 1)
+		violation(m, "IP header that starts with %#x at %u to %u", ip[0], c->ipcss,
+			  c->ipcse);
+	if (load_be16(ip + 2) || load_be16(ip + 10))
+		violation(m, "IPv4 length and checksum are not zero");
+	if (!v4 && tcp[-40] >> 4 != 6)
+		violation(m, "no IP header in front of TCP");
+	if (!sums_to(v4 ? ip + 12 : tcp - 32, v4 ? 8 : 32, 6, load_be16(tcp + 16)))
+		violation(m, "TCP checksum is not the pseudo header's without length");
+}
+
+static void send_segments(struct e1000_model *m)
+{
+	struct e1000_tx_context *c = &m->tso;
+	u32 payload = c->cmd & E1000_TXD_LEN_MASK;
+	u32 at, n = 0;
+
+	if (m->tx_len != c->hdrlen + payload) {
+		violation(m, "%u bytes, HDRLEN %u + PAYLEN %u", m->tx_len, c->hdrlen, payload);
+		return;
+	}
+	if (m->tx_popts != (E1000_POPTS_TXSM | E1000_POPTS_IXSM))
+		violation(m, "segments with POPTS %#x", m->tx_popts);
+	check_prepared(m);
+	for (at = c->hdrlen; at < m->tx_len; at += c->mss) {
+		u32 len = MIN(m->tx_len - at, c->mss);
+
+		send_segment(m, m->tx_frame, at, len, n++);
+	}
+	if (m->empty_segment && at == m->tx_len && !m->tx_closed)
+		send_segment(m, m->tx_frame, m->tx_len, 0, n);
+}
+
+static void send_plain(struct e1000_model *m)
+{
+	if (m->tx_popts & ~E1000_POPTS_TXSM)
+		violation(m, "plain frame with POPTS %#x", m->tx_popts);
+	if (m->tx_popts && !m->csum.cmd)
+		violation(m, "checksum without a context");
+	if (m->tx_popts && m->csum.tucso + 2u > m->tx_len)
+		violation(m, "checksum at %u of %u bytes", m->csum.tucso, m->tx_len);
+	else
+		insert_csums(m, &m->csum, m->tx_frame, m->tx_len);
+	wire_put(m, m->tx_frame, m->tx_len);
+}
+
+static void check_tso_context(struct e1000_model *m, const struct e1000_tx_context *c)
+{
+	/* 3.5.9.1 has a wrong length for IPv6. */
+	if (!(c->cmd & E1000_TXC_IP))
+		violation(m, "IPv6 context");
+	if (c->ipcse < c->ipcss + 19 || c->ipcse >= c->tucss || c->ipcso != c->ipcss + 10)
+		violation(m, "IP header at %u to %u, checksum at %u, TCP at %u", c->ipcss,
+			  c->ipcse, c->ipcso, c->tucss);
+	if (!(c->cmd & E1000_TXC_TCP) || c->tucso != c->tucss + 16)
+		violation(m, "TCP checksum at %u, header at %u", c->tucso, c->tucss);
+	if (c->hdrlen < c->tucss + 20)
+		violation(m, "HDRLEN %u, TCP at %u", c->hdrlen, c->tucss);
+	if (!c->mss || c->hdrlen + c->mss > LONGEST_WITHOUT_LPE)
+		violation(m, "HDRLEN %u + MSS %u", c->hdrlen, c->mss);
+	if (!(c->cmd & E1000_TXD_LEN_MASK))
+		violation(m, "PAYLEN 0");
+}
+
+static void tx_context(struct e1000_model *m, const struct e1000_tx_context *c)
+{
+	u32 known = E1000_TXD_LEN_MASK | E1000_TXD_DEXT | E1000_TXC_TCP | E1000_TXC_IP |
+		    E1000_TXC_TSE;
+
+	m->contexts++;
+	if ((c->cmd & ~known) || c->status || c->tucse)
+		violation(m, "context with cmd %#x, status %#x, TUCSE %u", c->cmd, c->status,
+			  c->tucse);
+	if (m->tx_descs) {
+		if (!m->empty_segment || !m->tx_tse || c->hdrlen <= m->tso.hdrlen ||
+		    m->tx_len != m->tso.hdrlen + (c->cmd & E1000_TXD_LEN_MASK))
+			violation(m, "context inside a frame");
+		m->tx_closed = true;
+		return;
+	}
+	if (c->cmd & E1000_TXC_TSE) {
+		check_tso_context(m, c);
+		m->tso = *c;
+		/* Only real devices have two contexts. */
+		if (m->empty_segment)
+			m->csum = (struct e1000_tx_context){ 0 };
+		return;
+	}
+	if (c->tucso < c->tucss + 6 || (c->cmd & E1000_TXD_LEN_MASK) || c->hdrlen || c->mss)
+		violation(m, "checksum context from %u at %u", c->tucss, c->tucso);
+	m->csum = *c;
+}
+
+/* First data descriptor of a frame. */
+static void tx_begin(struct e1000_model *m, const struct e1000_tx_data *d, u32 len)
+{
+	m->tx_tse = d->cmd & E1000_TXD_TSE;
+	m->tx_popts = d->popts;
+	m->tx_closed = false;
+	if (!m->tx_tse)
+		return;
+	if (!m->tso.cmd)
+		violation(m, "segmentation without a context");
+	/* 3.5.6 wants whole headers in each; ours are all in the first. */
+	if (len < m->tso.hdrlen)
+		violation(m, "first descriptor has %u bytes, HDRLEN is %u", len, m->tso.hdrlen);
+	if (!(d->cmd & E1000_TXD_IFCS))
+		violation(m, "segments without FCS");
+}
+
+static void tx_data(struct e1000_model *m, const struct e1000_tx_data *d)
+{
+	u32 len = d->cmd & E1000_TXD_LEN_MASK;
+	void *buf;
+
+	if (!m->tx_descs++)
+		tx_begin(m, d, len);
+	if (len > UINT16_MAX)
+		violation(m, "descriptor of %u bytes: QEMU takes 16 bits", len);
+	if (m->tx_tse != !!(d->cmd & E1000_TXD_TSE))
+		violation(m, "TSE differs inside a frame");
+	if (len && d->addr) {
+		buf = dma(m, d->addr, len, "tx buffer");
+		if (m->tx_len + len > (m->tx_tse ? E1000_MODEL_TSO_MAX : E1000_MODEL_FRAME_MAX)) {
+			violation(m, "frame too long");
+		} else if (buf) {
+			memcpy(m->tx_frame + m->tx_len, buf, len);
+			m->tx_len += len;
+		}
+	}
+	if (!(d->cmd & E1000_TXD_EOP))
+		return;
+	if (!(d->cmd & E1000_TXD_IFCS))
+		violation(m, "frame without FCS");
+	if (m->tx_tse)
+		send_segments(m);
+	else
+		send_plain(m);
 	m->tx_len = 0;
+	m->tx_descs = 0;
 }
 
 static void tx_one(struct e1000_model *m)
 {
 	u64 base = m->td_base_lo | (u64)m->td_base_hi << 32;
-	struct e1000_tx_desc *d = dma(m, base + m->tdh * DESC_BYTES, DESC_BYTES, "tx descriptor");
-	void *buf;
+	union e1000_tx_desc *d = dma(m, base + m->tdh * DESC_BYTES, DESC_BYTES, "tx descriptor");
 
 	m->tdh = (m->tdh + 1) % (m->td_len / DESC_BYTES);
 	if (!d)
 		return;
-	if (d->cmd & E1000_TXD_DEXT)
-		violation(m, "extended descriptor: not in this model");
-	if (d->status & E1000_TXD_DD)
+	if (!(d->data.cmd & E1000_TXD_DEXT)) {
+		violation(m, "legacy descriptor: not in this model");
+		return;
+	}
+	if (d->data.status & E1000_TXD_DD)
 		violation(m, "tx descriptor was given with DD set");
-	if (d->length && d->addr) {
-		buf = dma(m, d->addr, d->length, "tx buffer");
-		if (m->tx_len + d->length > sizeof(m->tx_frame))
-			violation(m, "frame too long");
-		else if (buf) {
-			memcpy(m->tx_frame + m->tx_len, buf, d->length);
-			m->tx_len += d->length;
-		}
-	}
-	if (d->cmd & E1000_TXD_EOP) {
-		if (!(d->cmd & E1000_TXD_IFCS))
-			violation(m, "frame without FCS");
-		tx_send(m);
-	}
-	if (d->cmd & E1000_TXD_RS) {
-		d->status |= E1000_TXD_DD;
+	if ((d->data.cmd & E1000_TXD_DTYP_MASK) == E1000_TXD_DTYP_CONTEXT)
+		tx_context(m, &d->context);
+	else if ((d->data.cmd & E1000_TXD_DTYP_MASK) == E1000_TXD_DTYP_DATA)
+		tx_data(m, &d->data);
+	else
+		violation(m, "descriptor type %#x", d->data.cmd);
+	if (d->data.cmd & E1000_TXD_RS) {
+		d->data.status |= E1000_TXD_DD;
 		raise_cause(m, E1000_INT_TXDW);
 	}
 }

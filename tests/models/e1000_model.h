@@ -9,11 +9,12 @@
 #ifndef TESTS_MODELS_E1000_MODEL_H
 #define TESTS_MODELS_E1000_MODEL_H
 
-#include "hv/base/types.h"
+#include "drivers/nic/e1000_regs.h"
 
 #define E1000_MODEL_WIRE 2048 /* frames kept of what was sent */
 #define E1000_MODEL_RAM 8
-#define E1000_MODEL_FRAME_MAX 16384
+#define E1000_MODEL_FRAME_MAX 16384u /* what its FIFO holds; a segmented frame is not in it */
+#define E1000_MODEL_TSO_MAX (E1000_MODEL_FRAME_MAX + 0x100000u)
 #define E1000_MODEL_BAR_SIZE 0x20000
 
 struct e1000_model_frame {
@@ -32,13 +33,16 @@ struct e1000_model {
 	bool no_eeprom;	   /* EERD never says done */
 	bool sticky_stats; /* reads do not clear the statistics, as in QEMU */
 	bool empty_ra;	   /* RAL0 and RAH0 are not loaded from the EEPROM, as in Bochs */
+	/* As in QEMU: an empty segment follows a full last one, unless a context
+	 * with a larger HDRLEN came before the frame's end. */
+	bool empty_segment;
 
 	/* what the test looks at */
 	u32 violations;
 	char last_violation[160];
 	bool irq_line;
 	u32 irq_edges;
-	u32 reads, rdt_writes, tdt_writes, resets;
+	u32 reads, rdt_writes, tdt_writes, resets, contexts;
 	struct e1000_model_frame wire[E1000_MODEL_WIRE]; /* sent frames, padded */
 	u32 wire_count;
 
@@ -52,8 +56,13 @@ struct e1000_model {
 	u32 td_base_lo, td_base_hi, td_len, tdh, tdt;
 	u32 ra[32], mta[128];
 	u32 stats[64];
-	u8 tx_frame[E1000_MODEL_FRAME_MAX];
+	struct e1000_tx_context csum, tso; /* cmd 0: never loaded */
+	u8 tx_frame[E1000_MODEL_TSO_MAX];
 	u32 tx_len;
+	u32 tx_descs;	/* data descriptors of this frame so far ... */
+	bool tx_tse;	/* ... to be segmented ... */
+	u8 tx_popts;	/* ... with these options ... */
+	bool tx_closed; /* ... and the context that empty_segment wants */
 };
 
 /* With a good EEPROM that holds mac. */
