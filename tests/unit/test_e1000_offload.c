@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Segmentation and checksums of the e1000 driver: the model does what the
+ * manual says with descriptors and headers, and what comes out is compared
+ * with segments that are built here from scratch.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "drivers/nic/e1000.h"
+#include "hv/base/bytes.h"
+#include "tests/models/e1000_bench.h"
+
+#define ETH 14u
+#define OUTER (ETH + 20u + 8u) /* in front of the inner Ethernet header */
+#define FLAGS_PSH_FIN 0x19u    /* and ACK */
+#define FLAGS_MIDDLE 0x10u
+
+/* A large TCP frame. */
+struct flow {
+	bool v6;
+	bool outer;	/* in UDP over IPv4 */
+	u32 ip_options; /* IPv4 only */
+	u32 tcp_options;
+	u32 mss, payload;
+	u32 copied; /* payload bytes in the header fragment */
+	u16 id;
+	u32 seq;
+};
+
+static const struct flow plain4 = { .mss = 1000, .payload = 2500, .id = 0xfffe, .seq = 7 };
+static const struct flow tunnel4 = {
+	.outer = true, .tcp_options = 12, .mss = 1398, .payload = 10 * 1398, .copied = 20,
+	.id = 100, .seq = 0xffffff00,
+};
+static const struct flow tunnel6 = {
+	.v6 = true, .outer = true, .mss = 1000, .payload = 4000, .copied = 3, .seq = 5,
+};
+
+static u32 rnd_state = 1;
+
+static u32 rnd(u32 below)
+{
+	rnd_state = rnd_state * 1103515245u + 12345u;
+	return (rnd_state >> 8) % below;
+}
+
+static u16 ref_sum(u32 sum, const u8 *p, u32 len)
+{
+	for (u32 i = 0; i < len; i++)
+		sum += i % 2 ? p[i] : (u32)p[i] << 8;
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (u16)sum;
+}
+
+/* What the device inserts: never zero, which in UDP says that there is none. */
+static u16 ref_csum(const u8 *p, u32 len)
+{
+	u16 sum = (u16)~ref_sum(0, p, len);
+
+	return sum ? sum : 0xffff;
+}
+
+/* --- headers by the RFCs -------------------------------------------------------- */
+
+static void put_eth(u8 *f, u16 type)
+{
+	memset(f, 0x02, 12);
+	store_be16(f + 12, type);
+}
+
+/* f: the header; len: of the whole packet. */
+static void put_ip4(u8 *f, u32 header, u32 len, u16 id, u8 proto)
+{
+	memset(f, 1, header); /* options: no operation */
+	f[0] = (u8)(0x40 | header / 4);
+	f[1] = 0;
+	store_be16(f + 2, (u16)len);
+	store_be16(f + 4, id);
+	store_be16(f + 6, 0x4000);
+	f[8] = 64;
+	f[9] = proto;
+	store_be16(f + 10, 0);
+	store_be32(f + 12, 0x0a00fff1);
+	store_be32(f + 16, 0xc0a8fe02);
+	store_be16(f + 10, (u16)~ref_sum(0, f, header));
+}
+
+static void put_ip6(u8 *f, u32 len)
+{
+	store_be32(f, 0x60012345);
+	store_be16(f + 4, (u16)(len - 40));
+	f[6] = 6;
+	f[7] = 64;
+	for (u32 i = 8; i < 40; i++)
+		f[i] = (u8)(0xf0 + i);
+}
+
+static u32 l3_at(const struct flow *w)
+{
+	return (w->outer ? OUTER : 0) + ETH;
+}
+
+static u32 l4_at(const struct flow *w)
+{
+	return l3_at(w) + (w->v6 ? 40 : 20 + w->ip_options);
+}
+
+static u32 payload_at(const struct flow *w)
+{
+	return l4_at(w) + 20 + w->tcp_options;
+}
+
+static u16 pseudo(const struct flow *w, const u8 *f, u32 len)
+{
+	const u8 *ip = f + l3_at(w);
+
+	return w->v6 ? ref_sum(6 + len, ip + 8, 32) : ref_sum(6 + len, ip + 12, 8);
+}
+
+/* The headers of n payload bytes at `off` of the flow's; the n-th segment when
+ * it is one. TCP's checksum is the pseudo header's sum. */
+static void put_headers(const struct flow *w, u8 *f, u32 n, u32 off, u32 len, u8 flags)
+{
+	u32 l3 = l3_at(w), l4 = l4_at(w), total = payload_at(w) + len;
+	u8 *tcp = f + l4;
+
+	if (w->outer) {
+		put_eth(f, 0x0800);
+		put_ip4(f + ETH, 20, total - ETH, (u16)(0x4321 + (w->v6 ? n : 0)), 17);
+		store_be16(f + ETH + 20, 9001);
+		store_be16(f + ETH + 22, 9000);
+		store_be16(f + ETH + 24, (u16)(total - ETH - 20));
+		store_be16(f + ETH + 26, 0);
+	}
+	put_eth(f + l3 - ETH, w->v6 ? 0x86dd : 0x0800);
+	if (w->v6)
+		put_ip6(f + l3, total - l3);
+	else
+		put_ip4(f + l3, l4 - l3, total - l3, (u16)(w->id + n), 6);
+	memset(tcp, 1, 20 + w->tcp_options);
+	store_be32(tcp + 4, w->seq + off);
+	tcp[12] = (u8)((20 + w->tcp_options) / 4 << 4);
+	tcp[13] = flags;
+	store_be16(tcp + 16, pseudo(w, f, total - l4));
+}
+
+/* --- frames --------------------------------------------------------------------- */
+
+/* The flow's frame as the stack hands it down: the prefix is that of each
+ * segment, the inner headers those of the whole. seg[] holds w->payload -
+ * w->copied bytes. */
+static struct pkt *make_tso(const struct flow *w, const u32 *seg, u32 nseg)
+{
+	u32 head = payload_at(w) + w->copied;
+	struct pkt *p = bench_frame(head, seg, nseg);
+	u8 segment[512];
+
+	assert_int_equal(p->len, payload_at(w) + w->payload);
+	put_headers(w, p->data, 0, 0, w->payload, FLAGS_PSH_FIN);
+	if (w->outer || w->v6) {
+		put_headers(w, segment, 0, 0, w->mss, FLAGS_PSH_FIN);
+		memcpy(p->data, segment, l3_at(w));
+		/* Only this device's way with IPv6 wants the inner one ready. */
+		if (w->v6)
+			memcpy(p->data + l3_at(w), segment + l3_at(w), 40);
+	}
+	p->gso_type = w->v6 ? PKT_GSO_TCP6 : PKT_GSO_TCP4;
+	p->gso_size = (u16)w->mss;
+	p->l3_start = (u16)l3_at(w);
+	p->csum_start = (u16)l4_at(w);
+	p->csum_offset = 16;
+	p->payload_start = (u16)payload_at(w);
+	p->flags |= PKT_F_NEEDS_CSUM;
+	return p;
+}
+
+static struct pkt *make_tso_simple(const struct flow *w)
+{
+	u32 seg[] = { w->payload - w->copied };
+
+	return make_tso(w, seg, 1);
+}
+
+/* What is on the wire from `at` on are the segments of this flow with this
+ * payload. Returns their number. */
+static u32 check_segments(const struct flow *w, const u8 *payload, u32 at)
+{
+	static u8 want[E1000_MAX_FRAME];
+	u32 n = 0;
+
+	for (u32 off = 0; off < w->payload; off += w->mss, n++) {
+		const struct e1000_model_frame *f = &bench.model.wire[at + n];
+		u32 len = MIN(w->mss, w->payload - off);
+		u32 total = payload_at(w) + len;
+		bool last = off + len == w->payload;
+		u8 *tcp = want + l4_at(w);
+
+		assert_true(at + n < bench.model.wire_count);
+		put_headers(w, want, n, off, len, last ? FLAGS_PSH_FIN : FLAGS_MIDDLE);
+		memcpy(want + payload_at(w), payload + off, len);
+		store_be16(tcp + 16, ref_csum(tcp, total - l4_at(w)));
+		assert_int_equal(f->len, MAX(total, 60u));
+		assert_memory_equal(f->data, want, total);
+	}
+	return n;
+}
+
+static void send_and_check(const struct flow *w, const u32 *seg, u32 nseg)
+{
+	static u8 payload[65536];
+	struct nic_stats before = bench_stats();
+	struct pkt *p = make_tso(w, seg, nseg);
+	u32 n;
+
+	pkt_copy_out(p, p->payload_start, payload, w->payload);
+	bench_drop_wire();
+	assert_int_equal(bench_send(p), 1);
+	n = check_segments(w, payload, 0);
+	assert_int_equal(bench.model.wire_count, n);
+	assert_int_equal(bench_stats().tx_frames, before.tx_frames + n);
+	assert_int_equal(bench_stats().tx_bytes,
+			 before.tx_bytes + n * payload_at(w) + w->payload);
+	assert_int_equal(bench_stats().tx_bad, before.tx_bad);
+}
+
+static void send_and_check_simple(const struct flow *w)
+{
+	u32 seg[] = { w->payload - w->copied };
+
+	send_and_check(w, seg, 1);
+}
+
+/* Cuts what is behind the header fragment into at most PKT_MAX_SEGS pieces. */
+static u32 random_pieces(const struct flow *w, u32 *seg)
+{
+	u32 left = w->payload - w->copied;
+	u32 n = 1 + rnd(PKT_MAX_SEGS);
+
+	for (u32 i = 0; i + 1 < n; i++) {
+		seg[i] = rnd(2) ? rnd(left + 1) : MIN(left, 4096u);
+		left -= seg[i];
+	}
+	seg[n - 1] = left;
+	return n;
+}
+
+static struct flow random_flow(void)
+{
+	struct flow w = {
+		.outer = rnd(3),
+		.v6 = rnd(2),
+		.tcp_options = 4 * rnd(11),
+		.mss = 1 + rnd(rnd(2) ? 1300 : 100),
+		.id = (u16)rnd(65536),
+		.seq = rnd(1u << 24) << 8,
+	};
+	u32 most;
+
+	w.outer |= w.v6;
+	w.ip_options = w.v6 ? 0 : 4 * rnd(11);
+	most = MIN(E1000_MAX_PAYLOAD, w.mss * 1000);
+	w.payload = 1 + rnd(most);
+	if (w.outer)
+		w.payload = MAX(w.payload / w.mss, 1u) * w.mss;
+	w.copied = rnd(MIN(w.payload, 100u) + 1);
+	return w;
+}
+
+/* --- segmentation ---------------------------------------------------------------- */
+
+static void test_segments(void **state)
+{
+	(void)state;
+	send_and_check_simple(&plain4);
+	send_and_check_simple(&tunnel4);
+	send_and_check_simple(&tunnel6);
+}
+
+static void test_segments_random(void **state)
+{
+	u32 seg[PKT_MAX_SEGS];
+
+	(void)state;
+	for (u32 i = 0; i < 1500; i++) {
+		struct flow w = random_flow();
+
+		send_and_check(&w, seg, random_pieces(&w, seg));
+		if (rnd(3) == 0)
+			assert_int_equal(bench_send(bench_frame(60 + rnd(100), NULL, 0)), 1);
+	}
+	/* Without a payload that a descriptor cannot hold or a frame of one segment
+	 * this would have tested little. */
+	assert_true(bench_stats().tx_frames > 10000);
+}
+
+static void test_segment_sizes(void **state)
+{
+	struct flow w = tunnel4;
+
+	(void)state;
+	/* The largest frame there is, and segments as long as frames may be. */
+	w.mss = E1000_MAX_FRAME - payload_at(&w);
+	w.payload = E1000_MAX_PAYLOAD / w.mss * w.mss;
+	send_and_check_simple(&w);
+	/* One segment, full or not; one byte. */
+	w.payload = w.mss;
+	send_and_check_simple(&w);
+	w = plain4;
+	w.payload = 999;
+	send_and_check_simple(&w);
+	w.payload = 1;
+	send_and_check_simple(&w);
+	w.mss = 1;
+	w.payload = 70;
+	send_and_check_simple(&w);
+	w.mss = 1460;
+	w.payload = E1000_MAX_PAYLOAD;
+	send_and_check_simple(&w);
+	/* All of it in the header fragment. */
+	w.payload = w.copied = 500;
+	w.mss = 200;
+	send_and_check(&w, NULL, 0);
+}
+
+static void refuse(struct pkt *p)
+{
+	u64 bad = bench_stats().tx_bad;
+	u32 done = bench.done, wire = bench.model.wire_count;
+
+	assert_int_equal(bench_send(p), 1);
+	assert_int_equal(bench_stats().tx_bad, bad + 1);
+	assert_int_equal(bench.done, done + 1);
+	assert_int_equal(bench.model.wire_count, wire);
+}
+
+/* A good frame with one field wrong. */
+#define REFUSED(flow, change)                        \
+	do {                                         \
+		struct pkt *p = make_tso_simple(flow); \
+							\
+		change;                              \
+		refuse(p);                           \
+	} while (0)
+
+static void test_segments_refused(void **state)
+{
+	struct flow w = tunnel4;
+
+	(void)state;
+	REFUSED(&tunnel4, p->gso_type = PKT_GSO_UDP4);
+	REFUSED(&tunnel4, p->gso_type = PKT_GSO_TCP6);
+	REFUSED(&tunnel4, p->gso_size = 0);
+	REFUSED(&tunnel4, p->gso_size = (u16)(E1000_MAX_FRAME - p->payload_start + 1));
+	REFUSED(&tunnel4, p->payload_start = (u16)(p->head_len + 1));
+	REFUSED(&tunnel4, p->payload_start = (u16)(p->csum_start + 19));
+	REFUSED(&tunnel4, p->csum_start++);
+	REFUSED(&tunnel4, p->l3_start = p->csum_start);
+	REFUSED(&tunnel4, p->l3_start = 0xffff);
+	REFUSED(&tunnel4, p->csum_start = 0xfffe);
+	REFUSED(&tunnel4, p->payload_start = 0xffff);
+	REFUSED(&tunnel4, p->data[p->l3_start] = 0x4f);
+	REFUSED(&tunnel4, p->len = p->payload_start);
+	REFUSED(&tunnel6, p->gso_type = PKT_GSO_TCP4);
+	REFUSED(&tunnel6, p->gso_size--);
+	REFUSED(&tunnel6, p->l3_start--);
+	REFUSED(&tunnel6, store_be16(p->data + 12, 0x8100));
+	REFUSED(&tunnel6, p->data[14] = 0x40);
+	REFUSED(&tunnel6, p->data[14] = 0x4f);
+	/* IPv6 without an outer packet. */
+	w = tunnel6;
+	w.outer = false;
+	REFUSED(&w, );
+	/* Headers of more than NIC_OFFLOAD_HEADER bytes: 56 + 60 + 60 in front. */
+	w = tunnel4;
+	w.ip_options = 40;
+	w.tcp_options = 40;
+	w.mss = 1000;
+	w.payload = 10000;
+	send_and_check_simple(&w);
+	REFUSED(&w, (p->payload_start = 300, p->head_len = 400));
+	w = plain4;
+	w.payload = E1000_MAX_PAYLOAD + 1;
+	REFUSED(&w, );
+	send_and_check_simple(&tunnel4);
+}
+
+/* Devices like QEMU's: what is sent for nothing is noticed once. */
+static void test_empty_segment(void **state)
+{
+	struct flow uneven = plain4;
+
+	(void)state;
+	bench.model.empty_segment = true;
+	/* Nothing to notice: the last segment is not full. */
+	send_and_check_simple(&uneven);
+	bench_drop_wire();
+	assert_int_equal(bench_send(make_tso_simple(&tunnel4)), 1);
+	assert_int_equal(bench.model.wire_count, 11);
+	assert_int_equal(bench.ops->tx_reclaim(&bench.nic), 1);
+	for (u32 i = 0; i < 3 * E1000_TX_RING; i++) {
+		send_and_check_simple(i % 2 ? &tunnel4 : &tunnel6);
+		if (i % 5 == 0)
+			send_and_check_simple(&uneven);
+	}
+	/* It is the same device after a reset. */
+	bench.model.hang_tx = true;
+	assert_int_equal(bench_send(make_tso_simple(&tunnel4)), 1);
+	for (u32 i = 0; i < 3; i++)
+		bench.ops->tick(&bench.nic, 1);
+	assert_int_equal(bench_stats().resets, 1);
+	bench.model.hang_tx = false;
+	send_and_check_simple(&tunnel4);
+}
+
+/* ... and others are never sent a context inside a frame, even if a reset came
+ * between the first frame and its completion. */
+static void test_no_empty_segment(void **state)
+{
+	(void)state;
+	bench.model.hang_tx = true;
+	assert_int_equal(bench_send(make_tso_simple(&tunnel4)), 1);
+	e1000_model_run_tx(&bench.model, UINT32_MAX);
+	assert_int_equal(bench.model.wire_count, 10);
+	assert_int_equal(bench_send(make_tso_simple(&tunnel4)), 1);
+	for (u32 i = 0; i < 4; i++)
+		bench.ops->tick(&bench.nic, 1);
+	assert_int_equal(bench_stats().resets, 1);
+	assert_int_equal(bench_stats().tx_lost, 1);
+	bench.model.hang_tx = false;
+	for (u32 i = 0; i < 5; i++)
+		send_and_check_simple(&tunnel4);
+}
+
+/* --- checksums ------------------------------------------------------------------- */
+
+/* A small frame of the flow, whose checksum is missing. */
+static struct pkt *make_csum(const struct flow *w)
+{
+	struct pkt *p = make_tso_simple(w);
+
+	put_headers(w, p->data, 0, 0, w->payload, FLAGS_PSH_FIN);
+	p->gso_type = PKT_GSO_NONE;
+	return p;
+}
+
+static void csum_and_check(const struct flow *w)
+{
+	static u8 want[E1000_MAX_FRAME];
+	u8 *tcp = want + l4_at(w);
+	struct pkt *p = make_csum(w);
+	const struct e1000_model_frame *f = bench.model.wire;
+
+	pkt_copy_out(p, 0, want, p->len);
+	store_be16(tcp + 16, ref_csum(tcp, p->len - l4_at(w)));
+	bench_drop_wire();
+	assert_int_equal(bench_send(p), 1);
+	assert_int_equal(bench.model.wire_count, 1);
+	assert_int_equal(f->len, MAX(p->len, 60u));
+	assert_memory_equal(f->data, want, p->len);
+}
+
+static void test_csum(void **state)
+{
+	struct flow a = { .mss = 1, .payload = 100, .copied = 30 };
+	struct flow b = { .mss = 1, .payload = 1301, .copied = 0, .outer = true, .v6 = true };
+	u32 contexts;
+
+	(void)state;
+	csum_and_check(&a);
+	a.payload = a.copied = 1; /* padded */
+	csum_and_check(&a);
+	a.payload = 500;
+	contexts = bench.model.contexts;
+	csum_and_check(&a);
+	/* The device has it already ... */
+	assert_int_equal(bench.model.contexts, contexts);
+	csum_and_check(&b);
+	assert_int_equal(bench.model.contexts, contexts + 1);
+	csum_and_check(&a);
+	assert_int_equal(bench.model.contexts, contexts + 2);
+	/* ... and a frame that wants none is none of its business. */
+	assert_int_equal(bench_send(bench_frame(100, NULL, 0)), 1);
+	csum_and_check(&a);
+	assert_int_equal(bench.model.contexts, contexts + 2);
+	/* Not every device keeps it behind a segmentation context. */
+	send_and_check_simple(&tunnel4);
+	csum_and_check(&a);
+	assert_int_equal(bench.model.contexts, contexts + 4);
+	/* None keeps it over a reset. */
+	bench.model.hang_tx = true;
+	assert_int_equal(bench_send(make_csum(&a)), 1);
+	for (u32 i = 0; i < 3; i++)
+		bench.ops->tick(&bench.nic, 1);
+	assert_int_equal(bench_stats().resets, 1);
+	bench.model.hang_tx = false;
+	csum_and_check(&a);
+}
+
+static void test_csum_udp(void **state)
+{
+	struct pkt *p = bench_frame(60, NULL, 0);
+	u8 want[60];
+
+	(void)state;
+	p->flags = PKT_F_NEEDS_CSUM;
+	p->csum_start = 34;
+	p->csum_offset = 6;
+	memcpy(want, p->data, sizeof(want));
+	store_be16(want + 40, ref_csum(want + 34, 26));
+	assert_int_equal(bench_send(p), 1);
+	assert_memory_equal(bench.model.wire[0].data, want, sizeof(want));
+	/* A sum of zero goes out as all ones. */
+	p = bench_frame(60, NULL, 0);
+	memset(p->data, 0, 60);
+	p->flags = PKT_F_NEEDS_CSUM;
+	p->csum_start = 34;
+	p->csum_offset = 6;
+	store_be16(p->data + 50, 0xffff);
+	assert_int_equal(bench_send(p), 1);
+	assert_int_equal(load_be16(bench.model.wire[1].data + 40), 0xffff);
+}
+
+static void test_csum_refused(void **state)
+{
+	struct pkt *p;
+
+	(void)state;
+	for (u32 start = 0; start < 65536; start += start < 400 ? 1 : 997) {
+		bool good = start + 18 <= NIC_OFFLOAD_HEADER;
+
+		p = bench_frame(300, NULL, 0);
+		p->flags = PKT_F_NEEDS_CSUM;
+		p->csum_start = (u16)start;
+		p->csum_offset = 16;
+		if (!good)
+			refuse(p);
+		else
+			assert_int_equal(bench_send(p), 1);
+		bench_drop_wire();
+		bench.ops->tx_reclaim(&bench.nic);
+	}
+	p = bench_frame(71, NULL, 0);
+	p->flags = PKT_F_NEEDS_CSUM;
+	p->csum_start = 54;
+	p->csum_offset = 16;
+	refuse(p);
+}
+
+/* --- the ring -------------------------------------------------------------------- */
+
+/* Frames of the most descriptors there can be. */
+static struct pkt *make_longest(void)
+{
+	struct flow w = plain4;
+	u32 seg[PKT_MAX_SEGS];
+
+	w.mss = 1400;
+	w.payload = E1000_MAX_PAYLOAD / w.mss * w.mss;
+	for (u32 i = 0; i < PKT_MAX_SEGS; i++)
+		seg[i] = 1;
+	seg[3] = w.payload - (PKT_MAX_SEGS - 1);
+	return make_tso(&w, seg, PKT_MAX_SEGS);
+}
+
+static void test_room(void **state)
+{
+	u32 room, sent = 0;
+
+	(void)state;
+	/* A device that needs the most. */
+	bench.model.empty_segment = true;
+	assert_int_equal(bench_send(make_tso_simple(&tunnel4)), 1);
+	bench.ops->tx_reclaim(&bench.nic);
+	bench.model.hang_tx = true;
+	room = bench.ops->tx_room(&bench.nic);
+	assert_true(room >= PKT_BURST);
+	for (; sent < room; sent++)
+		assert_int_equal(bench_send(make_longest()), 1);
+	assert_int_equal(bench_stats().tx_full, 0);
+	for (;; sent++) {
+		struct pkt *p = make_longest();
+
+		if (!bench_send(p)) {
+			pkt_put(p);
+			break;
+		}
+	}
+	assert_int_equal(bench.ops->tx_room(&bench.nic), 0);
+	bench.done = 0;
+	bench_drop_wire();
+	e1000_model_run_tx(&bench.model, UINT32_MAX);
+	assert_int_equal(bench.ops->tx_reclaim(&bench.nic), sent);
+	assert_int_equal(bench.done, sent);
+	assert_int_equal(bench.model.wire_count, sent * (E1000_MAX_PAYLOAD / 1400));
+	assert_int_equal(bench.ops->tx_room(&bench.nic), room);
+}
+
+/* One descriptor at a time: a frame comes back when its last one is done. */
+static void test_done_in_order(void **state)
+{
+	u32 seg[] = { 9000, 4980 };
+	struct flow w = tunnel4;
+
+	(void)state;
+	w.copied = 0;
+	bench.model.hang_tx = true;
+	for (u32 i = 0; i < 3 * E1000_TX_RING; i++) {
+		/* Context, header, 8192 + 808, 4980. */
+		assert_int_equal(bench_send(make_tso(&w, seg, 2)), 1);
+		assert_int_equal(bench_send(bench_frame(64, NULL, 0)), 1);
+		bench.done = 0;
+		e1000_model_run_tx(&bench.model, 4);
+		assert_int_equal(bench.ops->tx_reclaim(&bench.nic), 0);
+		e1000_model_run_tx(&bench.model, 1);
+		assert_int_equal(bench.ops->tx_reclaim(&bench.nic), 1);
+		assert_int_equal(bench.done, 1);
+		e1000_model_run_tx(&bench.model, 1);
+		assert_int_equal(bench.ops->tx_reclaim(&bench.nic), 1);
+		assert_int_equal(bench.model.wire_count, 11);
+		bench_drop_wire();
+	}
+	/* A large frame that is slow is no hang; its interrupt comes at its end. */
+	assert_int_equal(bench_send(make_tso(&w, seg, 2)), 1);
+	bench.ops->irq_cause(&bench.nic);
+	bench.ops->tx_irq(&bench.nic, true);
+	e1000_model_run_tx(&bench.model, 4);
+	assert_false(bench.model.irq_line);
+	e1000_model_run_tx(&bench.model, 1);
+	assert_true(bench.model.irq_line);
+}
+
+static void test_ends_inside_frames(void **state)
+{
+	(void)state;
+	bench.model.hang_tx = true;
+	for (u32 i = 0; i < 5; i++)
+		assert_int_equal(bench_send(make_longest()), 1);
+	e1000_model_run_tx(&bench.model, 40);
+	for (u32 i = 0; i < 4; i++)
+		bench.ops->tick(&bench.nic, 1);
+	assert_int_equal(bench_stats().resets, 1);
+	assert_int_equal(bench_stats().tx_lost, 4);
+	assert_int_equal(bench.done, 5);
+	for (u32 i = 0; i < 5; i++)
+		assert_int_equal(bench_send(make_longest()), 1);
+	e1000_model_run_tx(&bench.model, 40);
+	bench.ops->detach(&bench.nic);
+	assert_int_equal(bench.done, 10);
+	assert_int_equal(bench.pool.free_count, bench.pool.count);
+}
+
+static void test_caps(void **state)
+{
+	(void)state;
+	assert_int_equal(bench.nic.caps, NIC_CAP_TSO | NIC_CAP_CSUM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BENCH_CASE(test_caps),
+		BENCH_CASE(test_segments),
+		BENCH_CASE(test_segments_random),
+		BENCH_CASE(test_segment_sizes),
+		BENCH_CASE(test_segments_refused),
+		BENCH_CASE(test_empty_segment),
+		BENCH_CASE(test_no_empty_segment),
+		BENCH_CASE(test_csum),
+		BENCH_CASE(test_csum_udp),
+		BENCH_CASE(test_csum_refused),
+		BENCH_CASE(test_room),
+		BENCH_CASE(test_done_in_order),
+		BENCH_CASE(test_ends_inside_frames),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
