@@ -17,7 +17,8 @@
 #define IP4_ADDRS 12u
 #define IP4_ADDRS_SIZE 8u
 #define IP4_HEADER_MIN 20u
-#define IP6_ADDRS 8u /* ... and in IPv6's */
+#define IP6_LEN 4u /* ... and in IPv6's: payload length, ... */
+#define IP6_ADDRS 8u
 #define IP6_ADDRS_SIZE 32u
 #define IP6_HEADER 40u
 #define TCP_CSUM 16u
@@ -159,11 +160,11 @@ static u32 ip4_header(const struct pkt *p, u32 at)
 }
 
 /*
- * The IPv4 header that the device updates. In IPv6 headers it gets the length
- * wrong: by 3.5.9 (and in QEMU) it counts the header itself. But the payload
- * length of IPv6 is the same in all segments when all are full, and nothing
- * else in that header changes; so there it is the outer IPv4 header that the
- * device may work on.
+ * The IPv4 header that the device updates. In an IPv6 header it gets the length
+ * wrong: by 3.5.9 (and in QEMU) it counts the header itself. But when all
+ * segments are full that length is the same in all, and nothing else in the
+ * header changes; so the driver fills it in, and it is the outer IPv4 header
+ * that the device may work on.
  */
 static u32 tso_ip4(const struct pkt *p)
 {
@@ -194,8 +195,8 @@ static bool tso_fits(const struct pkt *p)
 	return tso6_fits(p);
 }
 
-/* 3.5.5: IP length and checksum are zero; TCP's checksum is the pseudo header's
- * sum without the length. */
+/* 3.5.5: the IPv4 header's length and checksum are zero; TCP's checksum is the
+ * pseudo header's sum without the length. */
 static void tso_prepare(struct pkt *p)
 {
 	bool v4 = p->gso_type == PKT_GSO_TCP4;
@@ -211,6 +212,9 @@ static void tso_prepare(struct pkt *p)
 	store_be16(p->data + p->csum_start + TCP_CSUM, (u16)sum);
 	store_be16(ip + IP4_LEN, 0);
 	store_be16(ip + IP4_CSUM, 0);
+	if (!v4)
+		store_be16(p->data + p->l3_start + IP6_LEN,
+			   (u16)(p->payload_start - p->csum_start + p->gso_size));
 }
 
 static struct e1000_tx_context tso_context(const struct pkt *p)

@@ -163,13 +163,8 @@ static struct pkt *make_tso(const struct flow *w, const u32 *seg, u32 nseg)
 
 	assert_int_equal(p->len, payload_at(w) + w->payload);
 	put_headers(w, p->data, 0, 0, w->payload, FLAGS_PSH_FIN);
-	if (w->outer || w->v6) {
-		put_headers(w, segment, 0, 0, w->mss, FLAGS_PSH_FIN);
-		memcpy(p->data, segment, l3_at(w));
-		/* Only this device's way with IPv6 wants the inner one ready. */
-		if (w->v6)
-			memcpy(p->data + l3_at(w), segment + l3_at(w), 40);
-	}
+	put_headers(w, segment, 0, 0, w->mss, FLAGS_PSH_FIN);
+	memcpy(p->data, segment, l3_at(w));
 	p->gso_type = w->v6 ? PKT_GSO_TCP6 : PKT_GSO_TCP4;
 	p->gso_size = (u16)w->mss;
 	p->l3_start = (u16)l3_at(w);
