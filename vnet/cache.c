@@ -49,6 +49,20 @@ void cache_prefetch(const struct flow_cache *c, const struct route_key *k, struc
 	__builtin_prefetch(&ref->set->way[CACHE_WAYS / 2]);
 }
 
+/* Nobody beyond an edge may speak as one of our guests, or as a group: that is
+ * a loop, or a forgery. */
+static bool source_forged(const struct route_key *k)
+{
+	return k->from_edge && (mac_is_group(k->src) || vnet_port_owns_mac(k->overlay, k->src));
+}
+
+static u64 verdict_of(const struct route_key *k)
+{
+	if (source_forged(k))
+		return VERDICT_DROP | (u64)VNET_DROP_SOURCE << VERDICT_REASON_SHIFT;
+	return route_lookup(k);
+}
+
 u64 cache_lookup(struct flow_cache *c, const struct route_key *k, const struct cache_ref *ref)
 {
 	/* Read before the table is: an answer that a change overtook stays void. */
@@ -75,7 +89,7 @@ u64 cache_lookup(struct flow_cache *c, const struct route_key *k, const struct c
 	*victim = (struct cache_entry){
 		.tag = { ref->tag[0], ref->tag[1] },
 		.gen = gen,
-		.verdict = route_lookup(k),
+		.verdict = verdict_of(k),
 	};
 	return victim->verdict;
 }

@@ -47,7 +47,8 @@ void cache_fini(struct flow_cache *c);
 /* Find the flow's set and start fetching it: a pass over the burst before cache_lookup(). */
 void cache_prefetch(const struct flow_cache *c, const struct route_key *k, struct cache_ref *ref);
 
-/* The verdict for the flow, from the cache or from route_lookup(). */
+/* The verdict for the flow, from the cache or from route_lookup(); a forged source
+ * is a verdict of its own. */
 u64 cache_lookup(struct flow_cache *c, const struct route_key *k, const struct cache_ref *ref);
 
 #endif

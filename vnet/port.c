@@ -84,6 +84,18 @@ struct vnet_port *vnet_port_find(const char *name)
 	return port;
 }
 
+bool vnet_port_owns_mac(u32 overlay, u64 mac)
+{
+	for (u16 id = 1; id < VNET_MAX_PORTS; id++) {
+		const struct vnet_port *port = vnet_port_slot(id);
+
+		if (port && port->kind == VNET_PORT_INTERFACE && port->overlay == overlay &&
+		    mac_load(port->mac) == mac)
+			return true;
+	}
+	return false;
+}
+
 static bool mac_taken(const struct vnet_port *port)
 {
 	const struct vnet_port *other = vnet_port_next(0);
@@ -200,6 +212,8 @@ u32 vnet_port_reap(void)
 		counters_add(&gone, &port->count);
 		slot->state = SLOT_FREE;
 		__atomic_store_n(&slot->port, NULL, __ATOMIC_RELEASE);
+		/* Its MAC may turn up on the other side of an edge now. */
+		route_touch_all();
 		if (port->ops->gone)
 			port->ops->gone(port);
 	}

@@ -35,7 +35,8 @@ enum vnet_drop {
 	VNET_DROP_NO_PACKET,	  /* packet pool empty */
 	VNET_DROP_BAD_RING,	  /* guest's descriptor chain is malformed */
 	VNET_DROP_LOOP,		  /* outer TTL used up */
-	VNET_DROP_SOURCE,	  /* source MAC is not the interface's own */
+	VNET_DROP_SOURCE,	  /* source MAC is not the interface's own; or from an
+				   * edge: an interface's of ours, or a group */
 	VNET_DROP_NO_NEIGHBOUR,	  /* next hop does not answer ARP */
 	VNET_DROP_TX_FULL,	  /* uplink or ring to another core is full */
 	VNET_DROP_RESET,	  /* device or VM was reset with the frame in its hands */
