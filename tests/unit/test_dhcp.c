@@ -386,7 +386,8 @@ static void test_not_for_us(void **state)
 	len = build_answer(m, &a);
 	m[28 + 5]++; /* somebody else's hardware address */
 	feed_raw(m, len, 67);
-	assert_int_equal(nif.dhcp.bad, 1);
+	assert_int_equal(nif.dhcp.ignored, 6);
+	assert_int_equal(nif.dhcp.bad, 0);
 }
 
 static void test_malformed(void **state)

@@ -175,10 +175,13 @@ void dhcp_tick(struct netif *nif, u64 now_ns)
 		return;
 	switch (d->state) {
 	case DHCP_SELECTING:
+		if (d->tries == 1)
+			log_warn(nif->setup.name, "no DHCP server answers; asking on");
 		discover(nif, now_ns);
 		break;
 	case DHCP_REQUESTING:
 		if (d->tries >= REQUEST_TRIES) {
+			log_warn(nif->setup.name, "the DHCP server does not confirm its offer");
 			d->tries = 0;
 			begin(nif, now_ns);
 			break;
@@ -246,6 +249,8 @@ static void take_ack(struct netif *nif, const struct dhcp_msg *m, u64 now)
 		nif->mtu = mtu;
 		if (netif_set_address(nif, m->yiaddr, m->mask, gateway) != ERR_OK) {
 			/* Not an address for a host: wait, then ask again. */
+			LOG_LIMITED(LOG_WARN, nif->setup.name, "DHCP offers %s: no host's address",
+				    fmt_ip4(ip, m->yiaddr));
 			d->bad++;
 			d->state = DHCP_SELECTING;
 			d->next_ns = now + pause(d);
@@ -280,7 +285,12 @@ static void handle(struct netif *nif, const struct pkt *p)
 	u64 now = plat_now_ns();
 	struct dhcp_msg m;
 
+	if (dhcp_msg_for_other(p, nif->setup.mac)) {
+		d->ignored++;
+		return;
+	}
 	if (!dhcp_msg_parse(p, nif->setup.mac, &m)) {
+		LOG_LIMITED(LOG_WARN, nif->setup.name, "malformed DHCP message ignored");
 		d->bad++;
 		return;
 	}

@@ -147,6 +147,12 @@ static bool take_options(const u8 *o, u32 left, struct dhcp_msg *m)
 	return false; /* no end */
 }
 
+bool dhcp_msg_for_other(const struct pkt *p, const u8 mac[6])
+{
+	return p->head_len >= MSG_CHADDR + ETH_ALEN &&
+	       memcmp(p->data + MSG_CHADDR, mac, ETH_ALEN) != 0;
+}
+
 bool dhcp_msg_parse(const struct pkt *p, const u8 mac[6], struct dhcp_msg *m)
 {
 	const u8 *b = p->data;

@@ -34,6 +34,9 @@ struct dhcp_msg {
 /* Append a client's message to the empty packet p, which needs 300 bytes. */
 void dhcp_msg_build(struct pkt *p, const struct dhcp_msg *m, const u8 mac[6]);
 
+/* True when p is a message for another client: answers are broadcast. */
+bool dhcp_msg_for_other(const struct pkt *p, const u8 mac[6]);
+
 /* True when p is a well-formed answer of a server to mac: all lengths right,
  * and OFFER and ACK with address, mask and lease, all with the server's id. */
 bool dhcp_msg_parse(const struct pkt *p, const u8 mac[6], struct dhcp_msg *m);
