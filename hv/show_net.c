@@ -138,9 +138,30 @@ err_t ctl_show_route(struct ctl *c)
 	return ERR_OK;
 }
 
+static void address_text(const struct out *out, const struct uplink *up)
+{
+	const struct netif *nif = &up->netif;
+	const char *dhcp = up->cfg.dhcp ? dhcp_state_name(nif) : "";
+	const char *comma = up->cfg.dhcp ? ", DHCP " : "";
+	char ip[FMT_IP4_LEN];
+
+	if (up->state != UPLINK_UP) {
+		out_printf(out, "   not in use\n");
+		return;
+	}
+	if (nif->addr)
+		out_printf(out, "   address %s/%u, mtu %u%s%s\n", fmt_ip4(ip, nif->addr),
+			   (u32)__builtin_popcount(nif->mask), nif->mtu, comma, dhcp);
+	else
+		out_printf(out, "   no address yet%s%s\n", comma, dhcp);
+	if (up->cfg.dhcp)
+		out_printf(out, "   DHCP messages: %lu sent, %lu malformed, %lu ignored\n",
+			   nif->dhcp.sent, nif->dhcp.bad, nif->dhcp.ignored);
+}
+
 static void uplink_text(const struct out *out, struct uplink *up)
 {
-	char mac[FMT_MAC_LEN], ip[FMT_IP4_LEN];
+	char mac[FMT_MAC_LEN];
 	struct nic_link link;
 	struct nic_stats s = { 0 };
 
@@ -156,14 +177,7 @@ static void uplink_text(const struct out *out, struct uplink *up)
 		out_printf(out, " %u Mbit/s %s duplex", link.mbps,
 			   link.full_duplex ? "full" : "half");
 	out_printf(out, ", %s\n", up->polled ? "polled" : "interrupts");
-	if (up->state == UPLINK_UP && up->netif.addr)
-		out_printf(out, "   address %s/%u, mtu %u%s%s\n", fmt_ip4(ip, up->netif.addr),
-			   (u32)__builtin_popcount(up->netif.mask), up->netif.mtu,
-			   up->cfg.dhcp ? ", DHCP " : "",
-			   up->cfg.dhcp ? dhcp_state_name(&up->netif) : "");
-	else
-		out_printf(out, "   %s\n",
-			   up->state == UPLINK_UP ? "no address yet" : "not in use");
+	address_text(out, up);
 	out_printf(out,
 		   "   received %lu frames, %lu missed, %lu bad; sent %lu frames, %lu refused\n",
 		   s.rx_frames, s.rx_missed, s.rx_errors, s.tx_frames, s.tx_bad);

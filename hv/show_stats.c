@@ -3,6 +3,7 @@
 #include "hv/config.h"
 #include "hv/ctl.h"
 #include "hv/json.h"
+#include "hv/netcore.h"
 #include "hv/node.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
@@ -142,6 +143,27 @@ static void json_offload(struct json *j)
 	json_close(j, '}');
 }
 
+static void json_pool(struct json *j, const struct pkt_pool *pool)
+{
+	json_open(j, NULL, '{');
+	json_text(j, "name", pool->name);
+	json_num(j, "core", pool->owner);
+	json_num(j, "count", pool->count);
+	json_num(j, "free", pool->free_count);
+	json_num(j, "exhausted", pool->exhausted);
+	json_close(j, '}');
+}
+
+static void json_pools(struct json *j)
+{
+	json_open(j, "pools", '[');
+	if (uplink_at(0)->state != UPLINK_ABSENT)
+		json_pool(j, &uplink_at(0)->rx_pool);
+	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++)
+		json_pool(j, netcore_pool(i));
+	json_close(j, ']');
+}
+
 static void json_uplink(struct json *j)
 {
 	struct uplink *up = uplink_at(0);
@@ -157,11 +179,13 @@ static void json_uplink(struct json *j)
 		json_num(j, "tx_long", up->state == UPLINK_UP ? up->netif.count.tx_long : 0);
 		json_num(j, "rx_missed", s.rx_missed);
 		json_num(j, "rx_errors", s.rx_errors);
+		json_num(j, "rx_no_packet", s.rx_no_packet);
 		json_num(j, "tx_full", s.tx_full);
 		json_num(j, "tx_bad", s.tx_bad);
 		json_num(j, "irqs", s.irqs);
 		json_num(j, "doorbells", s.doorbells);
 		json_num(j, "resets", s.resets);
+		json_num(j, "link_changes", s.link_changes);
 		json_num(j, "services", up->services);
 	}
 	json_close(j, '}');
@@ -187,6 +211,7 @@ static void stats_json(const struct out *out)
 	json_uplink(&j);
 	json_cores(&j);
 	json_offload(&j);
+	json_pools(&j);
 	json_drops(&j);
 	json_sum(&j);
 	json_close(&j, '}');

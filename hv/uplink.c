@@ -26,11 +26,11 @@
 
 static struct uplink uplink;
 static struct pci_func *func;
-static struct pkt_pool rx_pool;
 static struct timer poll_timer, tick_timer, net_timer;
-static u32 irq_seen; /* written by the interrupt handler */
+static u32 irq_seen, link_event; /* written by the interrupt handler */
 static u32 idle_room; /* frames that the NIC takes when it has nothing to send */
 static bool waiting_for_tx;
+static bool link_was_up;
 
 struct uplink *uplink_at(u32 i)
 {
@@ -57,6 +57,8 @@ static void nic_irq(void *ctx)
 	/* Polled from here until the ring is empty. */
 	if (cause & NIC_EVENT_RX)
 		uplink.nic.ops->rx_irq(&uplink.nic, false);
+	if (cause & NIC_EVENT_LINK)
+		__atomic_store_n(&link_event, 1, __ATOMIC_RELEASE);
 	core_raise(0, CORE_EV_NIC);
 }
 
@@ -107,11 +109,31 @@ static bool receive(void)
 	return true;
 }
 
+/* Say when the cable was plugged or unplugged. The network may have learned
+ * meanwhile that we are elsewhere, or not heard us when we came up. */
+static void check_link(void)
+{
+	struct nic_link link = uplink.nic.ops->link(&uplink.nic);
+
+	if (link.up == link_was_up)
+		return;
+	link_was_up = link.up;
+	if (link.up)
+		LOG_LIMITED(LOG_INFO, "uplink", "0: link is up, %u Mbit/s %s duplex", link.mbps,
+			    link.full_duplex ? "full" : "half");
+	else
+		LOG_LIMITED(LOG_WARN, "uplink", "0: link is down");
+	if (link.up && uplink.state == UPLINK_UP)
+		netif_announce(&uplink.netif);
+}
+
 static void service(struct core *c)
 {
 	bool more;
 
 	uplink.services++;
+	if (__atomic_exchange_n(&link_event, 0, __ATOMIC_ACQ_REL))
+		check_link();
 	reclaim();
 	more = receive();
 	if (!more && !uplink.polled) {
@@ -135,6 +157,7 @@ static void poll_due(struct timer *t, u64 now_ns)
 static void tick_due(struct timer *t, u64 now_ns)
 {
 	uplink.nic.ops->tick(&uplink.nic, now_ns);
+	check_link();
 	timer_set(&core_this()->timers, t, now_ns + TICK_NS);
 }
 
@@ -177,9 +200,9 @@ static err_t make_rx_pool(void)
 
 	if (!mem)
 		return ERR_NOMEM;
-	pkt_pool_init(&rx_pool, "receive", 0, UPLINK_RX_PACKETS, PKT_HEADROOM + UPLINK_RX_BUFFER,
-		      mem, bus);
-	rx_pool.foreign_put = xcore_put;
+	pkt_pool_init(&uplink.rx_pool, "receive", 0, UPLINK_RX_PACKETS,
+		      PKT_HEADROOM + UPLINK_RX_BUFFER, mem, bus);
+	uplink.rx_pool.foreign_put = xcore_put;
 	netcore_count_pool(bytes);
 	return ERR_OK;
 }
@@ -187,7 +210,7 @@ static err_t make_rx_pool(void)
 static err_t attach(const struct nic_ops *ops)
 {
 	struct nic_resources res = {
-		.rx_pool = &rx_pool,
+		.rx_pool = &uplink.rx_pool,
 		.dma_alloc = netcore_dma_alloc,
 		.dma_free = netcore_dma_free,
 	};
@@ -201,7 +224,7 @@ static err_t attach(const struct nic_ops *ops)
 	if (!res.regs)
 		return ERR_IO;
 	uplink.nic.ops = ops;
-	fmt_snprintf(uplink.nic.name, sizeof(uplink.nic.name), "0");
+	fmt_snprintf(uplink.nic.name, sizeof(uplink.nic.name), "uplink0");
 	err = ops->attach(&uplink.nic, &res);
 	if (!err)
 		idle_room = ops->tx_room(&uplink.nic);
@@ -253,6 +276,9 @@ void uplink_detect(void)
 	core_on_event(CORE_EV_NIC, service);
 	log_info("uplink", "0: %s %04x:%04x, MAC %s", ops->name, func->vendor, func->device,
 		 fmt_mac(mac, uplink.nic.mac));
+	link_was_up = ops->link(&uplink.nic).up;
+	if (!link_was_up)
+		log_warn("uplink", "0: link is down");
 	if (!irq_works()) {
 		log_warn("uplink",
 			 "0: its interrupt line does not fire; it is polled every %llu us",
@@ -335,7 +361,7 @@ static u32 stack_caps(void)
 err_t uplink_add(u32 i, const struct uplink_config *cfg, char *why, size_t size)
 {
 	struct netif_setup setup = {
-		.name = "0",
+		.name = uplink.nic.name,
 		.mtu = (u16)MIN(cfg->mtu, uplink.nic.max_frame - LINK_ETH_HEADER),
 		.caps = stack_caps(),
 		.tx = stack_tx,

@@ -33,6 +33,7 @@ struct uplink {
 	enum uplink_state state;
 	char why[120]; /* ABSENT: what was found instead */
 	struct nic nic;
+	struct pkt_pool rx_pool;
 	struct netif netif;
 	struct uplink_config cfg;
 	bool polled;	/* the interrupt line does not fire, or as configured */

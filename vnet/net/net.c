@@ -210,12 +210,17 @@ err_t netif_set_address(struct netif *nif, u32 addr, u32 mask, u32 gateway)
 	nif->mask = addr ? mask : 0;
 	nif->gateway = addr ? gateway : 0;
 	nif->gen++;
-	if (addr)
-		arp_announce(nif);
-	netif_flush(nif);
+	netif_announce(nif);
 	if (nif->setup.address_changed)
 		nif->setup.address_changed(nif->setup.ctx, nif);
 	return ERR_OK;
+}
+
+void netif_announce(struct netif *nif)
+{
+	if (nif->addr)
+		arp_announce(nif);
+	netif_flush(nif);
 }
 
 void netif_tick(struct netif *nif, u64 now_ns)

@@ -132,6 +132,9 @@ void netif_fini(struct netif *nif);
  * contiguous, gateway 0 or on the subnet: ERR_INVAL. */
 err_t netif_set_address(struct netif *nif, u32 addr, u32 mask, u32 gateway);
 
+/* Tell the network about our address once more: the link has come up. */
+void netif_announce(struct netif *nif);
+
 /* A burst of received frames, each whole in its header fragment. Consumed. */
 void netif_input(struct netif *nif, struct pkt **pkts, u32 n);
 
