@@ -181,8 +181,10 @@ class Wire:
         return Ether(answer), before
 
     def settle(self):
-        """All that was sent has been dealt with; gives the packets that the node sent."""
-        return [Ether(frame) for frame in self.echo()[1]]
+        """All that was sent has been dealt with; gives the packets that the node sent.
+        (Twice: the first answer may overtake what frames of the same burst lead to.)"""
+        frames = self.echo()[1] + self.echo()[1]
+        return [Ether(frame) for frame in frames]
 
 
 # --- the node -----------------------------------------------------------------
@@ -252,7 +254,8 @@ class Node:
             return ""
 
     def log_tail(self):
-        return states.tail(os.path.join(self.directory, "serial.log"), 40)
+        lines = states.tail(os.path.join(self.directory, "serial.log"), 40).splitlines()
+        return "\n".join(line[:200] for line in lines)
 
     def wait_log(self, pattern, timeout=ANSWER_TIMEOUT_S, start=0):
         """Waits for a match behind the first `start` characters of the log."""
@@ -265,7 +268,10 @@ class Node:
 
     def ctl(self, command):
         """What the node's console answers."""
-        answer = serial.Node(self.port, self.name).command(command)
+        try:
+            answer = serial.Node(self.port, self.name).command(command)
+        except serial.Timeout as error:
+            raise AssertionError(f"{command}: {error}; it said {self.port.received}") from None
         assert not serial.REJECTED.search(answer), f"{command}: {answer}"
         return answer
 
