@@ -52,7 +52,8 @@ static const char *unknown_msrs(u64 number)
 	for (u32 bit = EFER_UNKNOWN_FIRST; bit < BITS; bit++) {
 		u64 efer = rdmsr(MSR_EFER) | BIT64(bit);
 
-		EXPECT(VECTOR_GP, "wrmsr", ::"c"(MSR_EFER), "a"((u32)efer), "d"(efer >> 32) : "r11");
+		EXPECT(VECTOR_GP, "wrmsr",
+		       ::"c"(MSR_EFER), "a"((u32)efer), "d"(efer >> 32) : "r11");
 	}
 	EXPECT(VECTOR_GP, "wrmsr",
 	       ::"c"(MSR_EFER), "a"((u32)rdmsr(MSR_EFER) | (u32)EFER_SVME), "d"(0) : "r11");
