@@ -31,6 +31,19 @@ static err_t fill(char *field, size_t size, struct ctl *c, const char *key)
 	return ERR_OK;
 }
 
+/* Loads it once, so that what cannot be started is told here, with its place. */
+static err_t try_boot(struct ctl *c)
+{
+	struct vm *vm = vm_find(c->stmt->name);
+	char why[VM_REASON_MAX], ignored[VM_REASON_MAX];
+	err_t err = vm_boot(vm, why, sizeof(why));
+
+	if (!err)
+		return ERR_OK;
+	vm_del(vm, true, ignored, sizeof(ignored));
+	return ctl_fail(c, err == ERR_NOMEM ? "memory" : "kernel", err, "%s", why);
+}
+
 err_t ctl_vm_add(struct ctl *c)
 {
 	struct vm_config cfg = {
@@ -60,11 +73,11 @@ err_t ctl_vm_add(struct ctl *c)
 				"guests have one vCPU so far; several are not there yet");
 	err = vm_add(&cfg, why, sizeof(why));
 	if (err)
-		return ctl_fail(c, err == ERR_NOMEM  ? "memory"
-				   : err == ERR_RANGE ? "core"
-						      : NULL,
+		return ctl_fail(c, err == ERR_NOMEM || err == ERR_INVAL ? "memory"
+				   : err == ERR_RANGE			 ? "core"
+									 : NULL,
 				err, "%s", why);
-	return ERR_OK;
+	return try_boot(c);
 }
 
 static struct vm *named_vm(struct ctl *c)
@@ -135,7 +148,12 @@ err_t ctl_interface_add(struct ctl *c)
 	if (cfg.mac[0] & 1)
 		return ctl_fail(c, "mac", ERR_INVAL, "a group address cannot be a NIC's own");
 	err = vm_interface_add(vm, &cfg, why, sizeof(why));
-	return err ? ctl_fail(c, err == ERR_RANGE ? "mtu" : NULL, err, "%s", why) : ERR_OK;
+	if (err)
+		return ctl_fail(c, err == ERR_RANGE   ? "mtu"
+				   : err == ERR_INVAL ? "mac"
+						      : NULL,
+				err, "%s", why);
+	return ERR_OK;
 }
 
 static struct vm_interface *named_interface(struct ctl *c)

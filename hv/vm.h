@@ -170,7 +170,8 @@ void vm_machine_reset(struct vm *vm);
 /* Carry out requests and input for the VMs of this core (CORE_EV_VM). */
 void vm_core_event(struct core *c);
 
-/* Load kernel and initrd and set the vCPU to the entry point (hv/vm_boot.c). */
+/* Load kernel and initrd and set the vCPU to the entry point (hv/vm_boot.c). On
+ * the boot core, too, while the VM is stopped. */
 err_t vm_boot(struct vm *vm, char *why, size_t size);
 
 /* The guest is over: reported with its registers, then what its policy says. */

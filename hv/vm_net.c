@@ -142,8 +142,12 @@ static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_int
 	}
 	nic->net.port.any_source = !cfg->check_source;
 	err = vnet_port_add(&nic->net.port);
+	if (err == ERR_EXIST && !vnet_port_find(nic->name)) {
+		fmt_snprintf(why, size, "another interface has this MAC address");
+		return ERR_INVAL;
+	}
 	if (err) {
-		fmt_snprintf(why, size, "its name or MAC address is in use");
+		fmt_snprintf(why, size, "%s", err == ERR_EXIST ? "its name is in use" : err_str(err));
 		return err;
 	}
 	err = virtio_pci_init(&nic->pci, &nic->net.dev, &vm->pci);

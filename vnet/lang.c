@@ -302,6 +302,7 @@ static err_t take_value(struct parse *p, u32 key_at, u32 column)
 		return ERR_INVAL;
 	}
 	p->at += used;
+	v->column = p->w.column[p->at - 1]; /* of "edge NAME" the name */
 	return ERR_OK;
 }
 

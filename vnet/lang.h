@@ -49,7 +49,7 @@ enum lang_from { LANG_FROM_ANY, LANG_FROM_INTERFACES, LANG_FROM_EDGES, LANG_FROM
 
 struct lang_value {
 	bool set;
-	u32 column;	       /* where it stood, from 1 */
+	u32 column;	       /* where it stood, from 1; a FLAG's is its key's */
 	u64 num;	       /* UINT, SIZE, BOOL, CHOICE; enum lang_match; enum lang_from */
 	u32 ip;		       /* host byte order */
 	u8 prefix_len;
