@@ -131,33 +131,62 @@ static bool edge_wrap(struct edge *e, struct pkt *p, enum vnet_drop *why)
 	return true;
 }
 
+/* What goes to the sender in one call, and what it amounts to. */
+struct edge_batch {
+	u32 n;
+	u64 bytes, segments;
+	struct pkt *pkt[PKT_BURST];
+};
+
+static void edge_batch_clear(struct edge_batch *b)
+{
+	b->n = 0;
+	b->bytes = 0;
+	b->segments = 0;
+}
+
+static void edge_send(struct edge *e, struct edge_batch *b)
+{
+	struct vnet_counters *count = &e->port.count;
+	u32 sent;
+
+	if (!b->n)
+		return;
+	sent = e->tx->send(e->tx_ctx, &e->dst, b->pkt, b->n);
+	count->tx_frames += sent;
+	count->tx_bytes += b->bytes; /* with those few that had no next hop */
+	count->tx_segments += b->segments;
+	count->drop[VNET_DROP_NO_NEIGHBOUR] += b->n - sent;
+	edge_batch_clear(b);
+}
+
 static void edge_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
 	struct edge *e = edge_of(port);
-	struct pkt *out[PKT_BURST];
-	u32 room = e->tx->room(e->tx_ctx), ready = 0, sent;
-	u64 bytes = 0, segments = 0;
+	struct edge_batch b;
+	u32 room = e->tx->room(e->tx_ctx);
 
 	edge_learn_mtu(e);
+	edge_batch_clear(&b);
 	for (u32 i = 0; i < n; i++) {
-		u32 len = pkts[i]->len, frames = pkt_wire_frames(pkts[i]);
+		struct pkt *p = pkts[i];
+		u32 len = p->len, frames = pkt_wire_frames(p);
 		enum vnet_drop why = VNET_DROP_TX_FULL;
 
-		if (ready == room || !edge_wrap(e, pkts[i], &why)) {
-			vnet_port_drop(port, pkts[i], why);
+		/* Some of it may have left by now. */
+		if (b.n == room) {
+			edge_send(e, &b);
+			room = e->tx->room(e->tx_ctx);
+		}
+		if (!room || !edge_wrap(e, p, &why)) {
+			vnet_port_drop(port, p, why);
 			continue;
 		}
-		out[ready++] = pkts[i];
-		bytes += len;
-		segments += frames;
+		b.pkt[b.n++] = p;
+		b.bytes += len;
+		b.segments += frames;
 	}
-	if (!ready)
-		return;
-	sent = e->tx->send(e->tx_ctx, &e->dst, out, ready);
-	port->count.tx_frames += sent;
-	port->count.tx_bytes += bytes; /* with those few that had no next hop */
-	port->count.tx_segments += segments;
-	port->count.drop[VNET_DROP_NO_NEIGHBOUR] += ready - sent;
+	edge_send(e, &b);
 }
 
 static void edge_flush(struct vnet_port *port)

@@ -28,6 +28,7 @@ static struct {
 	struct pkt *got[POOL];
 	struct link_dst *dst[POOL];
 	u32 n, flushes, room, mtu, links;
+	u32 taken; /* of the room */
 	u32 lose; /* so many of each send have no next hop */
 	bool fail_open;
 } wire;
@@ -56,6 +57,7 @@ static void wire_close(void *ctx, struct link_dst *dst)
 static u32 wire_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
 	(void)ctx;
+	wire.taken += n;
 	for (u32 i = 0; i < n; i++) {
 		if (i < wire.lose) {
 			pkt_put(pkts[i]);
@@ -76,7 +78,7 @@ static void wire_flush(void *ctx)
 static u32 wire_room(void *ctx)
 {
 	(void)ctx;
-	return wire.room;
+	return wire.room - MIN(wire.room, wire.taken);
 }
 
 static u32 wire_mtu(void *ctx, const struct link_dst *dst)
@@ -143,6 +145,7 @@ static void clear(void)
 	fake_port_clear(&a);
 	while (wire.n)
 		pkt_put(wire.got[--wire.n]);
+	wire.taken = 0;
 }
 
 static int teardown(void **state)
