@@ -316,7 +316,7 @@ static void expect_broken(enum virtq_fault fault)
 
 static void bad_layouts(void **state)
 {
-	static const u16 bad_sizes[] = { 0, 3, 7, 512, 0x8000, 0xffff };
+	static const u16 bad_sizes[] = { 0, 3, 7, 2 * VIRTQ_MAX_SIZE, 0x8000, 0xffff };
 	struct virtq_layout good, l;
 
 	(void)state;
