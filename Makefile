@@ -197,7 +197,7 @@ $B/guesttest/%.asm.o: %.asm | setup
 	$(call say,ASM,$@)
 	$(Q)$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
 
-## make build/guest/tests.elf   the guest tests' image
+# The image of the guest tests.
 $B/guest/tests.elf: $(GT_O) tests/guest/guest.ld
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
