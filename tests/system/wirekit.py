@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import select
+import shutil
 import socket
 import subprocess
 import time
@@ -149,6 +150,12 @@ class Wire:
                  "QEMU takes a frame")
         return True
 
+    def take_all(self):
+        """The packets that have arrived until now."""
+        self.take_in(0)
+        taken, self.received = self.received, []
+        return [Ether(frame) for frame in taken]
+
     def until(self, matches, timeout=ANSWER_TIMEOUT_S):
         """Waits for a frame (bytes) that matches; gives those before it, and it."""
         deadline = time.monotonic() + timeout
@@ -189,25 +196,44 @@ class Wire:
 
 # --- the node -----------------------------------------------------------------
 
-class Node:
-    """A node and its console. `conf` is what its section of node.conf says;
-    `options` are more of QEMU's. Use it with `with`: then it ends."""
+def grub_iso(directory, image, conf, commands):
+    """A disk whose GRUB obeys the commands, then boots the node with its node.conf."""
+    tree = os.path.join(directory, "iso")
+    os.makedirs(os.path.join(tree, "boot/grub"))
+    shutil.copy(image, os.path.join(tree, "boot/caisson.elf"))
+    shutil.copy(conf, os.path.join(tree, "boot/node.conf"))
+    with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="ascii") as f:
+        f.write("\n".join([*commands, "multiboot2 /boot/caisson.elf node=alpha",
+                           "module2 /boot/node.conf node.conf", "boot", ""]))
+    iso = os.path.join(directory, "boot.iso")
+    done = subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc",
+                           f"--install-modules={machines.GRUB_MODULES} setpci",
+                           "--locales=", "--fonts=", "--themes=", "-o", iso, tree],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return iso
 
-    def __init__(self, directory, image, conf, netdev, *, boot=None, machine="pc", modules=(),
-                 cores=1, options=()):
-        self.directory = directory
+
+class Node:
+    """A node and its console. `conf` is what its section of node.conf says, `modules`
+    are further files. With `grub`, commands for it, GRUB boots the node after it has
+    obeyed them. Use it with `with`: then it ends."""
+
+    def __init__(self, directory, image, conf, netdev, *, modules=(), grub=None, plugged=True):
+        self.directory = str(directory)
         self.name = "alpha"
-        self.machine = machine
-        self.cores = cores
         self.netdev = netdev
-        self.options = list(options)
+        self.plugged = plugged
         self.process = None
         self.port = None
-        path = os.path.join(directory, "node.conf")
+        path = os.path.join(self.directory, "node.conf")
         with open(path, "w", encoding="utf-8") as f:
             f.write(f"caisson 1\nnode {self.name} mac {NODE_MAC}\n{conf}")
-        self.boot = boot or ["-kernel", image, "-append", f"node={self.name}",
-                             "-initrd", ",".join([path, *modules])]
+        if grub:
+            self.boot = ["-boot", "d", "-cdrom", grub_iso(self.directory, image, path, grub)]
+        else:
+            self.boot = ["-kernel", image, "-append", f"node={self.name}",
+                         "-initrd", ",".join([path, *modules])]
 
     def __enter__(self):
         try:
@@ -231,16 +257,20 @@ class Node:
     def start(self):
         command = ["timeout", "-k", "5", str(LIFE_S), "qemu-system-x86_64",
                    "-accel", "tcg,thread=multi", "-cpu", machines.CPU["svm"],
-                   "-machine", self.machine, "-nodefaults", "-display", "none", "-no-reboot",
-                   "-smp", str(self.cores), "-m", "256",
+                   "-machine", "pc", "-nodefaults", "-display", "none", "-no-reboot",
+                   "-smp", "1", "-m", "256", "-S",
                    "-chardev", "socket,id=com1,path=serial.sock,server=on,wait=off,"
                    "logfile=serial.log", "-serial", "chardev:com1",
                    "-qmp", "unix:qmp.sock,server=on,wait=off",
                    "-netdev", self.netdev, "-device", f"e1000,netdev=net0,romfile=,mac={NODE_MAC}",
-                   *self.options, *self.boot]
+                   *self.boot]
         with open(os.path.join(self.directory, "qemu.log"), "wb") as log:
             self.process = subprocess.Popen(command, cwd=self.directory, stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
+        wait_for(lambda: os.path.exists(os.path.join(self.directory, "qmp.sock")), "QEMU starts")
+        if not self.plugged:
+            self.set_cable(False)
+        self.qmp("cont")
         self.wait_log(f"caisson:{self.name}> ", BOOT_TIMEOUT_S)
         self.port = serial.Port(os.path.join(self.directory, "serial.sock"), self.name)
 
