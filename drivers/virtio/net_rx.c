@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * virtio-net: frames to the guest (virtio 1.2 5.1.6.3, 5.1.6.4), each copied
- * once, into one buffer or, with mergeable buffers, as many as it takes.
+ * once, into one buffer or, with mergeable buffers, as many as it takes. Pieces
+ * of a TCP flow that lie side by side in a burst go as one (vnet/gro.h).
  */
 #include "drivers/virtio/net_priv.h"
 
 #include "hv/base/str.h"
+#include "vnet/gro.h"
 
 /* Where the next byte of a frame goes. */
 struct rx_cursor {
@@ -93,6 +95,19 @@ static struct virtio_net_hdr rx_header(const struct virtio_net *net, const struc
 	return h;
 }
 
+/* num_buffers of the header, once all of them are filled. */
+static enum vnet_drop rx_close(struct rx_cursor *cur)
+{
+	struct virtio_net *net = cur->net;
+
+	if (cur->buffers > 1 &&
+	    virtq_chain_write(&net->vq[VIRTIO_NET_RX], &net->rx_first,
+			      offsetof(struct virtio_net_hdr, num_buffers), &cur->buffers,
+			      sizeof(cur->buffers)))
+		return rx_broken(net, VIRTQ_BAD_BUFFER);
+	return RX_OK;
+}
+
 /* Copy header and frame into buffers. */
 static enum vnet_drop rx_fill(struct rx_cursor *cur, const struct pkt *p)
 {
@@ -105,15 +120,46 @@ static enum vnet_drop rx_fill(struct rx_cursor *cur, const struct pkt *p)
 		reason = rx_put(cur, p->data, p->head_len);
 	for (u16 i = 0; i < p->nseg && reason == RX_OK; i++)
 		reason = rx_put(cur, p->seg[i].addr, p->seg[i].len);
-	if (reason == RX_OK && cur->buffers > 1 &&
-	    virtq_chain_write(&cur->net->vq[VIRTIO_NET_RX], &cur->net->rx_first,
-			      offsetof(struct virtio_net_hdr, num_buffers), &cur->buffers,
-			      sizeof(cur->buffers)))
-		reason = rx_broken(cur->net, VIRTQ_BAD_BUFFER);
-	return reason;
+	return reason == RX_OK ? rx_close(cur) : reason;
 }
 
-static enum vnet_drop rx_one(struct virtio_net *net, const struct pkt *p)
+/* The same for several frames that go as one. */
+static enum vnet_drop rx_fill_run(struct rx_cursor *cur, struct pkt *const *pkts,
+				  const struct gro_run *run)
+{
+	const struct virtio_net_hdr hdr = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.hdr_len = run->header_len,
+		.gso_size = run->gso_size,
+		.csum_start = run->csum_start,
+		.csum_offset = run->csum_offset,
+		.num_buffers = 1,
+	};
+	enum vnet_drop reason = rx_next_buffer(cur, NET_HDR_BYTES);
+
+	if (reason == RX_OK)
+		reason = rx_put(cur, &hdr, NET_HDR_BYTES);
+	if (reason == RX_OK)
+		reason = rx_put(cur, run->header, run->header_len);
+	for (u32 i = 0; i < run->count && reason == RX_OK; i++)
+		reason = rx_put(cur, pkts[i]->data + run->header_len,
+				pkts[i]->head_len - run->header_len);
+	return reason == RX_OK ? rx_close(cur) : reason;
+}
+
+static void rx_count(struct vnet_counters *c, const struct pkt *p)
+{
+	c->tx_frames++;
+	c->tx_bytes += p->len;
+	c->tx_segments += pkt_wire_frames(p);
+	c->tx_copies++;
+	c->tx_copied_bytes += p->len;
+}
+
+/* n frames, as the one that run describes when n > 1: all or none. */
+static enum vnet_drop rx_frames(struct virtio_net *net, struct pkt *const *pkts, u32 n,
+				const struct gro_run *run)
 {
 	struct virtq *q = &net->vq[VIRTIO_NET_RX];
 	struct rx_cursor cur = { .net = net };
@@ -121,9 +167,10 @@ static enum vnet_drop rx_one(struct virtio_net *net, const struct pkt *p)
 
 	if (!net_ready(net) || !q->enabled)
 		return VNET_DROP_PORT_DOWN;
-	if (pkt_wire_len(p) > net_frame_max(net))
+	/* Of a run, no frame is longer than the first. */
+	if (pkt_wire_len(pkts[0]) > net_frame_max(net))
 		return VNET_DROP_TOO_BIG;
-	reason = rx_fill(&cur, p);
+	reason = n > 1 ? rx_fill_run(&cur, pkts, run) : rx_fill(&cur, pkts[0]);
 	if (reason != RX_OK) {
 		/* The buffers serve the next frame instead. */
 		virtq_unpop(q, cur.buffers);
@@ -131,25 +178,34 @@ static enum vnet_drop rx_one(struct virtio_net *net, const struct pkt *p)
 	}
 	for (u16 i = 0; i < cur.buffers; i++)
 		virtq_push(q, net->rx_used[i].head, net->rx_used[i].len);
-	net->port.count.tx_frames++;
-	net->port.count.tx_bytes += p->len;
-	net->port.count.tx_segments += pkt_wire_frames(p);
-	net->port.count.tx_copies++;
-	net->port.count.tx_copied_bytes += p->len;
+	for (u32 i = 0; i < n; i++)
+		rx_count(&net->port.count, pkts[i]);
 	return RX_OK;
 }
 
 void net_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
 	struct virtio_net *net = net_of_port(port);
+	bool join = (port->caps & PKT_CAP_TSO4) && (port->caps & PKT_CAP_CSUM);
+	struct gro_run run;
 
-	for (u32 i = 0; i < n; i++) {
-		enum vnet_drop reason = rx_one(net, pkts[i]);
+	for (u32 i = 0, count; i < n; i += count) {
+		enum vnet_drop reason;
 
-		if (reason == RX_OK)
-			pkt_put(pkts[i]);
-		else
-			vnet_port_drop(port, pkts[i], reason);
+		count = join ? gro_begin(pkts + i, n - i, &run) : 1;
+		reason = rx_frames(net, pkts + i, count, &run);
+		if (reason != RX_OK && count > 1) {
+			/* Too few buffers for all: as many as there are for each. */
+			count = 1;
+			reason = rx_frames(net, pkts + i, count, NULL);
+		}
+		net->rx_joined += count - 1;
+		for (u32 k = i; k < i + count; k++) {
+			if (reason == RX_OK)
+				pkt_put(pkts[k]);
+			else
+				vnet_port_drop(port, pkts[k], reason);
+		}
 	}
 	/* A ring that broke takes the port down until its driver resets it. */
 	port->up = net_ready(net);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Receive coalescing: in-order pieces of one TCP flow that lie side by side in
+ * a burst go to a guest as the long segment they once were. No state outlives
+ * the burst and no timer runs; whatever is not beyond doubt goes as it is.
+ *
+ * IPv4 without options; other frames are never joined. Pure; any core.
+ */
+#ifndef VNET_GRO_H
+#define VNET_GRO_H
+
+#include "hv/base/pkt.h"
+#include "hv/base/types.h"
+
+/* Ethernet, IPv4, and TCP with all the options there can be. */
+#define GRO_HEADERS_MAX 96u
+
+/* Several frames as one. */
+struct gro_run {
+	u32 count;	/* frames, from the first */
+	u32 len;	/* of the whole: headers and all payloads */
+	u16 header_len; /* of each frame; its payload follows */
+	u16 csum_start; /* where the TCP header begins ... */
+	u16 csum_offset; /* ... and its checksum in there */
+	u16 gso_size;	/* payload of each but the last, which may be shorter */
+	u8 header[GRO_HEADERS_MAX]; /* of the whole, the TCP checksum partial (virtio 1.2 5.1.6.2) */
+};
+
+/*
+ * How many of the n frames, from the first, make one segment. At 2 and more
+ * *run describes it: every checksum was verified. At 1 nothing is known. The
+ * frames are not changed.
+ */
+u32 gro_begin(struct pkt *const *pkts, u32 n, struct gro_run *run);
+
+#endif
