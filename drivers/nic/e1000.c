@@ -226,6 +226,7 @@ static err_t e1000_attach(struct nic *nic, const struct nic_resources *res)
 	e1000_rx_refill(e);
 	e->running = true;
 	e->link_up = e1000_hw_link(e).up;
+	e1000_tx_probe(nic);
 	return ERR_OK;
 }
 

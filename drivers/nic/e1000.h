@@ -56,7 +56,6 @@ enum e1000_tso_end {
 struct e1000_tx_frame {
 	struct pkt *pkt;
 	u16 last; /* its last descriptor */
-	u16 wire; /* frames that it makes on the wire */
 };
 
 struct e1000_fold {
@@ -139,11 +138,17 @@ void e1000_rx_refill(struct e1000 *e);
 /* As in struct nic_ops. */
 u32 e1000_rx_burst(struct nic *nic, struct pkt **pkts, u32 max);
 
-/* --- e1000_tx.c: as in struct nic_ops --- */
+/* --- e1000_tx.c --- */
 
+/* As in struct nic_ops. */
 u32 e1000_tx_burst(struct nic *nic, struct pkt **pkts, u32 n);
 u32 e1000_tx_room(struct nic *nic);
 u32 e1000_tx_reclaim(struct nic *nic);
+
+/* Find out what the device is like (enum e1000_tso_end) by two segments to our
+ * own address, which nobody takes; at attach. Waits at most 10 ms; when they
+ * are not sent in that time, it is known when they are. */
+void e1000_tx_probe(struct nic *nic);
 
 /* --- e1000_hw.c --- */
 

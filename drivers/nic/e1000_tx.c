@@ -8,19 +8,25 @@
 
 #include "hv/base/bytes.h"
 #include "hv/base/log.h"
+#include "hv/base/plat.h"
+#include "hv/base/str.h"
 
 #define ETH_TYPE 12u /* offsets in the Ethernet header, ... */
 #define ETH_HEADER 14u
 #define ETH_TYPE_IP4 0x0800u
 #define IP4_LEN 2u /* ... in the IPv4 header: total length, ... */
+#define IP4_TTL 8u
+#define IP4_PROTO 9u
 #define IP4_CSUM 10u
 #define IP4_ADDRS 12u
 #define IP4_ADDRS_SIZE 8u
 #define IP4_HEADER_MIN 20u
+#define IP4_VERSION_IHL 0x45u /* of a header without options */
 #define IP6_LEN 4u /* ... and in IPv6's: payload length, ... */
 #define IP6_ADDRS 8u
 #define IP6_ADDRS_SIZE 32u
 #define IP6_HEADER 40u
+#define TCP_DOFF 12u
 #define TCP_CSUM 16u
 #define TCP_HEADER_MIN 20u
 #define PROTO_TCP 6u
@@ -42,10 +48,8 @@ static u32 tx_free(const struct e1000 *e)
 
 /* --- sent -------------------------------------------------------------------- */
 
-/*
- * With the first segmented frames done, see how many frames the device says it
- * sent. It compares only when nothing is under way.
- */
+/* With the first frame done that tells, see how many frames the device says it
+ * sent. Nothing is under way. */
 static void learn_tso_end(struct e1000 *e, const struct nic *nic)
 {
 	bool more = e1000_hw_sent(e) - e->wire_base > e->count.tx_frames;
@@ -64,8 +68,8 @@ u32 e1000_tx_reclaim(struct nic *nic)
 		struct e1000_tx_frame *f = &e->tx_frame[e->tx_clean];
 		struct pkt *p = f->pkt;
 
-		e->count.tx_frames += f->wire;
-		e->count.tx_bytes += p->len + (f->wire - 1u) * p->payload_start;
+		e->count.tx_frames += pkt_wire_frames(p);
+		e->count.tx_bytes += p->len + (pkt_wire_frames(p) - 1) * p->payload_start;
 		e->tx_clean = tx_after(f->last);
 		f->pkt = NULL;
 		pkt_put(p);
@@ -171,6 +175,11 @@ static u32 tso_ip4(const struct pkt *p)
 	return p->gso_type == PKT_GSO_TCP4 ? p->l3_start : ETH_HEADER;
 }
 
+static bool last_is_full(const struct pkt *p)
+{
+	return p->len == p->payload_start + (u32)p->gso_segs * p->gso_size;
+}
+
 /* TCP over IPv6, in an outer IPv4 packet. */
 static bool tso6_fits(const struct pkt *p)
 {
@@ -179,16 +188,19 @@ static bool tso6_fits(const struct pkt *p)
 	return p->gso_type == PKT_GSO_TCP6 && p->l3_start + IP6_HEADER == p->csum_start &&
 	       p->l3_start >= ETH_HEADER + IP4_HEADER_MIN &&
 	       load_be16(p->data + ETH_TYPE) == ETH_TYPE_IP4 && outer >= IP4_HEADER_MIN &&
-	       ETH_HEADER + outer <= p->l3_start && (p->len - p->payload_start) % p->gso_size == 0;
+	       ETH_HEADER + outer <= p->l3_start && last_is_full(p);
 }
 
 static bool tso_fits(const struct pkt *p)
 {
+	u32 payload = p->len - p->payload_start;
+	u32 full = (u32)p->gso_segs * p->gso_size;
+
 	if (p->l3_start + IP4_HEADER_MIN > p->csum_start ||
 	    p->csum_start + TCP_HEADER_MIN > p->payload_start ||
 	    p->payload_start > MIN(p->head_len, NIC_OFFLOAD_HEADER) ||
-	    p->payload_start >= p->len || p->len - p->payload_start > E1000_MAX_PAYLOAD ||
-	    !p->gso_size || p->payload_start + p->gso_size > E1000_MAX_FRAME)
+	    p->payload_start >= p->len || payload > E1000_MAX_PAYLOAD || payload > full ||
+	    full - payload >= p->gso_size || p->payload_start + p->gso_size > E1000_MAX_FRAME)
 		return false;
 	if (p->gso_type == PKT_GSO_TCP4)
 		return p->l3_start + ip4_header(p, p->l3_start) == p->csum_start;
@@ -234,9 +246,8 @@ static struct e1000_tx_context tso_context(const struct pkt *p)
 	};
 }
 
-/* The context, which is for this frame alone: it has the payload's length.
- * Returns the number of segments. */
-static u16 tso_begin(struct tx_build *b, struct pkt *p)
+/* The context, which is for this frame alone: it has the payload's length. */
+static void tso_begin(struct tx_build *b, struct pkt *p)
 {
 	struct e1000_tx_context c = tso_context(p);
 
@@ -246,7 +257,6 @@ static u16 tso_begin(struct tx_build *b, struct pkt *p)
 	b->e->tx_csum = 0;
 	b->cmd |= E1000_TXD_TSE;
 	b->popts = E1000_POPTS_TXSM | E1000_POPTS_IXSM;
-	return (u16)((p->len - p->payload_start + p->gso_size - 1) / p->gso_size);
 }
 
 /*
@@ -283,10 +293,9 @@ static void tx_frame(struct e1000 *e, struct pkt *p)
 		.cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS,
 	};
 	u32 first = e->tx_tail, last;
-	u16 wire = 1;
 
 	if (p->gso_type)
-		wire = tso_begin(&b, p);
+		tso_begin(&b, p);
 	else if (p->flags & PKT_F_NEEDS_CSUM)
 		csum_begin(&b, p);
 	put_piece(&b, pkt_data_bus(p), p->head_len);
@@ -295,12 +304,12 @@ static void tx_frame(struct e1000 *e, struct pkt *p)
 	/* 3.3.3: before the device's own padding a frame must have 48 bytes. */
 	if (!p->gso_type && p->len < E1000_MIN_FRAME)
 		put_piece(&b, e->pad_bus, E1000_MIN_FRAME - p->len);
-	else if (p->gso_type && p->len == p->payload_start + (u32)wire * p->gso_size)
+	else if (p->gso_type && last_is_full(p))
 		tso_close_full(&b, p);
 
 	last = (b.at - 1) & (E1000_TX_RING - 1);
 	e->tx[last].data.cmd |= E1000_TXD_EOP | E1000_TXD_RS;
-	e->tx_frame[first] = (struct e1000_tx_frame){ p, (u16)last, wire };
+	e->tx_frame[first] = (struct e1000_tx_frame){ p, (u16)last };
 	e->tx_tail = b.at;
 }
 
@@ -342,4 +351,50 @@ u32 e1000_tx_burst(struct nic *nic, struct pkt **pkts, u32 n)
 		e->count.doorbells++;
 	}
 	return taken;
+}
+
+/* --- the probe --------------------------------------------------------------- */
+
+#define PROBE_HEADERS (ETH_HEADER + IP4_HEADER_MIN + TCP_HEADER_MIN)
+#define PROBE_SEGMENTS 2u
+#define PROBE_SIZE (E1000_MIN_FRAME - PROBE_HEADERS) /* of a segment's payload */
+#define PROBE_WAIT_NS 10000000ull
+
+static struct pkt *make_probe(const struct nic *nic, struct pkt_pool *pool)
+{
+	struct pkt *p = pkt_get(pool);
+	u8 *ip, *tcp;
+
+	if (!p)
+		return NULL;
+	p->len = p->head_len = PROBE_HEADERS + PROBE_SEGMENTS * PROBE_SIZE;
+	p->gso_type = PKT_GSO_TCP4;
+	p->gso_size = PROBE_SIZE;
+	p->gso_segs = PROBE_SEGMENTS;
+	p->l3_start = ETH_HEADER;
+	p->csum_start = ETH_HEADER + IP4_HEADER_MIN;
+	p->payload_start = PROBE_HEADERS;
+	ip = p->data + p->l3_start;
+	tcp = p->data + p->csum_start;
+	memset(p->data, 0, p->len);
+	memcpy(p->data, nic->mac, sizeof(nic->mac));
+	memcpy(p->data + sizeof(nic->mac), nic->mac, sizeof(nic->mac));
+	store_be16(p->data + ETH_TYPE, ETH_TYPE_IP4);
+	ip[0] = IP4_VERSION_IHL;
+	ip[IP4_TTL] = 1;
+	ip[IP4_PROTO] = PROTO_TCP;
+	tcp[TCP_DOFF] = TCP_HEADER_MIN / 4 << 4;
+	return p;
+}
+
+void e1000_tx_probe(struct nic *nic)
+{
+	struct e1000 *e = nic->priv;
+	struct pkt *p = make_probe(nic, e->pool);
+	u64 end = plat_now_ns() + PROBE_WAIT_NS;
+
+	if (p && !e1000_tx_burst(nic, &p, 1))
+		pkt_put(p);
+	while (e->tx_clean != e->tx_tail && !e1000_tx_reclaim(nic) && plat_now_ns() < end)
+		plat_relax();
 }

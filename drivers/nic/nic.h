@@ -52,16 +52,17 @@ struct nic_resources {
  * and what breaks these rules is not sent but counted as tx_bad. */
 enum nic_cap {
 	/*
-	 * Frames with gso_type TCP4 or TCP6: cut into segments of gso_size
-	 * payload bytes. What stands before l3_start is copied to each as it
-	 * is; lengths, IPv4 id and checksum, TCP sequence number, flags and
-	 * checksum are the NIC's work, whatever these fields held: it changes
-	 * them in the header fragment. All headers are in there, TCP right
-	 * behind the IP header (no IPv6 extension headers); the payload is at
-	 * most 65535 bytes, a segment's frame at most max_frame. Where the
-	 * prefix has lengths, the payload is a whole multiple of gso_size, so
-	 * that they hold for all. TCP6 comes so, in an outer IPv4 packet behind
-	 * an untagged Ethernet header; that one's id and checksum may change.
+	 * Frames with gso_type TCP4 or TCP6: cut into gso_segs segments of
+	 * gso_size payload bytes. What stands before l3_start is copied to each
+	 * as it is; lengths, IPv4 id and checksum, TCP sequence number, flags
+	 * and checksum are the NIC's work, whatever these fields held: it
+	 * changes them in the header fragment. All headers are in there, TCP
+	 * right behind the IP header (no IPv6 extension headers); the payload
+	 * is at most 65535 bytes, a segment's frame at most max_frame. Where
+	 * the prefix has lengths, the payload is a whole multiple of gso_size,
+	 * so that they hold for all. TCP6 comes so, in an outer IPv4 packet
+	 * behind an untagged Ethernet header; that one's id and checksum may
+	 * change.
 	 */
 	NIC_CAP_TSO = BIT(0),
 	/* PKT_F_NEEDS_CSUM: L4 checksum filled in at csum_start + csum_offset,

@@ -17,7 +17,8 @@ struct e1000_bench {
 	const struct nic_ops *ops;
 	struct nic_resources res;
 	struct pkt_pool pool;
-	u8 guest[160 * 1024]; /* what segments point to; no two of its parts are alike */
+	/* What segments point to; no two of its parts are alike. */
+	u8 guest[160 * 1024] __attribute__((aligned(16)));
 	u32 dma_live;
 	bool dma_fail;
 	u32 done; /* frames that came back */
@@ -28,7 +29,9 @@ extern const u8 bench_mac[6];
 
 /* A device and a pool of so many packets, not attached. */
 void bench_prepare(u32 packets);
-/* The same, attached. */
+/* Attach, and forget what was sent by that. */
+void bench_start(void);
+/* Both. */
 void bench_attach(u32 packets);
 /* Detach. Everything must have come back and nothing forbidden been done. */
 void bench_finish(void);
@@ -44,6 +47,7 @@ struct pkt *bench_frame(u32 head, const u32 *seg, u32 nseg);
 
 /* tx_burst of one. */
 u32 bench_send(struct pkt *p);
+/* Frames and bytes sent are counted from bench_start() on. */
 struct nic_stats bench_stats(void);
 /* Forget what was sent. */
 void bench_drop_wire(void);
