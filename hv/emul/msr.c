@@ -46,6 +46,7 @@ enum msr_index {
 	MSR_AMD_HWCR = (int)0xc0010015,
 	MSR_AMD_TOP_MEM = (int)0xc001001a,
 	MSR_AMD_TOP_MEM2 = (int)0xc001001d,
+	MSR_AMD_NB_CFG = (int)0xc001001f,
 	MSR_AMD_INT_PENDING = (int)0xc0010055,
 	MSR_AMD_DE_CFG = (int)0xc0011029,
 };
@@ -126,6 +127,7 @@ static const struct msr_entry table[] = {
 	CONST(AMD_HWCR, HWCR_TSC_FREQ_SEL),
 	CONST(AMD_TOP_MEM, MACHINE_PCI_HOLE),
 	CONST(AMD_TOP_MEM2, 0),
+	CONST(AMD_NB_CFG, 0), /* Linux switches extended configuration space on there */
 	CONST(AMD_INT_PENDING, 0),
 	CONST(AMD_DE_CFG, DE_CFG_LFENCE_SERIALIZE),
 };
