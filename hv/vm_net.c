@@ -147,7 +147,8 @@ static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_int
 		return ERR_INVAL;
 	}
 	if (err) {
-		fmt_snprintf(why, size, "%s", err == ERR_EXIST ? "its name is in use" : err_str(err));
+		fmt_snprintf(why, size, "%s",
+			     err == ERR_EXIST ? "its name is in use" : err_str(err));
 		return err;
 	}
 	err = virtio_pci_init(&nic->pci, &nic->net.dev, &vm->pci);

@@ -23,7 +23,8 @@ struct gro_run {
 	u16 csum_start; /* where the TCP header begins ... */
 	u16 csum_offset; /* ... and its checksum in there */
 	u16 gso_size;	/* payload of each but the last, which may be shorter */
-	u8 header[GRO_HEADERS_MAX]; /* of the whole, the TCP checksum partial (virtio 1.2 5.1.6.2) */
+	/* Of the whole; the TCP checksum is partial (virtio 1.2 5.1.6.2). */
+	u8 header[GRO_HEADERS_MAX];
 };
 
 /*
