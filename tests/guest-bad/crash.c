@@ -84,14 +84,9 @@ static const char *idt_nowhere(u64 number)
 }
 
 const struct bad_case crash_cases[] = {
-	{ "triple-fault", triple_fault },
-	{ "halt-deaf", halt_deaf },
-	{ "jump-nowhere", jump_nowhere },
-	{ "tables-nowhere", tables_nowhere },
-	{ "tables-in-device", tables_in_device },
-	{ "tables-too-high", tables_too_high },
-	{ "odd-instruction", odd_instruction },
-	{ "stack-nowhere", stack_nowhere },
-	{ "idt-nowhere", idt_nowhere },
-	{ NULL, NULL },
+	{ "triple-fault", triple_fault },	  { "halt-deaf", halt_deaf },
+	{ "jump-nowhere", jump_nowhere },	  { "tables-nowhere", tables_nowhere },
+	{ "tables-in-device", tables_in_device }, { "tables-too-high", tables_too_high },
+	{ "odd-instruction", odd_instruction },	  { "stack-nowhere", stack_nowhere },
+	{ "idt-nowhere", idt_nowhere },		  { NULL, NULL },
 };

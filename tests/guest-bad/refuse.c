@@ -9,12 +9,12 @@
 #define XCR_BAD_NUMBER 1
 #define KVM_ENOSYS ((u64)-1000)
 
-#define EXPECT(vector, insn, ...)                                                           \
-	do {                                                                                \
-		u64 got_ = TRY(insn, __VA_ARGS__);                                          \
-		if (got_ != (vector))                                                       \
+#define EXPECT(vector, insn, ...)                                                             \
+	do {                                                                                  \
+		u64 got_ = TRY(insn, __VA_ARGS__);                                            \
+		if (got_ != (vector))                                                         \
 			return bad_say("FAIL: line %d, %s gave vector %#llx", __LINE__, insn, \
-				       (unsigned long long)got_);                           \
+				       (unsigned long long)got_);                             \
 	} while (0)
 
 static const char *virtualisation(u64 number)
@@ -40,7 +40,7 @@ static const char *virtualisation(u64 number)
 static const char *unknown_msrs(u64 number)
 {
 	static const u32 msrs[] = { 0x12345678, 0xffffffff, 0xc0002000, 0xc0012000, 0x2000,
-				    0x480, 0xc0010114, 0xc0010117, 0x8ff };
+				    0x480,	0xc0010114, 0xc0010117, 0x8ff };
 
 	(void)number;
 	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++) {
@@ -52,11 +52,12 @@ static const char *unknown_msrs(u64 number)
 	for (u32 bit = EFER_UNKNOWN_FIRST; bit < BITS; bit++) {
 		u64 efer = rdmsr(MSR_EFER) | BIT64(bit);
 
-		EXPECT(VECTOR_GP, "wrmsr",
-		       ::"c"(MSR_EFER), "a"((u32)efer), "d"(efer >> 32) : "r11");
+		EXPECT(VECTOR_GP, "wrmsr", ::"c"(MSR_EFER), "a"((u32)efer), "d"(efer >> 32)
+		       : "r11");
 	}
-	EXPECT(VECTOR_GP, "wrmsr",
-	       ::"c"(MSR_EFER), "a"((u32)rdmsr(MSR_EFER) | (u32)EFER_SVME), "d"(0) : "r11");
+	EXPECT(VECTOR_GP, "wrmsr", ::"c"(MSR_EFER), "a"((u32)rdmsr(MSR_EFER) | (u32)EFER_SVME),
+	       "d"(0)
+	       : "r11");
 	EXPECT(VECTOR_GP, "wrmsr", ::"c"(MSR_EFER), "a"(0), "d"(0) : "r11"); /* LME, while paging */
 	EXPECT(VECTOR_GP, "wrmsr", ::"c"(MSR_APIC_BASE), "a"(0), "d"(~0u) : "r11");
 	EXPECT(VECTOR_GP, "wrmsr", ::"c"(MSR_PAT), "a"(0x02020202), "d"(0) : "r11");

@@ -95,8 +95,7 @@ static const char *string_storm(u64 number)
 	u64 count = ~0ull >> 1;
 
 	(void)number;
-	__asm__ volatile("xor %%esi, %%esi\n\trep lodsb\n\t"
-			 : "+c"(count)::"rsi", "rax", "memory");
+	__asm__ volatile("xor %%esi, %%esi\n\trep lodsb\n\t" : "+c"(count)::"rsi", "rax", "memory");
 	return "";
 }
 

@@ -97,8 +97,7 @@ static void negotiate(const struct device *d)
 		set32(d, VPCI_DRIVER_FEATURE_SELECT, half);
 		set32(d, VPCI_DRIVER_FEATURE, (u32)(features >> 32 * half));
 	}
-	set_status(d, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
-			      VIRTIO_STATUS_FEATURES_OK);
+	set_status(d, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK);
 	set16(d, VPCI_QUEUE_SELECT, d->queue);
 }
 
@@ -109,8 +108,8 @@ static void enable_queue(const struct device *d, u16 size, u64 desc, u64 driver,
 	set64(d, VPCI_QUEUE_DRIVER, driver);
 	set64(d, VPCI_QUEUE_DEVICE, device);
 	set16(d, VPCI_QUEUE_ENABLE, 1);
-	set_status(d, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER |
-			      VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_DRIVER_OK);
+	set_status(d, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK |
+			      VIRTIO_STATUS_DRIVER_OK);
 }
 
 /* A frame of our own NIC to everybody; to a console it is just text. */
@@ -284,11 +283,25 @@ static void lie_indirect_loop(void)
 }
 
 static void (*const lies[])(void) = {
-	lie_loop,	     lie_long_loop,	  lie_next,	       lie_head,
-	lie_index,	     lie_address,	  lie_address_wraps,   lie_address_device,
-	lie_length,	     lie_length_sum,	  lie_empty,	       lie_short,
-	lie_write_only,	     lie_order,		  lie_indirect_length, lie_indirect_address,
-	lie_indirect_huge,   lie_indirect_nested, lie_indirect_loop,
+	lie_loop,
+	lie_long_loop,
+	lie_next,
+	lie_head,
+	lie_index,
+	lie_address,
+	lie_address_wraps,
+	lie_address_device,
+	lie_length,
+	lie_length_sum,
+	lie_empty,
+	lie_short,
+	lie_write_only,
+	lie_order,
+	lie_indirect_length,
+	lie_indirect_address,
+	lie_indirect_huge,
+	lie_indirect_nested,
+	lie_indirect_loop,
 };
 
 static const char *lie_in_rings(const struct device *d)
@@ -379,8 +392,9 @@ static const char *scribble(const struct device *d)
 /* Interrupt messages to anywhere, and a device that is switched off meanwhile. */
 static const char *misdirect(const struct device *d)
 {
-	volatile u32 *table = (volatile u32 *)(uintptr_t)(pci_read(d->pci, PCI_BAR(
-				      VIRTIO_PCI_BAR_MSIX)) & BAR_ADDR_MASK);
+	volatile u32 *table =
+		(volatile u32 *)(uintptr_t)(pci_read(d->pci, PCI_BAR(VIRTIO_PCI_BAR_MSIX)) &
+					    BAR_ADDR_MASK);
 	static const u32 targets[] = { 0, 0xfee00000, 0xfee00004, 0xfeeff00c, NOWHERE, ~3u };
 	u32 command = pci_read(d->pci, 4);
 

@@ -12,11 +12,13 @@ from conftest import TOOLS
 from labkit.errors import ToolError
 from node_console import NodeConsole
 
-LAB = """\
+CMDLINE = "console=ttyS0 TERM=linux mitigations=off"
+LAB = f"""\
 machine alpha cores 2 memory 2G nic none boot kernel
 caisson 1
 node alpha mac 52:54:00:00:00:01
-  vm add inst memory 1G core 1 kernel vmlinuz-installer initrd initrd-installer.gz cmdline "console=ttyS0 TERM=linux mitigations=off"
+  vm add inst memory 1G core 1 kernel vmlinuz-installer initrd initrd-installer.gz \
+cmdline "{CMDLINE}"
 """
 UP_S = 180
 ANSWER_S = 60

@@ -10,7 +10,7 @@ import pytest
 from conftest import TOOLS
 
 FLAVOURS = ["amd64", "cloud"]
-BOOT = ("console=ttyS0 mitigations=off panic=1 caisson.name={0} caisson.ip=10.1.0.1/24")
+BOOT = "console=ttyS0 mitigations=off panic=1 caisson.name={0} caisson.ip=10.1.0.1/24"
 
 # One node, a guest of each flavour on a core of its own.
 LAB = """\
@@ -18,7 +18,8 @@ machine alpha cores 3 memory 1G nic none boot kernel
 caisson 1
 node alpha mac 52:54:00:00:00:01
 """ + "".join(f"""\
-  vm add {name} memory 256M core {core} kernel vmlinuz-{name} initrd initrd-{name}.img cmdline "{BOOT.format(name)}"
+  vm add {name} memory 256M core {core} kernel vmlinuz-{name} initrd initrd-{name}.img \
+cmdline "{BOOT.format(name)}"
   interface add {name}.eth0 mac 02:00:00:00:00:0{core}
   vm start {name}
 """ for core, name in enumerate(FLAVOURS, 1))
