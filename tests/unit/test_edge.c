@@ -280,6 +280,81 @@ static void a_full_uplink_drops_the_rest(void **state)
 	assert_int_equal(beta->port.count.tx_frames, 5);
 }
 
+/* TCP over IPv4 with 1400 bytes a segment and 5 segments. */
+static struct pkt *long_frame(void)
+{
+	struct pkt *p = fake_frame(&pool, 2, 1, 54);
+	static u8 body[6000];
+
+	p->data[12] = 8;
+	p->data[13] = 0;
+	p->data[14] = 0x45;
+	p->data[14 + 6] = 0;
+	p->data[14 + 7] = 0;
+	p->data[14 + 9] = 6;
+	p->data[34 + 12] = 5 << 4;
+	pkt_add_seg(p, body, (bus_t){ 0 }, sizeof(body), NULL);
+	p->flags = PKT_F_NEEDS_CSUM;
+	p->gso_type = PKT_GSO_TCP4;
+	p->gso_size = 1400;
+	p->csum_start = 34;
+	p->csum_offset = 16;
+	return p;
+}
+
+/* Whole where the sender can and the path takes a full segment; else cut, and
+ * with fragments where the link may. */
+static void long_frames_go_as_the_sender_can(void **state)
+{
+	static const struct {
+		u32 caps, mtu, frames, long_ones;
+	} cases[] = {
+		{ 0, 1500, 5, 0 },
+		{ PKT_CAP_TSO4 | PKT_CAP_TSO6, 1500, 1, 1 },
+		{ PKT_CAP_TSO4 | PKT_CAP_EVEN, 1500, 2, 1 },
+		{ PKT_CAP_TSO4 | PKT_CAP_EVEN, 1400, 5, 0 },
+		{ PKT_CAP_TSO6, 1500, 5, 0 },
+	};
+
+	struct pkt *p;
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct link_tx other = tx;
+		struct edge_setup s = setup_of("delta", 0x0a000004);
+		struct edge *delta;
+		u32 id;
+
+		other.caps = cases[i].caps;
+		wire.mtu = cases[i].mtu;
+		s.tx = &other;
+		s.fragment = true;
+		s.pool = &pool;
+		delta = create(&s);
+		id = route(&delta->port, ROUTE_FROM_ANY);
+		p = long_frame();
+		vnet_input(&a.port, &p, 1);
+		assert_int_equal(wire.n, cases[i].frames);
+		assert_int_equal(wire.got[0]->gso_type != PKT_GSO_NONE, cases[i].long_ones);
+		assert_int_equal(delta->port.count.tx_frames, cases[i].frames);
+		assert_int_equal(delta->port.count.tx_segments, 5);
+		assert_int_equal(wire.got[wire.n - 1]->flags & PKT_F_NEEDS_CSUM,
+				 cases[i].frames == 1 ? PKT_F_NEEDS_CSUM : 0);
+		clear();
+		assert_int_equal(route_del(id), ERR_OK);
+		assert_int_equal(edge_destroy(delta, true), ERR_OK);
+		vnet_port_reap();
+	}
+	/* Without fragments: too big for the path, however it is cut. */
+	wire.mtu = 1400;
+	route(&beta->port, ROUTE_FROM_ANY);
+	send(60);
+	clear();
+	p = long_frame();
+	vnet_input(&a.port, &p, 1);
+	assert_int_equal(drops(&beta->port, VNET_DROP_TOO_BIG), 1);
+}
+
 static void frames_come_in_by_their_edge(void **state)
 {
 	struct fake_port b;
@@ -418,6 +493,7 @@ int main(void)
 		CASE(the_guests_mtu_leaves_room_for_the_link),
 		CASE(a_link_that_fragments_takes_64k),
 		CASE(a_full_uplink_drops_the_rest),
+		CASE(long_frames_go_as_the_sender_can),
 		CASE(frames_come_in_by_their_edge),
 		CASE(strays_are_counted),
 		CASE(malformed_and_closed_are_dropped),

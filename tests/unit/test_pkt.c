@@ -102,6 +102,49 @@ static void push_and_pull_stay_inside(void **state)
 	pkt_put(p);
 }
 
+/* They name the same bytes wherever data is, also in a clone; a slice and a new
+ * packet have none. */
+static void offload_fields_move_along(void **state)
+{
+	struct pkt *p = pkt_get(&pool), *q;
+
+	(void)state;
+	p->head_len = p->len = 100;
+	pkt_push(p, 8); /* nothing to move yet */
+	assert_int_equal(p->csum_start, 0);
+	p->flags = PKT_F_NEEDS_CSUM;
+	p->gso_type = PKT_GSO_TCP4;
+	p->gso_size = 10;
+	p->gso_segs = 4;
+	p->l3_start = 14;
+	p->csum_start = 34;
+	p->csum_offset = 16;
+	p->payload_start = 54;
+	pkt_push(p, 42);
+	pkt_pull(p, 10);
+	q = pkt_clone(&pool, p);
+	pkt_put(p);
+	assert_int_equal(q->gso_type, PKT_GSO_TCP4);
+	assert_int_equal(q->gso_size, 10);
+	assert_int_equal(q->flags, PKT_F_NEEDS_CSUM);
+	assert_int_equal(q->l3_start, 14 + 32);
+	assert_int_equal(q->csum_start, 34 + 32);
+	assert_int_equal(q->csum_offset, 16);
+	assert_int_equal(q->payload_start, 54 + 32);
+	assert_int_equal(pkt_wire_len(q), 54 + 32 + 10);
+	assert_int_equal(pkt_wire_frames(q), 4);
+	p = pkt_slice(&pool, q, 0, 50);
+	assert_false(pkt_is_offloaded(p));
+	assert_int_equal(pkt_wire_len(p), 50);
+	assert_int_equal(pkt_wire_frames(p), 1);
+	pkt_put(p);
+	pkt_put(q);
+	p = pkt_get(&pool);
+	assert_false(pkt_is_offloaded(p));
+	assert_int_equal(p->l3_start + p->csum_start + p->payload_start + p->gso_segs, 0);
+	pkt_put(p);
+}
+
 static void done_runs_at_the_last_put(void **state)
 {
 	struct pkt *p = pkt_get(&pool);
@@ -330,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(get_gives_each_packet_once),
 		CASE(push_and_pull_stay_inside),
+		CASE(offload_fields_move_along),
 		CASE(done_runs_at_the_last_put),
 		CASE(foreign_put_goes_through_the_hook),
 		CASE(segments_hold_their_owner),

@@ -326,6 +326,66 @@ static void test_transit(void **state)
 	assert_memory_equal(sent[3].data + 42, "abc", 3);
 }
 
+/* The outer headers of a long frame are those of one full segment, on the fast
+ * way and when it waits for ARP; no fragments, no UDP checksum. */
+static void test_long(void **state)
+{
+	(void)state;
+	for (u32 round = 0; round < 8; round++) {
+		bool known = round & 1, df = round & 2;
+		struct udp_dst d = { .addr = PEER, .sport = 4000, .dport = 9000, .ttl = 64,
+				     .flags = round & 4 ? UDP_DST_CSUM : 0 };
+		struct pkt *p = payload(100, 1600);
+		const u8 *ip = sent[0].data + 14;
+
+		d.flags |= df ? UDP_DST_DF : 0;
+		p->flags = PKT_F_NEEDS_CSUM;
+		p->gso_type = PKT_GSO_TCP4;
+		p->gso_size = 800;
+		p->gso_segs = 2;
+		p->l3_start = 14;
+		p->csum_start = 34;
+		p->csum_offset = 16;
+		p->payload_start = 100;
+		netif_set_address(&nif, OWN, MASK, GATEWAY);
+		net_forget_sent();
+		if (known)
+			net_know(PEER, peer_mac);
+		assert_int_equal(udp_send_burst(&nif, &d, &p, 1), 1);
+		if (!known) {
+			net_forget_sent();
+			net_know(PEER, peer_mac);
+		}
+		assert_int_equal(sent[0].len, 42 + 1700);
+		assert_int_equal(load_be16(ip + IP_TOTAL), 900 + 28);
+		assert_int_equal(load_be16(ip + IP_FRAG), IP_FRAG_DF);
+		assert_int_equal(csum_finish(csum_add(0, ip, IP_HLEN)), 0);
+		assert_int_equal(load_be16(ip + 20 + UDP_LEN), 900 + 8);
+		assert_int_equal(load_be16(ip + 20 + UDP_CSUM), 0);
+	}
+	assert_int_equal(nif.count.tx_long, 8);
+	assert_int_equal(nif.count.tx_fragmented, 0);
+}
+
+/* A segment that does not fit the path is not sent. */
+static void test_long_too_big(void **state)
+{
+	struct udp_dst d = { .addr = PEER, .sport = 4000, .dport = 9000, .ttl = 64, .mtu = 900 };
+
+	(void)state;
+	for (u32 round = 0; round < 2; round++) {
+		struct pkt *p = payload(100, 1600);
+
+		p->gso_type = PKT_GSO_TCP4;
+		p->gso_size = 800;
+		p->gso_segs = 2;
+		p->payload_start = 100;
+		assert_int_equal(udp_send_burst(&nif, &d, &p, 1), 0);
+		net_know(PEER, peer_mac);
+	}
+	assert_int_equal(nif.count.drop[NET_DROP_TOO_BIG], 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, net_teardown)
 
 int main(void)
@@ -342,6 +402,8 @@ int main(void)
 		CASE(test_too_big),
 		CASE(test_no_headroom),
 		CASE(test_transit),
+		CASE(test_long),
+		CASE(test_long_too_big),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
