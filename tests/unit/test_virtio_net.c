@@ -10,8 +10,11 @@
 
 #include "drivers/virtio/net.h"
 #include "drivers/virtio/pci.h"
+#include "hv/base/bytes.h"
 #include "tests/host/plat_host.h"
 #include "tests/models/virtio_driver.h"
+#include "vnet/net/checksum.h"
+#include "vnet/net/wire.h"
 
 #define MTU 1500
 #define FRAME_MAX (MTU + 18)
@@ -783,6 +786,83 @@ static void rx_offloads(void **state)
 	assert_int_equal(net.port.count.tx_segments, 6);
 }
 
+/* 200 bytes of a TCP flow from byte `seq` on, behind 54 bytes of headers. */
+static struct pkt *tcp_piece(u32 seq)
+{
+	struct pkt *p = pkt_get(&pool);
+	u8 *ip = p->data + ETH_HLEN, *tcp = ip + IP_HLEN;
+
+	p->len = p->head_len = ETH_HLEN + IP_HLEN + TCP_HLEN + 200;
+	memset(p->data, 0, p->len);
+	store_be16(p->data + ETH_TYPE, ETH_TYPE_IPV4);
+	ip[IP_VER_IHL] = IP_VER_IHL_PLAIN;
+	ip[IP_PROTO] = IP_PROTO_TCP;
+	store_be16(ip + IP_TOTAL, (u16)(p->len - ETH_HLEN));
+	csum_store(ip + IP_CSUM, csum_finish(csum_add(0, ip, IP_HLEN)));
+	store_be32(tcp + TCP_SEQ, seq);
+	tcp[TCP_DOFF] = TCP_HLEN / 4 << 4;
+	tcp[TCP_FLAGS] = 0x10;
+	for (u32 i = 0; i < 200; i++)
+		tcp[TCP_HLEN + i] = pattern(0, seq + i);
+	csum_store(tcp + TCP_CSUM,
+		   csum_finish(csum_add(csum_add_pseudo(0, 0, 0, IP_PROTO_TCP, TCP_HLEN + 200),
+					tcp, TCP_HLEN + 200)));
+	return p;
+}
+
+static void deliver_pieces(u32 n)
+{
+	struct pkt *pieces[4];
+
+	for (u32 i = 0; i < n; i++)
+		pieces[i] = tcp_piece(i * 200);
+	net.port.ops->deliver(&net.port, pieces, n);
+	net.port.ops->flush(&net.port);
+}
+
+/* Pieces of one flow arrive as one segment where the guest takes such. */
+static void rx_joined(void **state)
+{
+	const struct virtio_net_hdr want = {
+		.flags = 1, .gso_type = 1, .hdr_len = 54, .gso_size = 200,
+		.csum_start = 34, .csum_offset = 16, .num_buffers = 1,
+	};
+	struct vdrv_buf b = { VDRV_REGION1, HDR + 1700 };
+	u32 used = 0;
+
+	(void)state;
+	assert_true(vdrv_start(&v, ALL_FEATURES));
+	vdrv_add(&v, ring(VIRTIO_NET_RX), &b, 0, 1);
+	vdrv_show(&v, ring(VIRTIO_NET_RX));
+	deliver_pieces(4);
+	assert_true(vdrv_take(&v, ring(VIRTIO_NET_RX), &used) >= 0);
+	assert_int_equal(used, HDR + 54 + 4 * 200);
+	assert_memory_equal(vdrv_mem(&v, b.addr, HDR), &want, HDR);
+	for (u32 i = 0; i < 800; i++)
+		assert_int_equal(*vdrv_mem(&v, b.addr + HDR + 54 + i, 1), pattern(0, i));
+	assert_int_equal(net.port.count.tx_frames, 4);
+	assert_int_equal(net.port.count.tx_copies, 4);
+	assert_int_equal(net.rx_joined, 3);
+}
+
+/* A buffer that holds one piece but not two gets the first; the rest is dropped. */
+static void rx_joined_without_room(void **state)
+{
+	(void)state;
+	assert_true(vdrv_start(&v, ALL_FEATURES));
+	give_buffers(1, HDR + 300);
+	deliver_pieces(2);
+	assert_int_equal(net.port.count.tx_frames, 1);
+	assert_int_equal(net.port.count.drop[VNET_DROP_NO_BUFFER], 1);
+	assert_int_equal(net.rx_joined, 0);
+	/* And where the guest takes no long segments, each goes alone. */
+	assert_true(vdrv_start(&v, ALL_FEATURES & ~VIRTIO_NET_F_GUEST_TSO4));
+	give_buffers(2, HDR + 300);
+	deliver_pieces(2);
+	assert_int_equal(net.port.count.tx_frames, 3);
+	assert_int_equal(net.rx_joined, 0);
+}
+
 static void rx_without_room(void **state)
 {
 	(void)state;
@@ -983,6 +1063,8 @@ int main(void)
 		CASE(rx_merges_buffers),
 		CASE(rx_header_in_pieces),
 		CASE(rx_offloads),
+		CASE(rx_joined),
+		CASE(rx_joined_without_room),
 		CASE(rx_without_room),
 		CASE(rx_one_interrupt_a_burst),
 		CASE(rx_broken),
