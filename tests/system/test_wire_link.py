@@ -10,9 +10,11 @@ node carries frames from one link to another, and we are at the end of both.
 import json
 import os
 import random
+import subprocess
 import time
 
 import pytest
+from conftest import ROOT
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
@@ -26,13 +28,12 @@ CONF = f"""\
   link add beta udp remote {PEER_IP} port 9000
   link add gamma udp remote {OTHER_IP} port 9001
   link add small udp remote {OTHER_IP} port 9002 fragment off
-  vm add g1 memory 16M kernel kernel
+  vm add g1 memory 16M kernel tests.elf
   interface add g1.eth0 mac {GUEST_MAC} mtu 1458
   route add src any dst any to edge gamma from edge beta
   route add src any dst any to edge beta from edge gamma
   route add src any dst {GUEST_MAC} to interface g1.eth0 from edges
   route add src any dst 02:00:00:00:00:aa to edge small from edge beta
-  route add src any dst 02:00:00:00:00:bb to edge beta from edge beta
 """
 BETA, GAMMA, SMALL = 9000, 9001, 9002
 OUTER = 42  # bytes before the inner frame
@@ -49,10 +50,11 @@ def our_end(tmp_path_factory):
 
 @pytest.fixture(scope="module", name="node")
 def running_node(wire, hypervisor):
-    kernel = os.path.join(wire.directory, "kernel")
-    with open(kernel, "wb") as f:
-        f.write(b"The guest is never started.")
-    with Node(wire.directory, hypervisor, CONF, wire.netdev(), modules=[kernel]) as node:
+    kernel = "build/guest/tests.elf"
+    subprocess.run(["make", "-s", "-C", ROOT, kernel], check=True)
+    with Node(wire.directory, hypervisor, CONF, wire.netdev(),
+              modules=[os.path.join(ROOT, kernel)]) as node:
+        assert node.stats()["config_errors"] == 0
         for host in PEERS:
             wire.echo(host)
         # Both peers' addresses are known from here on.

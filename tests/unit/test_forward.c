@@ -275,6 +275,29 @@ static void route_changes_reach_cached_flows(void **state)
 	assert_int_equal(after.cache_hits, 1);
 }
 
+/* Only an interface itself speaks as its MAC; once it is gone that may be elsewhere. */
+static void nobody_beyond_an_edge_speaks_as_a_guest(void **state)
+{
+	(void)state;
+	fake_route(0, &b, &x.port);
+	send(&x, 2, 1);
+	send(&x, 0xff, 1);
+	send(&x, 2, 2);
+	send(&x, 2, 0xf1); /* nor as a group */
+	assert_int_equal(drops(&x, VNET_DROP_SOURCE), 4);
+	assert_int_equal(b.n, 0);
+	send(&x, 2, 4);
+	assert_int_equal(b.n, 1);
+	assert_int_equal(vnet_port_del(&a.port, true), ERR_OK);
+	assert_int_equal(vnet_port_reap(), 0);
+	send(&x, 2, 1);
+	assert_int_equal(drops(&x, VNET_DROP_SOURCE), 4);
+	assert_int_equal(b.n, 2);
+	fake_port_add(&a, "a", VNET_PORT_INTERFACE, 1, 0);
+	send(&x, 2, 1);
+	assert_int_equal(drops(&x, VNET_DROP_SOURCE), 5);
+}
+
 /* Everything at random; nothing may get lost. */
 static void random_traffic_is_all_accounted_for(void **state)
 {
@@ -332,6 +355,7 @@ int main(void)
 		CASE(poll_stops_when_empty_or_over_budget),
 		CASE(a_deleted_port_gets_nothing_out_of_the_cache),
 		CASE(route_changes_reach_cached_flows),
+		CASE(nobody_beyond_an_edge_speaks_as_a_guest),
 		CASE(random_traffic_is_all_accounted_for),
 	};
 
