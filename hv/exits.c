@@ -6,7 +6,9 @@
 #include "hv/vm.h"
 
 #define RFLAGS_IF BIT64(9)
+#define VECTOR_DB 1
 #define VECTOR_MC 18
+#define DR7_GD BIT64(13)
 
 static void exit_nothing(struct vcpu *v, const struct vcpu_exit *x)
 {
@@ -99,11 +101,25 @@ static void exit_xsetbv(struct vcpu *v, const struct vcpu_exit *x)
 	exit_skip(v, x);
 }
 
+/* What the processor does to DR7 as it delivers #DB (SDM vol. 3B 17.2.4). */
+static void end_general_detect(struct vcpu *v)
+{
+	struct vcpu_sregs s;
+
+	backend->get_sregs(v->hw, &s);
+	if (!(s.dr7 & DR7_GD))
+		return;
+	s.dr7 &= ~DR7_GD;
+	backend->set_sregs(v->hw, &s);
+}
+
 static void exit_exception(struct vcpu *v, const struct vcpu_exit *x)
 {
 	/* It is the machine's, whoever ran when it came. */
 	if (x->exc.vector == VECTOR_MC)
 		die("machine check while %s ran", v->vm->cfg.name);
+	if (x->exc.vector == VECTOR_DB)
+		end_general_detect(v);
 	if (x->exc.vector == VECTOR_PF)
 		vcpu_inject_pf(v, x->exc.addr, x->exc.error);
 	else

@@ -31,6 +31,8 @@
 #define MSR_VM_HSAVE_PA 0xc0010117
 
 #define PAGE 4096
+#define VECTOR_DB 1
+#define VECTOR_AC 17
 #define VECTOR_MC 18
 
 /* The MSR permission map has two bits a register, read and write, for three
@@ -181,11 +183,13 @@ static size_t block_bytes(void)
  * What exits. Not HLT when the guest may halt the core; not CR3, debug
  * registers, INVLPG, RDTSC or PAUSE: nested paging and the VMCB take care of
  * them. INVD would throw away the host's dirty lines; QEMU takes it for WBINVD.
+ * #DB and #AC exit because a guest can have either raised again by its own
+ * delivery, for ever and without an exit (CVE-2015-5307, CVE-2015-8104).
  */
 static void intercepts_init(struct vmcb *v, bool own_hlt)
 {
 	v->intercept_cr = VMCB_CR_WRITE(4);
-	v->intercept_exceptions = BIT(VECTOR_MC);
+	v->intercept_exceptions = BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC);
 	v->intercept_misc1 = VMCB_I_INTR | VMCB_I_NMI | VMCB_I_INIT | VMCB_I_CR0_SEL_WRITE |
 			     VMCB_I_RDPMC | VMCB_I_CPUID | VMCB_I_RSM | VMCB_I_INVD |
 			     VMCB_I_INVLPGA | VMCB_I_IOIO | VMCB_I_MSR | VMCB_I_SHUTDOWN;

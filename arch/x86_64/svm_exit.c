@@ -4,6 +4,8 @@
 
 #include "hv/base/str.h"
 
+#define VECTOR_DB 1
+#define VECTOR_AC 17
 #define VECTOR_MC 18
 
 /*
@@ -65,12 +67,11 @@ static void fill_npf(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	}
 }
 
-/* The machine's own machine check, not the guest's. */
-static void fill_machine_check(struct vcpu_hw *hw, struct vcpu_exit *exit)
+/* #AC has an error code, which is 0 (APM vol. 2 8.2.17). */
+static void fill_exception(struct vcpu_hw *hw, struct vcpu_exit *exit)
 {
-	(void)hw;
-	exit->exc.vector = VECTOR_MC;
-	exit->exc.has_error = false;
+	exit->exc.vector = (u8)(hw->vmcb->exit_code - SVM_EXIT_EXCEPTION);
+	exit->exc.has_error = exit->exc.vector == VECTOR_AC;
 	exit->exc.error = 0;
 	exit->exc.addr = 0;
 }
@@ -84,8 +85,14 @@ static void fill_iret(struct vcpu_hw *hw, struct vcpu_exit *exit)
 static const struct exit_desc exits[SVM_EXIT_LOW_COUNT] = {
 	[SVM_EXIT_CR4_WRITE] = { .name = "cr4-write", .kind = EXIT_CR_WRITE, .fill = fill_cr },
 	[SVM_EXIT_CR8_WRITE] = { .name = "cr8-write", .kind = EXIT_CR_WRITE, .fill = fill_cr },
+	[SVM_EXIT_EXCEPTION + VECTOR_DB] = {
+		.name = "debug", .kind = EXIT_EXCEPTION, .fill = fill_exception
+	},
+	[SVM_EXIT_EXCEPTION + VECTOR_AC] = {
+		.name = "alignment-check", .kind = EXIT_EXCEPTION, .fill = fill_exception
+	},
 	[SVM_EXIT_EXCEPTION + VECTOR_MC] = {
-		.name = "machine-check", .kind = EXIT_EXCEPTION, .fill = fill_machine_check
+		.name = "machine-check", .kind = EXIT_EXCEPTION, .fill = fill_exception
 	},
 	[SVM_EXIT_INTR] = { .name = "intr", .kind = EXIT_HOST_INTR },
 	[SVM_EXIT_NMI] = { .name = "nmi", .kind = EXIT_HOST_INTR },

@@ -81,6 +81,22 @@ static const char *nmi_storm(u64 number)
 	return "";
 }
 
+static void step_on(struct trap_frame *f)
+{
+	(void)f;
+}
+
+/* A trap after each instruction. */
+static const char *debug_storm(u64 number)
+{
+	(void)number;
+	irq_hook[VECTOR_DB] = step_on;
+	__asm__ volatile("pushfq\n\torq %0, (%%rsp)\n\tpopfq" ::"i"(RFLAGS_TF) : "memory", "cc");
+	for (;;)
+		;
+	return "";
+}
+
 static const char *port_storm(u64 number)
 {
 	(void)number;
@@ -221,6 +237,7 @@ const struct bad_case storm_cases[] = {
 	{ "timer-storm", timer_storm },
 	{ "level-storm", level_storm },
 	{ "nmi-storm", nmi_storm },
+	{ "debug-storm", debug_storm },
 	{ "port-storm", port_storm },
 	{ "string-storm", string_storm },
 	{ "string-port-storm", string_port_storm },

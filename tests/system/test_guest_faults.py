@@ -37,8 +37,8 @@ SURVIVORS = ["virtualisation", "unknown-msrs", "cr4-bits", "cr0-bits", "other-re
              "console-rings", "console-setup", "console-scribble", "mixture",
              "fuzz 1", "fuzz 2", "fuzz 3"]
 
-STORMS = ["spin-deaf", "timer-storm", "level-storm", "nmi-storm", "port-storm", "string-storm",
-          "string-port-storm", "hypercall-storm", "output-storm"]
+STORMS = ["spin-deaf", "timer-storm", "level-storm", "nmi-storm", "debug-storm",
+          "port-storm", "string-storm", "string-port-storm", "hypercall-storm", "output-storm"]
 
 
 @pytest.fixture(scope="module")
