@@ -31,6 +31,7 @@ static u32 irq_seen, link_event; /* written by the interrupt handler */
 static u32 idle_room; /* frames that the NIC takes when it has nothing to send */
 static bool waiting_for_tx;
 static bool link_was_up;
+static u32 room_seen = UINT32_MAX; /* for all cores; written by reclaim() */
 
 struct uplink *uplink_at(u32 i)
 {
@@ -75,13 +76,23 @@ static void arm_net_timer(void)
 static void reclaim(void)
 {
 	bool busy;
+	u32 room;
 
 	uplink.nic.ops->tx_reclaim(&uplink.nic);
-	busy = uplink.nic.ops->tx_room(&uplink.nic) < idle_room;
+	room = uplink.nic.ops->tx_room(&uplink.nic);
+	busy = room < idle_room;
+	/* Without a link nothing drains: then frames are dropped, and guests of
+	 * this node that talk to each other do not wait for it. */
+	__atomic_store_n(&room_seen, link_was_up ? room : UINT32_MAX, __ATOMIC_RELAXED);
 	if (busy == waiting_for_tx || uplink.polled)
 		return;
 	waiting_for_tx = busy;
 	uplink.nic.ops->tx_irq(&uplink.nic, busy);
+}
+
+u32 uplink_room(void)
+{
+	return __atomic_load_n(&room_seen, __ATOMIC_RELAXED);
 }
 
 void uplink_flush(void)

@@ -58,4 +58,8 @@ u32 uplink_guest_mtu(void);
 /* End of a burst of sending. */
 void uplink_flush(void);
 
+/* Frames that the NIC took at the last look, for any core: what does not fit
+ * waits better in the guest's ring. UINT32_MAX without a link. */
+u32 uplink_room(void);
+
 #endif

@@ -8,11 +8,14 @@
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
 #include "hv/netcore.h"
+#include "hv/uplink.h"
 #include "vnet/epoch.h"
 #include "vnet/route.h"
 
 /* Frames of one port in one go; what is left waits for the loop's next turn. */
-#define NET_POLL_BUDGET 256
+#define NET_POLL_BUDGET 256u
+/* A full NIC is looked at again after so long: at 1 Gbit/s, 6 KB have gone. */
+#define ROOM_WAIT_NS (50ull * 1000)
 
 struct vm_interface *vm_interface_find(const char *name)
 {
@@ -32,15 +35,24 @@ static void poll_again(struct vm_interface *nic)
 	core_raise(nic->vm->cfg.core, CORE_EV_VM);
 }
 
-/* Carry what waits; notifications stay off while more of it does. */
+/*
+ * Carry what waits; notifications stay off while more of it does. A full NIC
+ * leaves frames in the guest's ring, also those that would not have gone there.
+ */
 static void drain(struct vm_interface *nic)
 {
 	struct vnet_port *port = &nic->net.port;
+	u32 budget = MIN(NET_POLL_BUDGET, uplink_room());
 
-	if (vnet_poll(port, NET_POLL_BUDGET) == NET_POLL_BUDGET)
+	if (!budget) {
+		port->ops->notify(port, false);
+		nic->more = true;
+		core_defer(core_this(), CORE_EV_VM, ROOM_WAIT_NS);
+	} else if (vnet_poll(port, budget) == budget) {
 		poll_again(nic);
-	else
+	} else {
 		port->ops->notify(port, true);
+	}
 }
 
 /* The guest's kick, in its exit. */
