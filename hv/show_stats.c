@@ -49,6 +49,7 @@ static void json_port(struct json *j, const struct vnet_port *p)
 	json_num(j, guest ? "rx_segments" : "tx_segments", c->tx_segments);
 	json_num(j, guest ? "tx_copies" : "rx_copies", c->rx_copies);
 	json_num(j, guest ? "rx_copies" : "tx_copies", c->tx_copies);
+	json_num(j, guest ? "rx_joined" : "tx_joined", c->tx_joined);
 	json_open(j, "drops", '{');
 	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
 		if (c->drop[d])

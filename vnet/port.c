@@ -190,6 +190,7 @@ static void counters_add(struct vnet_counters *sum, const struct vnet_counters *
 	sum->rx_copied_bytes += c->rx_copied_bytes;
 	sum->tx_copies += c->tx_copies;
 	sum->tx_copied_bytes += c->tx_copied_bytes;
+	sum->tx_joined += c->tx_joined;
 	sum->tx_held += c->tx_held;
 	for (u32 i = 0; i < VNET_DROP_COUNT; i++)
 		sum->drop[i] += c->drop[i];

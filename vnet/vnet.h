@@ -55,6 +55,7 @@ struct vnet_counters {
 	u64 tx_frames, tx_bytes;
 	u64 rx_segments, tx_segments; /* frames on a wire that these stand for */
 	u64 rx_copies, rx_copied_bytes; /* payload copied on the way in ... */
+	u64 tx_joined; /* of tx_frames: handed on as part of the frame before */
 	u64 tx_copies, tx_copied_bytes; /* ... and on the way out to the guest */
 	u64 tx_held; /* a gauge: taken by deliver(), neither carried on nor dropped yet */
 	u64 drop[VNET_DROP_COUNT];

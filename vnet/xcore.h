@@ -14,7 +14,7 @@
 #include "vnet/vnet.h"
 
 /* Places in each ring: a power of two. */
-#define XCORE_RING 256
+#define XCORE_RING 1024
 
 struct xcore_stats {
 	u64 sent;      /* frames handed to other cores */

@@ -167,7 +167,6 @@ struct virtio_net {
 	u32 epoch;	  /* counts resets; chains of an older one are not given back */
 	u32 tx_in_flight; /* frames of this guest out there that refer to its memory */
 	u64 ctrl_commands, ctrl_refused;
-	u64 rx_joined;	  /* frames that the guest got as part of another one */
 	struct virtq_chain tx_chain; /* scratch of one call */
 	struct virtq_chain ctrl_chain;
 	struct virtq_chain rx_first, rx_more;

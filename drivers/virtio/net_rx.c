@@ -199,7 +199,8 @@ void net_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 			count = 1;
 			reason = rx_frames(net, pkts + i, count, NULL);
 		}
-		net->rx_joined += count - 1;
+		if (reason == RX_OK)
+			port->count.tx_joined += count - 1;
 		for (u32 k = i; k < i + count; k++) {
 			if (reason == RX_OK)
 				pkt_put(pkts[k]);

@@ -17,7 +17,7 @@
 #include "vnet/xcore.h"
 
 #define NCORES 3
-#define POOL 700
+#define POOL (XCORE_RING + 144u)
 
 /* Port n belongs to core n, and so does pool n. */
 static struct fake_port port[NCORES];
