@@ -37,8 +37,7 @@ PURE	:= $(filter-out hv/base/str.c,$(wildcard hv/base/*.c)) \
 	   hv/mem/gmem.c hv/mem/iomap.c hv/mem/npt.c hv/mem/pages.c hv/mem/heap.c \
 	   boot/multiboot.c arch/x86_64/acpi.c \
 	   $(wildcard hv/emul/*.c vnet/*.c vnet/net/*.c drivers/nic/*.c drivers/virtio/*.c)
-WIP	?=
-HV_C	:= $(filter-out $(WIP),$(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c)) \
+HV_C	:= $(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c) \
 	   $(filter-out boot/% arch/% hv/base/% hv/mem/%,$(PURE))
 HV_ASM	:= $(wildcard boot/*.asm arch/x86_64/*.asm)
 

@@ -8,6 +8,7 @@
 #define RFLAGS_IF BIT64(9)
 #define VECTOR_DB 1
 #define VECTOR_MC 18
+#define KVM_ENOSYS 1000 /* what KVM answers to an unknown hypercall */
 #define DR7_GD BIT64(13)
 
 static void exit_nothing(struct vcpu *v, const struct vcpu_exit *x)
@@ -84,7 +85,7 @@ static void exit_ud(struct vcpu *v, const struct vcpu_exit *x)
 /* No hypercall is offered; Linux asks for none with our CPUID. */
 static void exit_hypercall(struct vcpu *v, const struct vcpu_exit *x)
 {
-	backend->regs(v->hw)->gpr[GPR_RAX] = (u64)-1000; /* KVM_ENOSYS */
+	backend->regs(v->hw)->gpr[GPR_RAX] = (u64)-KVM_ENOSYS;
 	exit_skip(v, x);
 }
 

@@ -34,7 +34,6 @@ enum lang_type {
 	LANG_CHOICE,	/* one of the key's words; num is its index */
 	LANG_MAC,
 	LANG_IP4,
-	LANG_IP4_LEN,	/* 10.0.0.1/24 */
 	LANG_IP4_LEN_OR_DHCP,
 	LANG_MAC_MATCH,	/* any, none, group, not-MAC, MAC */
 	LANG_PORT,	/* interface NAME, edge NAME */
