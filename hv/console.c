@@ -8,6 +8,7 @@
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
 #include "hv/config.h"
+#include "hv/core.h"
 #include "hv/ctl.h"
 #include "hv/vm.h"
 
@@ -142,7 +143,8 @@ static void guest_bytes_unheard(const u8 *bytes, u32 n)
 	(void)n;
 }
 
-void console_event(struct core *c)
+/* Serial input arrived, or a guest printed something (CORE_EV_CONSOLE). */
+static void console_event(struct core *c)
 {
 	char keys[INPUT_CHUNK];
 	size_t n;

@@ -6,15 +6,10 @@
 #ifndef HV_CONSOLE_H
 #define HV_CONSOLE_H
 
-#include "hv/core.h"
-
 struct vm;
 
 /* Show the prompt and take input from now on. */
 void console_start(void);
-
-/* Serial input arrived, or a guest printed something (CORE_EV_CONSOLE). */
-void console_event(struct core *c);
 
 /* A VM is being deleted: the line comes back if it was attached. */
 void console_forget(const struct vm *vm);

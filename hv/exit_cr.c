@@ -8,28 +8,15 @@
 
 #include <arch/msr.h>
 
+#include "hv/base/x86.h"
 #include "hv/emul/insn_exec.h"
 #include "hv/emul/msr.h"
 #include "hv/vm.h"
 
-#define CR0_PE BIT64(0)
-#define CR0_MP BIT64(1)
-#define CR0_EM BIT64(2)
-#define CR0_TS BIT64(3)
-#define CR0_ET BIT64(4)
-#define CR0_NE BIT64(5)
-#define CR0_WP BIT64(16)
-#define CR0_AM BIT64(18)
-#define CR0_NW BIT64(29)
-#define CR0_CD BIT64(30)
-#define CR0_PG BIT64(31)
 #define CR0_DEFINED \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | \
 	 CR0_CD | CR0_PG)
 #define CR0_MACHINE_STATUS 0xfull /* what LMSW writes: PE, MP, EM, TS */
-
-#define CR4_PAE BIT64(5)
-#define CR4_PCIDE BIT64(17)
 
 #define CR3_PCID 0xfffull
 #define CR8_MAX 15

@@ -6,7 +6,8 @@
 #include "hv/base/str.h"
 #include "hv/vm.h"
 
-void exit_linear(struct vcpu *v, struct linear *l, struct vcpu_sregs *s)
+/* A vCPU's view of memory for this exit; s is filled in and belongs to the caller. */
+static void exit_linear(struct vcpu *v, struct linear *l, struct vcpu_sregs *s)
 {
 	backend->get_sregs(v->hw, s);
 	*l = (struct linear){

@@ -5,11 +5,10 @@
 #include <arch/cpu.h>
 
 #include "hv/base/log.h"
+#include "hv/base/x86.h"
 #include "hv/emul/kvmclock.h"
 #include "hv/hostcpu.h"
 #include "hv/vm.h"
-
-#define CR0_PG BIT64(31)
 
 static u64 tsc_read(void *ctx)
 {

@@ -3,9 +3,9 @@
 #include "hv/exits.h"
 
 #include "hv/base/log.h"
+#include "hv/base/x86.h"
 #include "hv/vm.h"
 
-#define RFLAGS_IF BIT64(9)
 #define VECTOR_DB 1
 #define VECTOR_MC 18
 #define KVM_ENOSYS 1000 /* what KVM answers to an unknown hypercall */

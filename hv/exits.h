@@ -21,9 +21,6 @@ void exit_cpuid(struct vcpu *v, const struct vcpu_exit *x);
 void exit_rdmsr(struct vcpu *v, const struct vcpu_exit *x);
 void exit_wrmsr(struct vcpu *v, const struct vcpu_exit *x);
 
-/* A vCPU's view of memory for this exit; s is filled in and belongs to the caller. */
-void exit_linear(struct vcpu *v, struct linear *l, struct vcpu_sregs *s);
-
 /* Bytes at the guest's RIP: those of the exit, or fetched. Returns how many
  * are there (up to INSN_MAX), 0 when the fetch would fault. */
 u8 exit_insn_bytes(struct vcpu *v, const struct vcpu_exit *x, u8 bytes[INSN_MAX]);

@@ -126,7 +126,8 @@ static u32 distance(const char *a, const char *b)
 	return row[m % 3][n];
 }
 
-const char *lang_suggest(const char *word, const char *const *candidates, u32 count)
+/* " (did you mean "address"?)" for the closest of the candidates, or "". */
+static const char *suggest(const char *word, const char *const *candidates, u32 count)
 {
 	static char text[LANG_NAME_MAX + 24];
 	const char *best = NULL;
@@ -185,7 +186,7 @@ static const char *match_word(struct parse *p, u32 at, const struct candidates *
 		return found;
 	lang_error(p->src, p->w.column[at], p->message, "%s word \"%.40s\"%s; expected: %s",
 		   hits ? "ambiguous" : "unknown", word,
-		   hits ? "" : lang_suggest(word, c->word, c->count), expected);
+		   hits ? "" : suggest(word, c->word, c->count), expected);
 	return NULL;
 }
 

@@ -133,9 +133,6 @@ void lang_error(const struct lang_source *src, u32 column, char *message, const 
 err_t lang_value_parse(const struct lang_key *key, char *const *words, u32 count, u32 *used,
 		       struct lang_value *out, char *why, size_t size);
 
-/* "(did you mean "address"?)" for the closest of the candidates, or "". */
-const char *lang_suggest(const char *word, const char *const *candidates, u32 count);
-
 /* Quote text so that the language reads it back as one word. */
 void lang_quote(char *buf, size_t size, size_t *len, const char *text);
 

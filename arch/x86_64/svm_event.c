@@ -7,7 +7,8 @@
  */
 #include "arch/x86_64/svm.h"
 
-#define RFLAGS_IF BIT64(9)
+#include "hv/base/x86.h"
+
 #define VECTOR_NMI 2
 #define VECTOR_BP 3
 #define VECTOR_OF 4

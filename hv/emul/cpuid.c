@@ -5,6 +5,7 @@
  */
 #include "hv/emul/cpuid.h"
 
+#include "hv/base/x86.h"
 #include "hv/emul/cpuid_topo.h"
 
 #define LEAF_BASIC_MAX 0x0du
@@ -133,7 +134,6 @@
 #define E8A_LINEAR_48 (48u << 8)
 #define XCR0_AVX BIT64(2)
 #define XCR0_AVX512 (BIT64(5) | BIT64(6) | BIT64(7))
-#define CR4_OSXSAVE BIT64(18)
 
 static struct cpuid_regs host(const struct cpuid_config *c, u32 leaf, u32 subleaf)
 {

@@ -5,6 +5,7 @@
  */
 #include "hv/emul/insn.h"
 
+#include "hv/base/x86.h"
 #include "hv/emul/insn_table.h"
 
 struct cursor {
@@ -379,8 +380,6 @@ u8 insn_length(const u8 *bytes, size_t n, enum insn_mode mode)
 
 	return insn_decode(bytes, n, mode, &in) ? 0 : in.len;
 }
-
-#define EFER_LMA BIT64(10)
 
 enum insn_mode insn_mode_of(const struct vcpu_sregs *s)
 {

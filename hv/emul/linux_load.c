@@ -4,6 +4,7 @@
 
 #include "hv/base/bytes.h"
 #include "hv/base/str.h"
+#include "hv/base/x86.h"
 #include "hv/emul/machine.h"
 
 /* The setup header in the image, and at the same offset in the zero page. */
@@ -69,14 +70,6 @@ enum low_memory {
 #define BOOT_DS 0x18
 #define GDT_CODE64 0x00af9b000000ffffull
 #define GDT_DATA 0x00cf93000000ffffull
-
-#define CR0_PE BIT64(0)
-#define CR0_ET BIT64(4)
-#define CR0_NE BIT64(5)
-#define CR0_PG BIT64(31)
-#define CR4_PAE BIT64(5)
-#define EFER_LME BIT64(8)
-#define EFER_LMA BIT64(10)
 
 /* What was found in the header. */
 struct image {

@@ -4,6 +4,7 @@
 
 #include "hv/base/bytes.h"
 #include "hv/base/str.h"
+#include "hv/base/x86.h"
 #include "hv/emul/machine.h"
 
 /* 3.1 */
@@ -86,8 +87,6 @@ STATIC_ASSERT(sizeof(struct elf32_phdr) == 32, "gabi 4.1");
 #define LOADER_NAME "caisson"
 #define BOOT_CS 0x10
 #define BOOT_DS 0x18
-#define CR0_PE BIT64(0)
-#define CR0_ET BIT64(4)
 
 /* A load on its way. */
 struct loader {

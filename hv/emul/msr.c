@@ -6,6 +6,7 @@
 #include "hv/emul/msr.h"
 
 #include "hv/base/log.h"
+#include "hv/base/x86.h"
 #include "hv/emul/machine.h"
 #include "hv/emul/msr_mtrr.h"
 
@@ -59,8 +60,6 @@ enum msr_index {
 #define SYSCFG_MTRR_BITS 0x7c0000u	 /* MtrrFixDramEn .. Tom2ForceMemTypeWB */
 #define HWCR_TSC_FREQ_SEL BIT64(24)	 /* the TSC counts at the P0 frequency */
 #define DE_CFG_LFENCE_SERIALIZE BIT64(1)
-#define EFER_LME BIT64(8)
-#define EFER_LMA BIT64(10)
 #define DEBUGCTL_BITS 0x3u		 /* LBR, BTF */
 #define TSC_AUX_BITS 0xffffffffull
 #define SFMASK_BITS 0xffffffffull

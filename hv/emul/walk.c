@@ -2,16 +2,7 @@
 /* Page walk over guest memory; see walk.h. Formats: SDM vol. 3A 4.3 to 4.5. */
 #include "hv/emul/walk.h"
 
-#define CR0_WP BIT64(16)
-#define CR0_PG BIT64(31)
-#define CR4_PSE BIT64(4)
-#define CR4_PAE BIT64(5)
-#define CR4_LA57 BIT64(12)
-#define CR4_SMEP BIT64(20)
-#define CR4_SMAP BIT64(21)
-#define EFER_LMA BIT64(10)
-#define EFER_NXE BIT64(11)
-#define RFLAGS_AC BIT64(18)
+#include "hv/base/x86.h"
 
 #define PTE_P BIT64(0)
 #define PTE_W BIT64(1)

@@ -4,7 +4,7 @@
 
 #include <arch/cpu.h>
 
-#define RFLAGS_IF BIT64(9)
+#include "hv/base/x86.h"
 
 bool host_irqs_on = true;
 u64 host_tsc;

@@ -8,27 +8,7 @@
 #include "hv/base/err.h"
 #include "hv/base/cpuid.h"
 #include "hv/base/types.h"
-
-#define CR0_PE BIT64(0)
-#define CR0_MP BIT64(1)
-#define CR0_EM BIT64(2)
-#define CR0_TS BIT64(3)
-#define CR0_ET BIT64(4)
-#define CR0_NE BIT64(5)
-#define CR0_WP BIT64(16)
-#define CR0_NW BIT64(29)
-#define CR0_CD BIT64(30)
-#define CR0_PG BIT64(31)
-
-#define CR4_PAE BIT64(5)
-#define CR4_MCE BIT64(6)
-#define CR4_PGE BIT64(7)
-#define CR4_OSFXSR BIT64(9)
-#define CR4_OSXMMEXCPT BIT64(10)
-#define CR4_OSXSAVE BIT64(18)
-
-#define RFLAGS_FIXED BIT64(1)
-#define RFLAGS_IF BIT64(9)
+#include "hv/base/x86.h"
 
 static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 {

@@ -3,6 +3,8 @@
 #ifndef ARCH_MSR_H
 #define ARCH_MSR_H
 
+#include "hv/base/x86.h"
+
 #define MSR_TSC 0x10
 #define MSR_APIC_BASE 0x1b
 #define APIC_BASE_BSP BIT64(8)
@@ -18,11 +20,6 @@
 #define MSR_X2APIC_BASE 0x800 /* x2APIC register = base + (xAPIC offset >> 4) */
 #define MSR_XSS 0xda0
 #define MSR_EFER 0xc0000080
-#define EFER_SCE BIT64(0)
-#define EFER_LME BIT64(8)
-#define EFER_LMA BIT64(10)
-#define EFER_NXE BIT64(11)
-#define EFER_SVME BIT64(12)
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
 #define MSR_CSTAR 0xc0000083
