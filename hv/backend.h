@@ -142,6 +142,24 @@ struct vcpu_exit {
 	};
 };
 
+/* What becomes of an ability that not every processor has. */
+enum feature_state {
+	FEATURE_ABSENT,
+	FEATURE_UNUSED, /* the processor has it */
+	FEATURE_USED,
+};
+
+struct backend_feature {
+	const char *name; /* as `cpu-feature` and `show node` spell it: "next-rip" */
+	const char *note; /* why it is not used, or what goes instead; may be NULL */
+	enum feature_state state;
+	bool always;	  /* used wherever it is there: not the configuration's choice */
+	bool untested;	  /* never ran: used only where the configuration asks for it */
+};
+
+/* How the second-level tables' entries are written (hv/mem/npt.h has the formats). */
+enum nested_format { NESTED_NPT, NESTED_EPT };
+
 /* The processor's and the backend's optional abilities, for CPUID and show. */
 struct backend_caps {
 	const char *name; /* "svm" or "vmx" */
@@ -162,8 +180,14 @@ struct vcpu_hw_setup {
 
 struct vcpu_backend {
 	const char *name;
+	enum nested_format nested;
 	/* Can this processor do it? On false *why says the reason (static text). */
 	bool (*probe)(struct backend_caps *caps, const char **why);
+	/* The optional abilities, valid once probe() said yes; any core. */
+	const struct backend_feature *(*features)(u32 *count);
+	/* Use one, or do without: for vCPUs created from now on. ERR_NOENT: no such
+	 * name. ERR_NOTSUP: absent. ERR_INVAL: not a choice. Boot core. */
+	err_t (*feature_set)(const char *name, bool on);
 	/* Each core before its first vCPU, and after its last. */
 	err_t (*cpu_enable)(void);
 	void (*cpu_disable)(void);

@@ -77,12 +77,16 @@ static void table_free(void *ctx, void *page)
 /* RAM below the PCI hole, and what does not fit there above 4 GiB. */
 static err_t map_memory(struct vm *vm)
 {
+	static const struct npt_format *const formats[] = {
+		[NESTED_NPT] = &npt_format_svm,
+		[NESTED_EPT] = &npt_format_ept,
+	};
 	const struct npt_mem mem = { .alloc = table_alloc, .free = table_free };
 	u64 low = MIN(vm->cfg.memory, MACHINE_PCI_HOLE);
 	u64 high = vm->cfg.memory - low;
 	err_t err;
 
-	err = npt_init(&vm->npt, &npt_format_svm, &mem,
+	err = npt_init(&vm->npt, formats[backend->nested], &mem,
 		       backend_caps.gib_pages ? NPT_PAGE_1G : NPT_PAGE_2M);
 	if (!err)
 		err = npt_map(&vm->npt, gpa(0), vm->ram, low, NPT_WRITE | NPT_EXEC);

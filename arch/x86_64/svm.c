@@ -12,10 +12,8 @@
 
 #define CPUID_SVM BIT(2)     /* 80000001h ECX */
 #define CPUID_PAGE1GB BIT(26) /* 80000001h EDX */
-#define CPUID_XSAVE BIT(26)  /* 1 ECX */
 #define CPUID_LEAF_EXT 0x80000001u
 #define CPUID_LEAF_SVM 0x8000000au
-#define CPUID_LEAF_XSAVE 0xdu
 
 /* 8000000Ah EDX */
 #define SVM_FEAT_NP BIT(0)
@@ -75,7 +73,7 @@ static const struct {
 	{ MSR_FS_BASE, MSRPM_READ | MSRPM_WRITE },
 	{ MSR_GS_BASE, MSRPM_READ | MSRPM_WRITE },
 	{ MSR_KERNEL_GS_BASE, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_TSC_AUX, MSRPM_READ }, /* writes exit: svm_fpu.c keeps the value */
+	{ MSR_TSC_AUX, MSRPM_READ }, /* writes exit: xstate.c keeps the value */
 };
 
 static u64 phys(const void *p)
@@ -115,12 +113,7 @@ static void caps_read(struct backend_caps *caps, const struct cpuid_regs *svm)
 		.gib_pages = cpuid(CPUID_LEAF_EXT, 0).edx & CPUID_PAGE1GB,
 		.asids = svm->ebx,
 	};
-	if (cpuid(1, 0).ecx & CPUID_XSAVE) {
-		struct cpuid_regs x = cpuid(CPUID_LEAF_XSAVE, 0);
-
-		caps->xcr0_allowed = (u64)x.edx << 32 | x.eax;
-		caps->xsave_bytes = x.ecx;
-	}
+	xstate_detect(caps);
 }
 
 static bool svm_probe(struct backend_caps *caps, const char **why)
@@ -163,7 +156,7 @@ static err_t svm_cpu_enable(void)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, phys(c->hsave));
 	__asm__ volatile("vmsave" ::"a"(phys(c->host_vmcb)) : "memory");
-	svm_fpu_enable();
+	xstate_cpu_enable();
 	return ERR_OK;
 }
 
@@ -176,7 +169,7 @@ static void svm_cpu_disable(void)
 /* The VMCB's page, then the extended state, with room to align the page. */
 static size_t block_bytes(void)
 {
-	return 2 * PAGE + svm_fpu_bytes();
+	return 2 * PAGE + xstate_bytes();
 }
 
 /*
@@ -217,7 +210,7 @@ static struct vcpu_hw *svm_create(const struct vcpu_hw_setup *setup)
 	}
 	v = (struct vmcb *)ALIGN_UP((uintptr_t)hw->block, PAGE);
 	hw->vmcb = v;
-	hw->xsave = v + 1;
+	hw->x.area = v + 1;
 	intercepts_init(v, setup->own_hlt);
 	v->iopm_base = phys(iopm);
 	v->msrpm_base = phys(msrpm);
@@ -235,6 +228,30 @@ static void svm_destroy(struct vcpu_hw *hw)
 		return;
 	plat_free(hw->block, block_bytes());
 	plat_free(hw, sizeof(*hw));
+}
+
+static void svm_load(struct vcpu_hw *hw)
+{
+	xstate_load(&hw->x);
+	/* Another core's VMCB cache and another vCPU's translations of the same
+	 * ASID may be here. */
+	svm_dirty(hw, VMCB_CLEAN_ALL);
+	svm_flush_tlb(hw);
+}
+
+static void svm_put(struct vcpu_hw *hw)
+{
+	xstate_put(&hw->x);
+}
+
+static u64 svm_get_xcr0(struct vcpu_hw *hw)
+{
+	return xstate_get_xcr0(&hw->x);
+}
+
+static err_t svm_set_xcr0(struct vcpu_hw *hw, u64 value)
+{
+	return xstate_set_xcr0(&hw->x, value);
 }
 
 static void svm_run(struct vcpu_hw *hw, struct vcpu_exit *exit)
@@ -282,6 +299,7 @@ void svm_flush_tlb(struct vcpu_hw *hw)
 
 const struct vcpu_backend svm_backend = {
 	.name = "svm",
+	.nested = NESTED_NPT,
 	.probe = svm_probe,
 	.cpu_enable = svm_cpu_enable,
 	.cpu_disable = svm_cpu_disable,

@@ -8,18 +8,15 @@
 #define ARCH_X86_64_SVM_H
 
 #include "arch/x86_64/svm_vmcb.h"
+#include "arch/x86_64/xstate.h"
 #include "hv/backend.h"
 
 struct vcpu_hw {
 	struct vcpu_regs regs; /* first: svm_switch.asm addresses it */
 	struct vmcb *vmcb;     /* identity-mapped: the pointer is its physical address */
-	void *block;	       /* the allocation that vmcb and xsave are in */
-	void *xsave;	       /* extended state while not loaded, 64-byte aligned */
-	u64 xcr0;	       /* while not loaded */
-	u64 dr[4];	       /* DR0-3; while loaded they are in the core */
+	void *block;	       /* the allocation that vmcb and x.area are in */
+	struct xstate x;
 	u64 efer;	       /* as the guest sees it */
-	u64 tsc_aux;
-	bool loaded;
 	bool nmi_pending;      /* latched, goes in when it may */
 	bool nmi_blocked;      /* an NMI was injected and no IRET completed since */
 	bool nmi_iret;	       /* ... and the IRET at nmi_iret_rip is about to */
@@ -49,16 +46,6 @@ void svm_dump(struct vcpu_hw *hw, void (*line)(void *ctx, const char *text), voi
 
 /* svm.c: translations of the ASID are forgotten at the next entry. */
 void svm_flush_tlb(struct vcpu_hw *hw);
-
-/* svm_fpu.c: extended state. */
-u64 svm_get_xcr0(struct vcpu_hw *hw);
-err_t svm_set_xcr0(struct vcpu_hw *hw, u64 value);
-u32 svm_fpu_bytes(void);		 /* of hw->xsave */
-void svm_fpu_enable(void);		 /* each core: let the instructions work */
-void svm_fpu_reset(struct vcpu_hw *hw);
-void svm_load(struct vcpu_hw *hw);
-void svm_put(struct vcpu_hw *hw);
-void svm_load_tsc_aux(const struct vcpu_hw *hw);
 
 /* svm_event.c */
 err_t svm_inject(struct vcpu_hw *hw, const struct vcpu_event *ev);

@@ -167,9 +167,7 @@ void svm_reset(struct vcpu_hw *hw)
 	hw->nmi_iret = false;
 	svm_offer_intr(hw, -1);
 	hw->taken = -1;
-	svm_fpu_reset(hw);
-	if (hw->loaded)
-		svm_load(hw);
+	xstate_reset(&hw->x);
 	svm_dirty(hw, VMCB_CLEAN_ALL);
 }
 
@@ -204,7 +202,7 @@ static u64 *msr_slot(struct vcpu_hw *hw, enum vcpu_msr msr)
 	case VCPU_MSR_DEBUGCTL:
 		return &v->debugctl;
 	case VCPU_MSR_TSC_AUX:
-		return &hw->tsc_aux;
+		return &hw->x.tsc_aux;
 	case VCPU_MSR_COUNT:
 		break;
 	}
@@ -224,10 +222,10 @@ void svm_set_msr(struct vcpu_hw *hw, enum vcpu_msr msr, u64 value)
 
 	if (!slot)
 		return;
+	if (msr == VCPU_MSR_TSC_AUX)
+		xstate_set_tsc_aux(&hw->x, value);
 	*slot = value;
 	svm_dirty(hw, VMCB_CLEAN_ALL); /* rare: not worth naming each one's group */
-	if (msr == VCPU_MSR_TSC_AUX && hw->loaded)
-		svm_load_tsc_aux(hw);
 }
 
 void svm_dump(struct vcpu_hw *hw, void (*line)(void *ctx, const char *text), void *ctx)

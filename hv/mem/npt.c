@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Second-level page tables (APM vol. 2 5.3 for the entries, 15.25 for their
- * use as nested tables).
+ * use as nested tables; SDM vol. 3C 28.3.2 for EPT's).
  */
 #include "hv/mem/npt.h"
 
@@ -23,7 +23,7 @@ enum svm_entry {
 	SVM_PS = BIT(7),
 };
 #define SVM_NX BIT64(63)
-#define SVM_ADDR 0x000ffffffffff000ull
+#define ENTRY_ADDR 0x000ffffffffff000ull
 
 const struct npt_format npt_format_svm = {
 	.present = SVM_P,
@@ -35,7 +35,32 @@ const struct npt_format npt_format_svm = {
 	.large = SVM_PS,
 	.accessed = SVM_A,
 	.dirty = SVM_D,
-	.addr = SVM_ADDR,
+	.addr = ENTRY_ADDR,
+};
+
+/* EPT's entries (SDM vol. 3C tables 28-1 to 28-6). The memory type of a leaf is
+ * its own: write-back, or uncached, which is 0. */
+enum ept_entry {
+	EPT_R = BIT(0),
+	EPT_W = BIT(1),
+	EPT_X = BIT(2),
+	EPT_WB = 6 << 3,
+	EPT_LARGE = BIT(7),
+	EPT_A = BIT(8),
+	EPT_D = BIT(9),
+};
+
+const struct npt_format npt_format_ept = {
+	.present = EPT_R | EPT_W | EPT_X,
+	.table = EPT_R | EPT_W | EPT_X,
+	.leaf = EPT_R,
+	.write = EPT_W,
+	.exec = EPT_X,
+	.cached = EPT_WB,
+	.large = EPT_LARGE,
+	.accessed = EPT_A,
+	.dirty = EPT_D,
+	.addr = ENTRY_ADDR,
 };
 
 static u64 level_page(unsigned level)

@@ -44,7 +44,7 @@ struct npt_format {
 	u64 addr;	/* the address field */
 };
 
-extern const struct npt_format npt_format_svm;
+extern const struct npt_format npt_format_svm, npt_format_ept;
 
 /* Where tables live. They are identity-mapped: the pointer is the
  * host-physical address. */

@@ -25,21 +25,6 @@
 #define SMALL_OP 4096 /* pages; larger ones are looked at now and then only */
 #define PROBES 12
 
-/* EPT's entries (SDM vol. 3C tables 28-1 to 28-6), to hold the builder to its
- * promise that the format is data. */
-static const struct npt_format format_ept = {
-	.present = 7,
-	.table = 7,
-	.leaf = BIT(0),
-	.write = BIT(1),
-	.exec = BIT(2),
-	.cached = 6 << 3,
-	.large = BIT(7),
-	.accessed = BIT(8),
-	.dirty = BIT(9),
-	.addr = 0x000ffffffffff000ull,
-};
-
 static struct state {
 	struct npt n;
 	u64 *now;		 /* twin: hpa | TWIN_MAPPED | attr, 0: not mapped */
@@ -224,7 +209,7 @@ static void test_twin_svm_4k(void **state)
 static void test_twin_ept(void **state)
 {
 	(void)state;
-	random_ops(&format_ept, NPT_PAGE_1G);
+	random_ops(&npt_format_ept, NPT_PAGE_1G);
 }
 
 static struct npt_leaf query(u64 gpa)
