@@ -40,6 +40,11 @@ const char *exit_kind_name(enum exit_kind kind)
 	return kind_name[kind];
 }
 
+const struct vcpu_backend *backend_at(u32 i)
+{
+	return i < ARRAY_SIZE(backends) ? backends[i] : NULL;
+}
+
 const struct vcpu_backend *backend_probe(struct backend_caps *caps, char *why, size_t size)
 {
 	size_t len = 0;

@@ -153,9 +153,19 @@ struct backend_feature {
 	const char *name; /* as `cpu-feature` and `show node` spell it: "next-rip" */
 	const char *note; /* why it is not used, or what goes instead; may be NULL */
 	enum feature_state state;
-	bool always;	  /* used wherever it is there: not the configuration's choice */
+	bool always;	  /* not the configuration's choice: used wherever it is there, or
+			   * never where it is unused */
 	bool untested;	  /* never ran: used only where the configuration asks for it */
 };
+
+/* For a backend's own table (hv/feature.c). What the processor has is used from the
+ * start, unless it is untested or the backend says otherwise afterwards. */
+void feature_detect(struct backend_feature *f, bool present);
+/* By its name, or NULL. */
+const struct backend_feature *feature_find(const struct backend_feature *table, u32 count,
+					   const char *name);
+/* What vcpu_backend.feature_set does, with its errors. Asking for what is so is no error. */
+err_t feature_choose(struct backend_feature *table, u32 count, const char *name, bool on);
 
 /* How the second-level tables' entries are written (hv/mem/npt.h has the formats). */
 enum nested_format { NESTED_NPT, NESTED_EPT };
@@ -183,7 +193,7 @@ struct vcpu_backend {
 	enum nested_format nested;
 	/* Can this processor do it? On false *why says the reason (static text). */
 	bool (*probe)(struct backend_caps *caps, const char **why);
-	/* The optional abilities, valid once probe() said yes; any core. */
+	/* The optional abilities: names at any time, states once probe() said yes; any core. */
 	const struct backend_feature *(*features)(u32 *count);
 	/* Use one, or do without: for vCPUs created from now on. ERR_NOENT: no such
 	 * name. ERR_NOTSUP: absent. ERR_INVAL: not a choice. Boot core. */
@@ -240,6 +250,9 @@ struct vcpu_backend {
 };
 
 extern const struct vcpu_backend svm_backend;
+
+/* Each backend of this image, whatever the processor is; NULL behind the last. */
+const struct vcpu_backend *backend_at(u32 i);
 
 /*
  * The first backend that this processor can run, with its abilities in *caps;
