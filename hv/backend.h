@@ -170,10 +170,10 @@ err_t feature_choose(struct backend_feature *table, u32 count, const char *name,
 /* How the second-level tables' entries are written (hv/mem/npt.h has the formats). */
 enum nested_format { NESTED_NPT, NESTED_EPT };
 
-/* The processor's and the backend's optional abilities, for CPUID and show. */
+/* What else differs between processors and counts above the backend. */
 struct backend_caps {
 	const char *name; /* "svm" or "vmx" */
-	bool next_rip, decode_assist, flush_by_asid, clean_bits, apic_accel, gib_pages;
+	bool gib_pages;
 	u32 asids;
 	u64 xcr0_allowed;  /* 0: no XSAVE for guests */
 	u32 xsave_bytes;

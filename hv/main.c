@@ -42,6 +42,20 @@ u64 node_resident_bytes(void)
 	return (u64)(image_end - image_start) + taken - vm_memory_total() - netcore_pool_bytes();
 }
 
+static void log_backend(void)
+{
+	char used[160] = "";
+	size_t len = 0;
+	u32 count;
+	const struct backend_feature *f = backend->features(&count);
+
+	for (u32 i = 0; i < count; i++)
+		if (f[i].state == FEATURE_USED)
+			fmt_append(used, sizeof(used), &len, "%s%s", len ? ", " : "", f[i].name);
+	log_info("cpu", "%s: %u address spaces; uses %s", backend_caps.name, backend_caps.asids,
+		 len ? used : "none of its optional abilities");
+}
+
 static void find_backend(void)
 {
 	char why[200];
@@ -53,11 +67,7 @@ static void find_backend(void)
 		config_degraded("this processor cannot run guests: %s", why);
 		return;
 	}
-	log_info("cpu", "%s: %u address spaces%s%s%s%s", backend_caps.name, backend_caps.asids,
-		 backend_caps.next_rip ? ", next RIP" : "",
-		 backend_caps.decode_assist ? ", decode assists" : "",
-		 backend_caps.flush_by_asid ? ", flush by ASID" : "",
-		 backend_caps.gib_pages ? ", 1 GiB pages" : "");
+	log_backend();
 }
 
 /* "node=NAME" of the command line, "" when it is not there. */

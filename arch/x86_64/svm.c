@@ -16,12 +16,7 @@
 #define CPUID_LEAF_SVM 0x8000000au
 
 /* 8000000Ah EDX */
-#define SVM_FEAT_NP BIT(0)
-#define SVM_FEAT_NRIPS BIT(3)
-#define SVM_FEAT_CLEAN BIT(5)
-#define SVM_FEAT_FLUSH_ASID BIT(6)
-#define SVM_FEAT_DECODE BIT(7)
-#define SVM_FEAT_AVIC BIT(13)
+#define SVM_FEAT_NP BIT(0) /* svm_feature.c has those that are no must */
 
 #define MSR_VM_CR 0xc0010114
 #define VM_CR_LOCK BIT64(3)
@@ -52,7 +47,7 @@ static struct svm_core {
 	u8 host_vmcb[PAGE];
 } ALIGNED(PAGE) svm_cores[PLAT_MAX_CORES];
 
-struct backend_caps svm_caps;
+static u32 asid_count;
 
 /*
  * Registers that move with the guest and need no look. Not among them: TSC
@@ -105,15 +100,11 @@ static void caps_read(struct backend_caps *caps, const struct cpuid_regs *svm)
 {
 	*caps = (struct backend_caps){
 		.name = svm_backend.name,
-		.next_rip = svm->edx & SVM_FEAT_NRIPS,
-		.decode_assist = svm->edx & SVM_FEAT_DECODE,
-		.flush_by_asid = svm->edx & SVM_FEAT_FLUSH_ASID,
-		.clean_bits = svm->edx & SVM_FEAT_CLEAN,
-		.apic_accel = svm->edx & SVM_FEAT_AVIC,
 		.gib_pages = cpuid(CPUID_LEAF_EXT, 0).edx & CPUID_PAGE1GB,
 		.asids = svm->ebx,
 	};
 	xstate_detect(caps);
+	svm_feature_detect(svm->edx, caps);
 }
 
 static bool svm_probe(struct backend_caps *caps, const char **why)
@@ -136,7 +127,7 @@ static bool svm_probe(struct backend_caps *caps, const char **why)
 		return false;
 	}
 	caps_read(caps, &svm);
-	svm_caps = *caps;
+	asid_count = caps->asids;
 	maps_init();
 	return true;
 }
@@ -198,7 +189,7 @@ static struct vcpu_hw *svm_create(const struct vcpu_hw_setup *setup)
 	struct vcpu_hw *hw;
 	struct vmcb *v;
 
-	if (!setup->asid || setup->asid >= svm_caps.asids)
+	if (!setup->asid || setup->asid >= asid_count)
 		return NULL;
 	hw = plat_alloc(sizeof(*hw));
 	if (!hw)
@@ -210,6 +201,7 @@ static struct vcpu_hw *svm_create(const struct vcpu_hw_setup *setup)
 	}
 	v = (struct vmcb *)ALIGN_UP((uintptr_t)hw->block, PAGE);
 	hw->vmcb = v;
+	hw->features = svm_feature_mask();
 	hw->x.area = v + 1;
 	intercepts_init(v, setup->own_hlt);
 	v->iopm_base = phys(iopm);
@@ -271,7 +263,7 @@ static void svm_run(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	r->rflags = v->rflags;
 	v->event_inj = 0;
 	v->tlb_control = VMCB_TLB_KEEP;
-	v->clean = svm_caps.clean_bits ? VMCB_CLEAN_ALL : 0;
+	v->clean = svm_uses(hw, SVM_F_CLEAN) ? VMCB_CLEAN_ALL : 0;
 	svm_event_settle(hw, &exit->interrupted);
 	svm_exit_record(hw, exit);
 }
@@ -294,13 +286,16 @@ static void svm_set_tsc_offset(struct vcpu_hw *hw, u64 offset)
 
 void svm_flush_tlb(struct vcpu_hw *hw)
 {
-	hw->vmcb->tlb_control = svm_caps.flush_by_asid ? VMCB_TLB_FLUSH_ASID : VMCB_TLB_FLUSH_ALL;
+	hw->vmcb->tlb_control = svm_uses(hw, SVM_F_FLUSH_ASID) ? VMCB_TLB_FLUSH_ASID
+							       : VMCB_TLB_FLUSH_ALL;
 }
 
 const struct vcpu_backend svm_backend = {
 	.name = "svm",
 	.nested = NESTED_NPT,
 	.probe = svm_probe,
+	.features = svm_features,
+	.feature_set = svm_feature_set,
 	.cpu_enable = svm_cpu_enable,
 	.cpu_disable = svm_cpu_disable,
 	.create = svm_create,

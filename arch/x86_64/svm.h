@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the parts of the SVM backend share: svm.c (set-up, the run function),
- * svm_state.c (registers), svm_event.c (injection), svm_exit.c (exit records),
- * svm_switch.asm (the world switch).
+ * svm_feature.c (optional abilities), svm_state.c (registers), svm_event.c
+ * (injection), svm_exit.c (exit records), svm_switch.asm (the world switch).
  */
 #ifndef ARCH_X86_64_SVM_H
 #define ARCH_X86_64_SVM_H
@@ -11,11 +11,18 @@
 #include "arch/x86_64/xstate.h"
 #include "hv/backend.h"
 
+enum svm_feature {
+	SVM_F_NEXT_RIP, SVM_F_DECODE, SVM_F_FLUSH_ASID, SVM_F_CLEAN, SVM_F_GIB_PAGES, SVM_F_XSAVE,
+	SVM_F_PAUSE_FILTER, SVM_F_VGIF, SVM_F_VNMI,
+	SVM_F_COUNT,
+};
+
 struct vcpu_hw {
 	struct vcpu_regs regs; /* first: svm_switch.asm addresses it */
 	struct vmcb *vmcb;     /* identity-mapped: the pointer is its physical address */
 	void *block;	       /* the allocation that vmcb and x.area are in */
 	struct xstate x;
+	u32 features;	       /* svm_feature_mask() when it was created */
 	u64 efer;	       /* as the guest sees it */
 	bool nmi_pending;      /* latched, goes in when it may */
 	bool nmi_blocked;      /* an NMI was injected and no IRET completed since */
@@ -31,7 +38,17 @@ static inline void svm_dirty(struct vcpu_hw *hw, u32 groups)
 	hw->vmcb->clean &= ~groups;
 }
 
-extern struct backend_caps svm_caps; /* written by probe only */
+static inline bool svm_uses(const struct vcpu_hw *hw, enum svm_feature f)
+{
+	return hw->features & BIT(f);
+}
+
+/* svm_feature.c. edx: of CPUID 8000_000Ah; caps: what else is known. Boot core. */
+void svm_feature_detect(u32 edx, const struct backend_caps *caps);
+const struct backend_feature *svm_features(u32 *count);
+err_t svm_feature_set(const char *name, bool on);
+/* A bit for each that is used now. */
+u32 svm_feature_mask(void);
 
 /* svm_state.c: the parts of the table that move registers. */
 void svm_reset(struct vcpu_hw *hw);

@@ -44,7 +44,7 @@ static void fill_msr(struct vcpu_hw *hw, struct vcpu_exit *exit)
 static void fill_cr(struct vcpu_hw *hw, struct vcpu_exit *exit)
 {
 	u64 info = hw->vmcb->exit_info1;
-	bool known = svm_caps.decode_assist && (info & SVM_CR_MOV);
+	bool known = svm_uses(hw, SVM_F_DECODE) && (info & SVM_CR_MOV);
 
 	exit->cr.cr = 0;
 	if (hw->vmcb->exit_code != SVM_EXIT_CR0_SEL_WRITE)
@@ -61,7 +61,7 @@ static void fill_npf(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	exit->mmio.write = v->exit_info1 & SVM_NPF_WRITE;
 	exit->mmio.fetch = v->exit_info1 & SVM_NPF_FETCH;
 	exit->mmio.table_walk = v->exit_info1 & SVM_NPF_TABLE_WALK;
-	if (svm_caps.decode_assist && v->insn_len <= INSN_MAX) {
+	if (svm_uses(hw, SVM_F_DECODE) && v->insn_len <= INSN_MAX) {
 		exit->insn_bytes_len = v->insn_len;
 		memcpy(exit->insn_bytes, v->insn_bytes, v->insn_len);
 	}
@@ -150,7 +150,7 @@ void svm_exit_record(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	exit->insn_len = d->len;
 	exit->insn_bytes_len = 0;
 	/* Zero unless an instruction was intercepted (15.7.1). */
-	if (svm_caps.next_rip && v->next_rip && v->next_rip - hw->regs.rip <= INSN_MAX)
+	if (svm_uses(hw, SVM_F_NEXT_RIP) && v->next_rip && v->next_rip - hw->regs.rip <= INSN_MAX)
 		exit->insn_len = (u8)(v->next_rip - hw->regs.rip);
 	if (d->fill)
 		d->fill(hw, exit);

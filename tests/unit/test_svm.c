@@ -18,8 +18,6 @@
 #define VECTOR 0x51
 #define RIP 0x1000
 
-struct backend_caps svm_caps;
-
 static struct vmcb vmcb;
 static struct vcpu_hw hw;
 static struct vcpu_event ev;
@@ -30,7 +28,6 @@ static int setup(void **state)
 	(void)state;
 	memset(&vmcb, 0, sizeof(vmcb));
 	hw = (struct vcpu_hw){ .vmcb = &vmcb, .offered = -1, .taken = -1, .regs.rip = RIP };
-	svm_caps = (struct backend_caps){ 0 };
 	return 0;
 }
 
@@ -210,7 +207,7 @@ static void test_exit_npf(void **state)
 	assert_true(record.mmio.write);
 	assert_false(record.mmio.present || record.mmio.fetch || record.mmio.table_walk);
 	assert_int_equal(record.insn_bytes_len, 0); /* no decode assists */
-	svm_caps.decode_assist = true;
+	hw.features = BIT(SVM_F_DECODE);
 	exit_as(SVM_EXIT_NPF, BIT64(33), 0x1000);
 	assert_true(record.mmio.table_walk);
 	assert_int_equal(record.insn_bytes_len, 3);
@@ -227,7 +224,7 @@ static void test_exit_lengths(void **state)
 	assert_int_equal(record.kind, EXIT_RDMSR);
 	exit_as(SVM_EXIT_CPUID, 0, 0);
 	assert_int_equal(record.insn_len, 0); /* prefixes: the caller decodes */
-	svm_caps.next_rip = true;
+	hw.features = BIT(SVM_F_NEXT_RIP);
 	vmcb.next_rip = RIP + 4;
 	exit_as(SVM_EXIT_CPUID, 0, 0);
 	assert_int_equal(record.insn_len, 4);
@@ -244,7 +241,7 @@ static void test_exit_cr(void **state)
 	assert_int_equal(record.kind, EXIT_CR_WRITE);
 	assert_int_equal(record.cr.cr, 4);
 	assert_int_equal(record.cr.gpr, GPR_COUNT);
-	svm_caps.decode_assist = true;
+	hw.features = BIT(SVM_F_DECODE);
 	exit_as(SVM_EXIT_CR0_SEL_WRITE, SVM_CR_MOV | 3, 0);
 	assert_int_equal(record.cr.cr, 0);
 	assert_int_equal(record.cr.gpr, GPR_RBX);
