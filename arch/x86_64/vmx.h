@@ -12,20 +12,12 @@
 #ifndef ARCH_X86_64_VMX_H
 #define ARCH_X86_64_VMX_H
 
+#include "arch/x86_64/vmx_ctl.h"
 #include "arch/x86_64/vmx_vmcs.h"
 #include "arch/x86_64/xstate.h"
 #include "hv/backend.h"
 
-/* The capability MSRs as the processor has them; the controls' from 48Dh on
- * where there are such. */
-struct vmx_caps {
-	u64 basic, misc, ept_vpid;
-	u64 pin, proc, proc2, exit, entry; /* 31:0 must be 1, 63:32 may be 1 */
-	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
-	u8 phys_bits;
-};
-
-extern struct vmx_caps vmx_caps; /* written by probe only */
+extern struct vmx_cap vmx_cap; /* written by probe only */
 
 /* Parts of the guest's state that changed in struct vcpu_hw. */
 enum vmx_dirty {
@@ -84,7 +76,7 @@ void vmx_exit_record(struct vcpu_hw *hw, struct vcpu_exit *exit);
 
 /* Which check of VM entry (SDM 26.1 to 26.3) the current VMCS does not pass, in
  * words, static; NULL: none that is known here. */
-const char *vmx_check_entry(const struct vmx_caps *caps);
+const char *vmx_check_entry(const struct vmx_cap *cap);
 
 /* The words of a VM-instruction error (enum vmx_insn_error); never NULL. */
 const char *vmx_insn_error_name(u32 error);
