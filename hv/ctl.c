@@ -60,6 +60,7 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_NODE] = ctl_node,
 	[LANG_NODE_REBOOT] = ctl_reboot,
 	[LANG_NODE_POWEROFF] = ctl_poweroff,
+	[LANG_CPU_FEATURE] = ctl_cpu_feature,
 	[LANG_HELP] = ctl_help,
 	[LANG_UPLINK_ADD] = ctl_uplink_add,
 	[LANG_UPLINK_SET] = ctl_uplink_set,

@@ -6,6 +6,7 @@
 #ifndef HV_CTL_H
 #define HV_CTL_H
 
+#include "hv/json.h"
 #include "hv/out.h"
 #include "vnet/lang.h"
 
@@ -53,6 +54,13 @@ err_t ctl_link_del(struct ctl *c);
 err_t ctl_link_set(struct ctl *c);
 err_t ctl_route_add(struct ctl *c);
 err_t ctl_route_del(struct ctl *c);
+
+err_t ctl_cpu_feature(struct ctl *c);
+/* Of show node and show config: the processor and its abilities, and what the
+ * configuration said about them. */
+void ctl_cpu_show(const struct out *out);
+void ctl_cpu_json(struct json *j);
+void ctl_cpu_config(const struct out *out);
 
 err_t ctl_show_node(struct ctl *c);
 err_t ctl_show_vm(struct ctl *c);

@@ -30,6 +30,7 @@ static void node_json(const struct out *out)
 	json_num(&j, "errors", node_state.errors);
 	json_text(&j, "first_error", node_state.first_error);
 	json_text(&j, "backend", backend ? backend->name : "none");
+	ctl_cpu_json(&j);
 	json_num(&j, "cores", smp_core_count());
 	json_num(&j, "image_bytes", node_image_bytes());
 	json_num(&j, "resident_bytes", node_resident_bytes());
@@ -62,6 +63,7 @@ err_t ctl_show_node(struct ctl *c)
 		   node_image_bytes() >> 10, node_resident_bytes() >> 10,
 		   netcore_pool_bytes() >> 10, vm_memory_total() >> 20,
 		   host_pages.free_bytes >> 20);
+	ctl_cpu_show(out);
 	return ERR_OK;
 }
 
@@ -143,6 +145,7 @@ err_t ctl_show_config(struct ctl *c)
 	char text[ROUTE_TEXT_MAX];
 
 	out_printf(out, "caisson %d\nnode %s\n", LANG_VERSION, node_state.name);
+	ctl_cpu_config(out);
 	config_uplink(out);
 	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
 		if (p->kind == VNET_PORT_EDGE)

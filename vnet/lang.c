@@ -126,8 +126,7 @@ static u32 distance(const char *a, const char *b)
 	return row[m % 3][n];
 }
 
-/* " (did you mean "address"?)" for the closest of the candidates, or "". */
-static const char *suggest(const char *word, const char *const *candidates, u32 count)
+const char *lang_suggest(const char *word, const char *const *candidates, u32 count)
 {
 	static char text[LANG_NAME_MAX + 24];
 	const char *best = NULL;
@@ -186,7 +185,7 @@ static const char *match_word(struct parse *p, u32 at, const struct candidates *
 		return found;
 	lang_error(p->src, p->w.column[at], p->message, "%s word \"%.40s\"%s; expected: %s",
 		   hits ? "ambiguous" : "unknown", word,
-		   hits ? "" : suggest(word, c->word, c->count), expected);
+		   hits ? "" : lang_suggest(word, c->word, c->count), expected);
 	return NULL;
 }
 
@@ -266,7 +265,8 @@ static err_t take_name(struct parse *p)
 		if (cmd->name == LANG_NAME_OPTIONAL)
 			return ERR_OK;
 		lang_error(p->src, p->w.column[p->at - 1], p->message,
-			   "\"%s %s\" needs a name", cmd->object, cmd->verb ? cmd->verb : "");
+			   "\"%s%s%s\" needs a name", cmd->object, cmd->verb ? " " : "",
+			   cmd->verb ? cmd->verb : "");
 		return ERR_INVAL;
 	}
 	if (lang_value_parse(&name_key, &p->w.word[p->at], 1, &used, &v, why, sizeof(why))) {

@@ -69,7 +69,7 @@ struct lang_key {
 };
 
 enum lang_id {
-	LANG_CAISSON, LANG_NODE,
+	LANG_CAISSON, LANG_NODE, LANG_CPU_FEATURE,
 	LANG_UPLINK_ADD, LANG_UPLINK_DEL, LANG_UPLINK_SET,
 	LANG_LINK_ADD, LANG_LINK_DEL, LANG_LINK_SET,
 	LANG_VM_ADD, LANG_VM_DEL, LANG_VM_START, LANG_VM_STOP, LANG_VM_RESET,
@@ -132,6 +132,10 @@ void lang_error(const struct lang_source *src, u32 column, char *message, const 
 /* Convert one word; what is wrong goes to why (bytes: size). */
 err_t lang_value_parse(const struct lang_key *key, char *const *words, u32 count, u32 *used,
 		       struct lang_value *out, char *why, size_t size);
+
+/* " (did you mean "address"?)" for the candidate that is close to word, or "".
+ * Valid until the next call. */
+const char *lang_suggest(const char *word, const char *const *candidates, u32 count);
 
 /* Quote text so that the language reads it back as one word. */
 void lang_quote(char *buf, size_t size, size_t *len, const char *text);

@@ -30,6 +30,12 @@ static const struct lang_key node_keys[] = {
 	END
 };
 
+static const struct lang_key cpu_feature_keys[] = {
+	{ .word = "on|off", .type = LANG_BOOL, .required = true, .bare = true,
+	  .help = "use it, or do without" },
+	END
+};
+
 static const struct lang_key uplink_add_keys[] = {
 	{ .word = "address", .type = LANG_IP4_LEN_OR_DHCP, .required = true,
 	  .help = "address/length, or dhcp" },
@@ -139,6 +145,8 @@ const struct lang_command lang_commands[] = {
 	  "switch the machine off" },
 	{ "node", NULL, LANG_NODE, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, node_keys,
 	  "what follows is for this node" },
+	{ "cpu-feature", NULL, LANG_CPU_FEATURE, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
+	  cpu_feature_keys, "an ability of the processor (show node), for VMs added later" },
 	{ "uplink", "add", LANG_UPLINK_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
 	  uplink_add_keys, "use a physical NIC" },
 	{ "uplink", "set", LANG_UPLINK_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,

@@ -37,6 +37,10 @@ static void statements(void **state)
 	assert_int_equal(s.cmd->id, LANG_NODE);
 	assert_string_equal(s.name, "alpha");
 	assert_int_equal(lang_get(&s, "mac")->mac[5], 1);
+	OK("cpu-feature clean-bits on");
+	assert_int_equal(s.cmd->id, LANG_CPU_FEATURE);
+	assert_string_equal(s.name, "clean-bits");
+	assert_int_equal(lang_get(&s, "on|off")->num, 1);
 	OK("  uplink add 0 address 10.0.0.1/24 gateway 10.0.0.254 mtu 1500");
 	assert_int_equal(lang_get(&s, "address")->ip, 0x0a000001);
 	assert_int_equal(lang_get(&s, "address")->prefix_len, 24);
@@ -76,7 +80,7 @@ static void mistakes(void **state)
 	    "14: unknown word \"adress\" (did you mean \"address\"?); expected: address, gateway, "
 	    "mtu, poll");
 	BAD("uplnik add 0", "1: unknown word \"uplnik\" (did you mean \"uplink\"?); expected: "
-			    "caisson, node, uplink, link, vm, interface, route");
+			    "caisson, node, cpu-feature, uplink, link, vm, interface, route");
 	BAD("uplink", "1: \"uplink\" needs a verb; expected: add, set, del");
 	BAD("vm start", "4: \"vm start\" needs a name");
 	BAD("vm start g1 now", "13: unexpected word \"now\"; nothing may follow here");
@@ -90,8 +94,13 @@ static void mistakes(void **state)
 	BAD("vm add g/1 memory 4M kernel k",
 	    "8: \"g/1\" is no value for \"name\"; expected: a name (letters, digits, . _ -)");
 	BAD("vm add \"g1", "8: a quote is not closed");
-	BAD("show vm", "1: unknown word \"show\"; expected: caisson, node, uplink, link, vm, "
-		       "interface, route");
+	BAD("show vm", "1: unknown word \"show\"; expected: caisson, node, cpu-feature, uplink, "
+		       "link, vm, interface, route");
+	BAD("cpu-feature", "1: \"cpu-feature\" needs a name");
+	BAD("cpu-feature avic", "13: \"on|off\" needs a value; expected: on or off");
+	BAD("cpu-feature avic maybe",
+	    "18: \"maybe\" is no value for \"on|off\"; expected: on or off");
+	BAD("cpu-feature avic on off", "21: unexpected word \"off\"; nothing may follow here");
 	BAD("link add b tcp remote 10.0.0.2",
 	    "12: \"tcp\" is no value for \"kind\"; expected: udp");
 	BAD("link add b udp remote 10.0.0.256",
