@@ -5,18 +5,13 @@ import os
 import shutil
 import subprocess
 
+from labkit import iso
 from labkit.errors import ToolError, usage_error
 
 SERIAL_SOCKET = "serial.sock"
 SERIAL_LOG = "serial.log"
 QMP_SOCKET = "qmp.sock"
 CPU = {"svm": "EPYC,+svm,+npt", "none": "EPYC,-svm"}
-# No menu, no waiting; what GRUB has to complain about goes to the serial line too.
-GRUB_HEAD = """\
-serial --unit=0 --speed=115200
-terminal_output console serial
-"""
-GRUB_MODULES = "biosdisk iso9660 multiboot multiboot2 normal serial terminal"
 
 
 def find_file(lab, name, guest_dir):
@@ -52,34 +47,6 @@ def modules_of(lab, machine, guest_dir, warn):
     return found
 
 
-def make_iso(directory, image, arguments, modules):
-    """directory/boot.iso: GRUB, the hypervisor, and its modules by name."""
-    tree = os.path.join(directory, "iso")
-    shutil.rmtree(tree, ignore_errors=True)
-    os.makedirs(os.path.join(tree, "boot/grub"))
-    shutil.copy(image, os.path.join(tree, "boot/caisson.elf"))
-    config = [GRUB_HEAD, f"multiboot2 /boot/caisson.elf {arguments}\n"]
-    for number, (name, path) in enumerate(modules):
-        # By number on the disk: a module's name may be any word.
-        shutil.copy(path, os.path.join(tree, f"boot/module{number}"))
-        config.append(f"module2 /boot/module{number} {name}\n")
-    config.append("boot\n")
-    with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="ascii") as f:
-        f.writelines(config)
-    iso = os.path.join(directory, "boot.iso")
-    command = ["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", f"--install-modules={GRUB_MODULES}",
-               "--locales=", "--fonts=", "--themes=", "-o", iso, tree]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=False)
-    except FileNotFoundError:
-        raise ToolError("there is no grub-mkrescue: run tools/setup") from None
-    if done.returncode:
-        raise ToolError(f"grub-mkrescue failed:\n{done.stdout.strip()}")
-    shutil.rmtree(tree)
-    return iso
-
-
 def boot_arguments(lab, machine, directory, image, guest_dir, warn):
     """QEMU's options that say what to boot."""
     if machine.plain:
@@ -98,7 +65,7 @@ def boot_arguments(lab, machine, directory, image, guest_dir, warn):
     modules = [("node.conf", conf), *modules_of(lab, machine, guest_dir, warn)]
     arguments = f"node={machine.name}"
     if machine.boot == "grub":
-        return ["-boot", "d", "-cdrom", make_iso(directory, image, arguments, modules)]
+        return ["-boot", "d", "-cdrom", iso.caisson(directory, image, arguments, modules)]
     return ["-kernel", os.path.abspath(image), "-append", arguments,
             "-initrd", link_modules(directory, modules)]
 
