@@ -44,6 +44,13 @@ static const char *const drop_names[VNET_DROP_COUNT] = {
 	[VNET_DROP_TX_FULL] = "tx-full",
 	[VNET_DROP_RESET] = "reset",
 	[VNET_DROP_BAD_OFFLOAD] = "bad-offload",
+	[VNET_DROP_LINK_HEADER] = "link-header",
+	[VNET_DROP_LINK_PROTOCOL] = "link-protocol",
+	[VNET_DROP_LINK_OPTION] = "link-option",
+	[VNET_DROP_LINK_CONTROL] = "link-control",
+	[VNET_DROP_LINK_TAG] = "link-tag",
+	[VNET_DROP_UNREACHABLE] = "unreachable",
+	[VNET_DROP_ECN] = "ecn",
 };
 
 const char *vnet_drop_name(enum vnet_drop reason)

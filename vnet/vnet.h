@@ -41,6 +41,14 @@ enum vnet_drop {
 	VNET_DROP_TX_FULL,	  /* uplink or ring to another core is full */
 	VNET_DROP_RESET,	  /* device or VM was reset with the frame in its hands */
 	VNET_DROP_BAD_OFFLOAD,	  /* its checksum or segmentation fields contradict it */
+	VNET_DROP_LINK_HEADER,	  /* the link's header is malformed */
+	VNET_DROP_LINK_PROTOCOL,  /* ... or says that no Ethernet frame follows */
+	VNET_DROP_LINK_OPTION,	  /* a critical option that nobody here knows */
+	VNET_DROP_LINK_CONTROL,	  /* a message of another system's nodes */
+	VNET_DROP_LINK_TAG,	  /* the tag is not the link's */
+	VNET_DROP_UNREACHABLE,	  /* the link's other end does not answer */
+	VNET_DROP_ECN,		  /* congestion on the way, and the sender is not one
+				   * to be told (RFC 6040 section 4.2) */
 	VNET_DROP_COUNT,
 };
 
