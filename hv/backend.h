@@ -95,6 +95,8 @@ enum exit_kind {
 	EXIT_VIRT_INSN,	  /* a virtualisation instruction that the guest does not have: #UD */
 	EXIT_EXCEPTION,	  /* an intercepted exception */
 	EXIT_INTR_WINDOW, /* the guest can take an interrupt now */
+	EXIT_EOI,	  /* the processor ended a vector of apic_delivery.eoi_exits */
+	EXIT_APIC_WRITE,  /* it stored a register in the APIC page: the effect is ours */
 	EXIT_SHUTDOWN,	  /* triple fault */
 	EXIT_INIT,
 	EXIT_BAD_STATE,	  /* the processor refused to enter the guest */
@@ -134,6 +136,10 @@ struct vcpu_exit {
 			u8 gpr; /* enum gpr; GPR_COUNT: unknown, decode it */
 		} cr;
 		struct {
+			u8 vector; /* EXIT_EOI */
+			u16 reg;   /* EXIT_APIC_WRITE: offset in the page */
+		} apic;
+		struct {
 			u8 vector;
 			bool has_error;
 			u32 error;
@@ -166,6 +172,20 @@ const struct backend_feature *feature_find(const struct backend_feature *table, 
 					   const char *name);
 /* What vcpu_backend.feature_set does, with its errors. Asking for what is so is no error. */
 err_t feature_choose(struct backend_feature *table, u32 count, const char *name, bool on);
+
+/* What a guest's local APIC is at the moment (SDM vol. 3A 11.4.3, 11.12.1). */
+enum apic_mode {
+	APIC_OFF, /* by its MSR, or by software (SVR) */
+	APIC_XAPIC,
+	APIC_X2APIC,
+};
+
+/* The state of an APIC page for a processor that delivers from it (SDM vol. 3C 29.1, 29.2). */
+struct apic_delivery {
+	u8 requested;	  /* highest vector in IRR, 0: none */
+	u8 in_service;	  /* highest in ISR, 0: none */
+	u64 eoi_exits[4]; /* one bit a vector: EXIT_EOI when the guest ends it */
+};
 
 /* How the second-level tables' entries are written (hv/mem/npt.h has the formats). */
 enum nested_format { NESTED_NPT, NESTED_EPT };
@@ -227,18 +247,30 @@ struct vcpu_backend {
 	/* For EXIT_XSETBV, which not every backend gives: some let the processor
 	 * check and set it. The value was checked; ERR_NOTSUP without XSAVE. */
 	err_t (*set_xcr0)(struct vcpu_hw *hw, u64 value);
-	/* Exceptions and NMI, delivered at the next entry. ERR_BUSY when one is
-	 * waiting already. */
+	/* Exceptions and NMI, delivered at the next entry; while apic_mode() is
+	 * true an external interrupt, too, that an exit interrupted. ERR_BUSY
+	 * when one is waiting already. */
 	err_t (*inject)(struct vcpu_hw *hw, const struct vcpu_event *ev);
 	/* Offer an external interrupt: delivered as soon as the guest's IF and
 	 * shadow allow it, without an exit. One at a time; offering replaces.
 	 * vector -1 withdraws. */
 	void (*offer_intr)(struct vcpu_hw *hw, int vector);
+	/* An interrupt waits for the task priority: exit when the guest's CR8
+	 * gets below this (1 .. 15); 0: it does not matter. The exit comes with
+	 * the write (EXIT_CR_WRITE) or after it (EXIT_INTR_WINDOW). */
+	void (*set_tpr_threshold)(struct vcpu_hw *hw, u8 threshold);
 	/* The vector whose delivery completed since the offer, else -1. Asked
 	 * after each run(). */
 	int (*intr_taken)(struct vcpu_hw *hw);
 	/* True when RFLAGS.IF is 1 and no shadow blocks. */
 	bool (*intr_enabled)(struct vcpu_hw *hw);
+	/* The guest's APIC is in this mode from now on; after reset() it is off.
+	 * True: the processor delivers from the APIC page by itself, and
+	 * apic_enter() precedes each run. Then CR8, PPR, ISR and EOI are the
+	 * processor's, and offer_intr() is for vectors of the 8259 alone. NULL:
+	 * never. */
+	bool (*apic_mode)(struct vcpu_hw *hw, enum apic_mode mode);
+	void (*apic_enter)(struct vcpu_hw *hw, const struct apic_delivery *state);
 	/* Advance RIP past the instruction that exited; ends the shadow. */
 	void (*skip_insn)(struct vcpu_hw *hw, u8 len);
 	/* Guest TSC = host TSC + offset. */

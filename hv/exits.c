@@ -127,6 +127,16 @@ static void exit_exception(struct vcpu *v, const struct vcpu_exit *x)
 		vcpu_inject(v, x->exc.vector, x->exc.has_error, x->exc.error);
 }
 
+static void exit_eoi(struct vcpu *v, const struct vcpu_exit *x)
+{
+	lapic_eoi_done(&v->lapic, x->apic.vector);
+}
+
+static void exit_apic_write(struct vcpu *v, const struct vcpu_exit *x)
+{
+	lapic_written(&v->lapic, x->apic.reg);
+}
+
 static void exit_shutdown(struct vcpu *v, const struct vcpu_exit *x)
 {
 	(void)x;
@@ -170,6 +180,8 @@ static void (*const handlers[EXIT_KIND_COUNT])(struct vcpu *, const struct vcpu_
 	[EXIT_VIRT_INSN] = exit_ud,
 	[EXIT_EXCEPTION] = exit_exception,
 	[EXIT_INTR_WINDOW] = exit_nothing,
+	[EXIT_EOI] = exit_eoi,
+	[EXIT_APIC_WRITE] = exit_apic_write,
 	[EXIT_SHUTDOWN] = exit_shutdown,
 	[EXIT_INIT] = exit_init,
 	[EXIT_BAD_STATE] = exit_bad_state,

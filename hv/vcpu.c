@@ -65,6 +65,38 @@ bool vcpu_runnable(struct vcpu *v)
 	return v->state == VCPU_RUNNING;
 }
 
+/* The guest changed its APIC's mode: who delivers from now on? */
+static void update_apic_mode(struct vcpu *v)
+{
+	enum apic_mode mode = lapic_mode(&v->lapic);
+
+	if (mode == v->apic_mode)
+		return;
+	v->apic_mode = mode;
+	v->apic_accel = backend->apic_mode && backend->apic_mode(v->hw, mode);
+}
+
+/* What the local APIC has for the guest, when the processor delivers by itself. */
+static void enter_accelerated(struct vcpu *v)
+{
+	struct apic_delivery state;
+
+	lapic_delivery(&v->lapic, &state);
+	v->offered = -1;
+	backend->apic_enter(v->hw, &state);
+}
+
+/* The same, when we do. */
+static void enter_software(struct vcpu *v)
+{
+	/* The guest may have written its TPR as a register of the APIC. */
+	backend->set_cr8(v->hw, lapic_cr8(&v->lapic));
+	v->offered = lapic_pending(&v->lapic);
+	backend->set_tpr_threshold(v->hw,
+				   v->offered >= 0 ? 0 : lapic_tpr_threshold(&v->lapic));
+	lapic_pv_eoi_enter(&v->lapic, v->offered);
+}
+
 /*
  * Offer the backend the interrupt that is due, or withdraw an older offer. A
  * vector of the 8259 is acknowledged when it is offered, as there is no other
@@ -72,13 +104,14 @@ bool vcpu_runnable(struct vcpu *v)
  */
 static void offer_interrupt(struct vcpu *v)
 {
-	/* The guest may have written its TPR as a register of the APIC. */
-	backend->set_cr8(v->hw, lapic_cr8(&v->lapic));
-	v->offered = lapic_pending(&v->lapic);
+	update_apic_mode(v);
+	if (v->apic_accel)
+		enter_accelerated(v);
+	else
+		enter_software(v);
 	if (v->offered < 0 && v->extint < 0 && extint_pending(v))
 		v->extint = pic_ack(&v->vm->pic);
 	backend->offer_intr(v->hw, v->offered >= 0 ? v->offered : v->extint);
-	lapic_pv_eoi_enter(&v->lapic, v->offered);
 }
 
 static void account_interrupt(struct vcpu *v)
@@ -92,18 +125,22 @@ static void account_interrupt(struct vcpu *v)
 		else
 			v->extint = -1;
 	}
+	if (v->apic_accel)
+		return;
 	lapic_set_cr8(&v->lapic, backend->get_cr8(v->hw));
 	lapic_pv_eoi_exit(&v->lapic);
 }
 
 /* What the exit cut short and the guest has not seen: inject it again. An
- * external interrupt is still requested in the local APIC and is offered
- * again by itself; INT n is executed again. */
+ * external interrupt is still requested in the local APIC and is offered again
+ * by itself, unless the processor delivered it: then it is in service already.
+ * INT n is executed again. */
 static void restore_event(struct vcpu *v)
 {
 	const struct vcpu_event *ev = &v->exit.interrupted;
 
-	if (ev->type == EVENT_EXCEPTION || ev->type == EVENT_NMI)
+	if (ev->type == EVENT_EXCEPTION || ev->type == EVENT_NMI ||
+	    (ev->type == EVENT_INTR && v->apic_accel))
 		backend->inject(v->hw, ev);
 }
 

@@ -23,7 +23,7 @@ enum vcpu_state {
 struct vcpu_stats {
 	u64 exits[EXIT_KIND_COUNT];
 	u64 total;
-	u64 injected;	 /* external interrupts taken by the guest */
+	u64 injected;	 /* external interrupts that the guest took from us */
 	u64 pv_eois;	 /* EOIs without an exit */
 	u64 kicks;	 /* virtio notifications */
 };
@@ -39,6 +39,8 @@ struct vcpu {
 	struct msr_state msr;
 	u64 tsc_offset;
 	u64 cr4_allowed; /* what the guest's CPUID offers */
+	enum apic_mode apic_mode; /* as the backend knows it */
+	bool apic_accel; /* the processor delivers from the APIC's page by itself */
 	int offered;	 /* by the local APIC for the next run, -1: nothing */
 	int extint;	 /* vector of the 8259, acknowledged but not yet taken; -1 */
 	struct vcpu_exit exit;

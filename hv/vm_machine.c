@@ -253,6 +253,8 @@ static void reset_vcpu(struct vcpu *v)
 	lapic_reset(&v->lapic, false);
 	lapic_virtual_wire(&v->lapic);
 	lapic_pv_eoi_set(&v->lapic, NULL);
+	v->apic_mode = APIC_OFF;
+	v->apic_accel = false;
 	v->offered = -1;
 	v->extint = -1;
 	/* The guest's TSC starts at 0 with its clock. */

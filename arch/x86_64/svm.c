@@ -315,6 +315,7 @@ const struct vcpu_backend svm_backend = {
 	.set_xcr0 = svm_set_xcr0,
 	.inject = svm_inject,
 	.offer_intr = svm_offer_intr,
+	.set_tpr_threshold = svm_set_tpr_threshold,
 	.intr_taken = svm_intr_taken,
 	.intr_enabled = svm_intr_enabled,
 	.skip_insn = svm_skip_insn,

@@ -29,6 +29,7 @@ struct vcpu_hw {
 	bool nmi_iret;	       /* ... and the IRET at nmi_iret_rip is about to */
 	u64 nmi_iret_rip;
 	int offered;	       /* vector in V_IRQ, or -1 */
+	u8 tpr_threshold;      /* an interrupt waits for CR8 below this; 0: none */
 	int taken;	       /* vector that was delivered and not yet asked for, or -1 */
 };
 
@@ -67,6 +68,7 @@ void svm_flush_tlb(struct vcpu_hw *hw);
 /* svm_event.c */
 err_t svm_inject(struct vcpu_hw *hw, const struct vcpu_event *ev);
 void svm_offer_intr(struct vcpu_hw *hw, int vector);
+void svm_set_tpr_threshold(struct vcpu_hw *hw, u8 threshold);
 int svm_intr_taken(struct vcpu_hw *hw);
 bool svm_intr_enabled(struct vcpu_hw *hw);
 /* Before an entry: an NMI that waits goes in if it may. */

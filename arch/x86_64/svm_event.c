@@ -78,11 +78,13 @@ void svm_event_iret(struct vcpu_hw *hw)
 
 /*
  * The task priority is the caller's to check (V_IGN_TPR), so while an interrupt
- * is on offer a write to CR8 exits; QEMU would abort on one, too.
+ * is on offer or waits for a lower priority a write to CR8 exits; QEMU would
+ * abort on one during an offer, too.
  */
-static void cr8_intercept(struct vcpu_hw *hw, bool on)
+static void cr8_intercept(struct vcpu_hw *hw)
 {
 	struct vmcb *v = hw->vmcb;
+	bool on = hw->offered >= 0 || hw->tpr_threshold;
 	u32 want = on ? v->intercept_cr | VMCB_CR_WRITE(8) : v->intercept_cr & ~VMCB_CR_WRITE(8);
 
 	if (want == v->intercept_cr)
@@ -103,7 +105,13 @@ void svm_offer_intr(struct vcpu_hw *hw, int vector)
 		v->int_ctl &= ~VMCB_V_IRQ;
 	}
 	svm_dirty(hw, VMCB_CLEAN_TPR);
-	cr8_intercept(hw, vector >= 0);
+	cr8_intercept(hw);
+}
+
+void svm_set_tpr_threshold(struct vcpu_hw *hw, u8 threshold)
+{
+	hw->tpr_threshold = threshold;
+	cr8_intercept(hw);
 }
 
 int svm_intr_taken(struct vcpu_hw *hw)

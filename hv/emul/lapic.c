@@ -26,6 +26,7 @@ static void reset_registers(struct lapic *l)
 	for (u32 off = LAPIC_LVT_TIMER; off <= LAPIC_LVT_ERROR; off += LAPIC_REG_STEP)
 		lapic_reg_set(l, off, LVT_MASKED);
 	l->esr_seen = 0;
+	l->ppr_tpr = 0;
 	lapic_timer_stop(l);
 }
 
@@ -218,14 +219,20 @@ bool lapic_extint_open(const struct lapic *l)
 
 /* --- priorities and delivery ----------------------------------------------- */
 
+/* Of a vector, 0 of none. */
+static u32 class_of(int vector)
+{
+	return vector < 0 ? 0 : (u32)vector & PRIORITY_CLASS;
+}
+
 /* PPR is the higher of TPR and the class in service (SDM 11.8.3.1). */
 void lapic_update_ppr(struct lapic *l)
 {
 	u32 tpr = lapic_reg(l, LAPIC_TPR);
-	int in_service = vector_highest(l, LAPIC_ISR);
-	u32 isrv = in_service < 0 ? 0 : (u32)in_service & PRIORITY_CLASS;
+	u32 isrv = class_of(vector_highest(l, LAPIC_ISR));
 
 	lapic_reg_set(l, LAPIC_PPR, (tpr & PRIORITY_CLASS) >= isrv ? tpr : isrv);
+	l->ppr_tpr = tpr;
 }
 
 bool lapic_has_work(const struct lapic *l)
@@ -245,6 +252,16 @@ int lapic_pending(struct lapic *l)
 	if (v < 0 || ((u32)v & PRIORITY_CLASS) <= (lapic_reg(l, LAPIC_PPR) & PRIORITY_CLASS))
 		return -1;
 	return v;
+}
+
+u8 lapic_tpr_threshold(const struct lapic *l)
+{
+	u32 requested = class_of(vector_highest(l, LAPIC_IRR));
+
+	if (!requested || requested > (lapic_reg(l, LAPIC_TPR) & PRIORITY_CLASS) ||
+	    requested <= class_of(vector_highest(l, LAPIC_ISR)) || !lapic_enabled(l))
+		return 0;
+	return (u8)(requested >> 4);
 }
 
 void lapic_accept(struct lapic *l, u8 vector)
@@ -274,10 +291,37 @@ u8 lapic_cr8(const struct lapic *l)
 void lapic_set_cr8(struct lapic *l, u8 cr8)
 {
 	/* CR8 has no sub-class; a TPR that has one keeps it when nothing changed. */
-	if (lapic_cr8(l) == (cr8 & 0xf))
-		return;
-	lapic_reg_set(l, LAPIC_TPR, (u32)(cr8 & 0xf) << 4);
-	lapic_update_ppr(l);
+	if (lapic_cr8(l) != (cr8 & 0xf))
+		lapic_reg_set(l, LAPIC_TPR, (u32)(cr8 & 0xf) << 4);
+	if (lapic_reg(l, LAPIC_TPR) != l->ppr_tpr)
+		lapic_update_ppr(l);
+}
+
+/* --- delivery by the processor ------------------------------------------ */
+
+/* One that software disabled keeps what it has and takes nothing new (SDM
+ * 11.4.7.2), which no processor does by itself: it counts as off. */
+enum apic_mode lapic_mode(const struct lapic *l)
+{
+	if (!lapic_enabled(l) || !(lapic_reg(l, LAPIC_SVR) & SVR_ENABLE))
+		return APIC_OFF;
+	return lapic_x2apic(l) ? APIC_X2APIC : APIC_XAPIC;
+}
+
+void lapic_delivery(struct lapic *l, struct apic_delivery *state)
+{
+	lapic_fold(l);
+	state->requested = (u8)MAX(vector_highest(l, LAPIC_IRR), 0);
+	state->in_service = (u8)MAX(vector_highest(l, LAPIC_ISR), 0);
+	for (u32 word = 0; word < LAPIC_VECTOR_REGS; word += 2)
+		state->eoi_exits[word / 2] = lapic_reg(l, vector_reg(LAPIC_TMR, word)) |
+			(u64)lapic_reg(l, vector_reg(LAPIC_TMR, word + 1)) << 32;
+}
+
+void lapic_eoi_done(struct lapic *l, u8 vector)
+{
+	if (vector_test(l, LAPIC_TMR, vector))
+		l->ops->eoi(l->ctx, vector);
 }
 
 /* --- PV EOI ---------------------------------------------------------------- */

@@ -16,10 +16,18 @@
  *     lapic_accept(l, taken)          when the backend says a vector was taken
  *     lapic_pv_eoi_exit(l)
  *     handle the exit                 (it may be the guest's EOI)
+ *
+ * While the processor delivers from the page by itself (SDM vol. 3C 29.2):
+ *
+ *     lapic_timer_poll(l, now)
+ *     lapic_delivery(l, &state)       for the backend
+ *     ... the guest runs ...
+ *     lapic_eoi_done(), lapic_written() when the exit says so
  */
 #ifndef HV_EMUL_LAPIC_H
 #define HV_EMUL_LAPIC_H
 
+#include "hv/backend.h"
 #include "hv/base/types.h"
 #include "hv/mem/iomap.h"
 
@@ -111,6 +119,7 @@ struct lapic {
 	u64 base;     /* IA32_APIC_BASE */
 	u32 id;
 	u32 esr_seen; /* errors since the guest last wrote ESR */
+	u32 ppr_tpr;  /* the TPR that PPR was computed from */
 	bool bsp, x2apic_ok, pv_eoi_armed;
 	u8 lint;      /* levels of LINT0 and LINT1 */
 	u8 phys_bits;
@@ -164,6 +173,10 @@ bool lapic_has_work(const struct lapic *l);
 /* Take in what was posted; the highest vector above PPR, or -1. */
 int lapic_pending(struct lapic *l);
 
+/* Nothing is pending because of the task priority alone: the class (1 .. 15) that it
+ * must fall below. 0: the task priority holds nothing back. After lapic_pending(). */
+u8 lapic_tpr_threshold(const struct lapic *l);
+
 /* The guest took it: IRR to ISR. */
 void lapic_accept(struct lapic *l, u8 vector);
 
@@ -171,9 +184,26 @@ void lapic_accept(struct lapic *l, u8 vector);
 void lapic_eoi(struct lapic *l);
 
 /* The same register as the guest sees in CR8: where hardware keeps a copy, load
- * it from lapic_cr8() before a run and give it back after. */
+ * it from lapic_cr8() before a run and give it back after. Where hardware keeps it
+ * in the page itself, give it back as well: PPR follows. */
 u8 lapic_cr8(const struct lapic *l);
 void lapic_set_cr8(struct lapic *l, u8 cr8);
+
+/* --- delivery by the processor ------------------------------------------ */
+
+/* What the APIC is, as far as a processor that may deliver for it has to know. */
+enum apic_mode lapic_mode(const struct lapic *l);
+
+/* Take in what was posted; what the processor is told before it runs the guest.
+ * Every level-triggered vector's EOI is to exit. */
+void lapic_delivery(struct lapic *l, struct apic_delivery *state);
+
+/* The processor ended this vector in the page and said so (EXIT_EOI). */
+void lapic_eoi_done(struct lapic *l, u8 vector);
+
+/* The guest's value of the register at this offset stands in the page, written by the
+ * processor (EXIT_APIC_WRITE): what it brings about. ICR: the low half. */
+void lapic_written(struct lapic *l, u32 off);
 
 /* --- PV EOI (KVM_FEATURE_PV_EOI) --------------------------------------- */
 

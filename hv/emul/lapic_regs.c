@@ -101,6 +101,14 @@ static void write_lvt(struct lapic *l, u32 off, u32 value)
 		lapic_reg_set(l, off, value);
 }
 
+static void write_icr(struct lapic *l, u32 value)
+{
+	u32 high = lapic_reg(l, LAPIC_ICR_HIGH);
+
+	lapic_reg_set(l, LAPIC_ICR, value & ~ICR_BUSY);
+	lapic_icr_send(l, value, lapic_x2apic(l) ? high : high >> XAPIC_ID_SHIFT);
+}
+
 /* value has only writable bits set. */
 static void reg_write(struct lapic *l, u32 off, u32 value)
 {
@@ -123,8 +131,7 @@ static void reg_write(struct lapic *l, u32 off, u32 value)
 		l->esr_seen = 0;
 		break;
 	case LAPIC_ICR:
-		lapic_reg_set(l, off, value & ~ICR_BUSY);
-		lapic_icr_send(l, value, lapic_reg(l, LAPIC_ICR_HIGH) >> XAPIC_ID_SHIFT);
+		write_icr(l, value);
 		break;
 	case LAPIC_LVT_TIMER ... LAPIC_LVT_ERROR:
 		write_lvt(l, off, value);
@@ -142,6 +149,15 @@ static void reg_write(struct lapic *l, u32 off, u32 value)
 		lapic_reg_set(l, off, value);
 		break;
 	}
+}
+
+void lapic_written(struct lapic *l, u32 off)
+{
+	off = ALIGN_DOWN(off & (LAPIC_PAGE_BYTES - 1), LAPIC_REG_STEP);
+	if (reg_allowed(l, off, W))
+		reg_write(l, off, lapic_reg(l, off) & rules[off / LAPIC_REG_STEP].writable);
+	else
+		lapic_error(l, ESR_REGISTER);
 }
 
 /* --- xAPIC: MMIO ---------------------------------------------------------- */
@@ -209,8 +225,7 @@ static bool x2apic_write(struct lapic *l, u32 msr, u64 value)
 		return false;
 	if (off == LAPIC_ICR) {
 		lapic_reg_set(l, LAPIC_ICR_HIGH, (u32)(value >> 32));
-		lapic_reg_set(l, LAPIC_ICR, (u32)value & ~ICR_BUSY);
-		lapic_icr_send(l, (u32)value, (u32)(value >> 32));
+		reg_write(l, off, (u32)value);
 		return true;
 	}
 	if (value >> 32)

@@ -126,6 +126,27 @@ static enum outcome case_tpr_late(const void *arg)
 	return PASS;
 }
 
+/* Lowered with IF=1: what waited comes at once, not with the next exit for some
+ * other reason. */
+static enum outcome case_tpr_lowered(const void *arg)
+{
+	(void)arg;
+	for (u32 i = 1; i <= 50; i++) {
+		write_cr8(VEC_B >> 4);
+		apic_self(VEC_B);
+		cpu_irq_enable();
+		for (u32 k = 0; k < 20; k++)
+			cpu_pause();
+		write_cr8((VEC_B >> 4) - 1);
+		for (u32 k = 0; k < 20; k++)
+			cpu_pause();
+		cpu_irq_disable();
+		CHECK_EQ(irq_count[VEC_B], i);
+	}
+	write_cr8(0);
+	return PASS;
+}
+
 /* STI's shadow: HLT is reached, so the interrupt wakes it; were it taken
  * before, HLT would sleep for ever. The second one is the way out then. */
 static enum outcome case_sti_hlt(const void *arg)
@@ -259,6 +280,7 @@ const struct guest_case intr_cases[] = {
 	{ "intr/nested", case_nested, NULL },
 	{ "intr/tpr", case_tpr, NULL },
 	{ "intr/tpr-raised-late", case_tpr_late, NULL },
+	{ "intr/tpr-lowered", case_tpr_lowered, NULL },
 	{ "intr/sti-hlt", case_sti_hlt, NULL },
 	{ "intr/shadow-over-exit", case_shadow, NULL },
 	{ "intr/nmi", case_nmi, NULL },

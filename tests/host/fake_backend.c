@@ -60,13 +60,18 @@ static void fake_run(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	const struct fake_step *s = &hw->script[i];
 
 	hw->ran_with_irqs |= host_irqs_on;
-	if (hw->next < FAKE_LOG)
+	if (hw->next < FAKE_LOG) {
 		hw->offers[hw->next] = hw->offered;
+		hw->thresholds[hw->next] = hw->threshold;
+		hw->pages[hw->next] = hw->page;
+	}
 	hw->next++;
 	if (s->take) {
 		hw->taken = hw->offered;
 		hw->offered = -1;
 	}
+	if (s->sets_cr8)
+		hw->sregs.cr8 = s->cr8;
 	if (s->rip)
 		hw->regs.rip = s->rip;
 	*exit = s->exit;
@@ -131,6 +136,22 @@ static void fake_offer_intr(struct vcpu_hw *hw, int vector)
 	hw->offered = vector;
 }
 
+static void fake_set_tpr_threshold(struct vcpu_hw *hw, u8 threshold)
+{
+	hw->threshold = threshold;
+}
+
+static bool fake_apic_mode(struct vcpu_hw *hw, enum apic_mode mode)
+{
+	hw->mode = mode;
+	return hw->delivers && mode == APIC_X2APIC;
+}
+
+static void fake_apic_enter(struct vcpu_hw *hw, const struct apic_delivery *state)
+{
+	hw->page = *state;
+}
+
 static int fake_intr_taken(struct vcpu_hw *hw)
 {
 	int vector = hw->taken;
@@ -187,6 +208,9 @@ const struct vcpu_backend fake_backend = {
 	.set_xcr0 = fake_set_xcr0,
 	.inject = fake_inject,
 	.offer_intr = fake_offer_intr,
+	.set_tpr_threshold = fake_set_tpr_threshold,
+	.apic_mode = fake_apic_mode,
+	.apic_enter = fake_apic_enter,
 	.intr_taken = fake_intr_taken,
 	.intr_enabled = fake_intr_enabled,
 	.skip_insn = fake_skip_insn,

@@ -13,6 +13,8 @@
 struct fake_step {
 	struct vcpu_exit exit;
 	bool take;	/* the interrupt on offer is delivered before this exit */
+	bool sets_cr8;	/* the guest writes its task priority without an exit */
+	u8 cr8;
 	u64 rip;	/* where the guest is at the exit; 0: where it was left */
 };
 
@@ -26,6 +28,10 @@ struct vcpu_hw {
 	u32 steps, next;
 	int offered, taken;
 	int offers[FAKE_LOG]; /* what was on offer at each entry */
+	u8 threshold, thresholds[FAKE_LOG];
+	bool delivers; /* from the page of an x2APIC */
+	enum apic_mode mode;
+	struct apic_delivery page, pages[FAKE_LOG]; /* what it was told of the page */
 	struct vcpu_event injected[FAKE_LOG];
 	u32 injections;
 	bool loaded;

@@ -276,6 +276,56 @@ static void level_trigger_broadcasts_eoi(void **state)
 	assert_int_equal(f->eois, 1);
 }
 
+/* The class that the task priority must fall below, when it alone is in the way. */
+static void tpr_threshold(void **state)
+{
+	struct lapic *l = &f->l[0];
+
+	(void)state;
+	enable(l);
+	assert_int_equal(lapic_tpr_threshold(l), 0);
+	wr(l, TPR, 0x68);
+	assert_int_equal(lapic_tpr_threshold(l), 0);
+	lapic_post(l, 0x51, false);
+	lapic_post(l, 0x42, false);
+	assert_int_equal(lapic_pending(l), -1);
+	assert_int_equal(lapic_tpr_threshold(l), 5);
+	lapic_post(l, 0x6f, false);
+	assert_int_equal(lapic_pending(l), -1);
+	assert_int_equal(lapic_tpr_threshold(l), 6);
+	lapic_set_cr8(l, 5);
+	assert_int_equal(lapic_pending(l), 0x6f);
+	assert_int_equal(lapic_tpr_threshold(l), 0);
+	/* In service: the same class waits for the EOI, whatever the priority. */
+	lapic_accept(l, 0x6f);
+	lapic_post(l, 0x60, false);
+	assert_int_equal(lapic_pending(l), -1);
+	wr(l, TPR, 0x90);
+	assert_int_equal(lapic_tpr_threshold(l), 0);
+	lapic_post(l, 0x80, false);
+	assert_int_equal(lapic_pending(l), -1);
+	assert_int_equal(lapic_tpr_threshold(l), 8);
+	lapic_msr_write(l, MSR_APIC_BASE, PAGE);
+	assert_int_equal(lapic_tpr_threshold(l), 0);
+}
+
+/* A processor that keeps TPR in the page writes no PPR there. */
+static void tpr_in_the_page(void **state)
+{
+	struct lapic *l = &f->l[0];
+
+	(void)state;
+	enable(l);
+	lapic_post(l, 0x51, false);
+	f->page[0][TPR / 4] = 0x50;
+	lapic_set_cr8(l, 5);
+	assert_int_equal(rd(l, PPR), 0x50);
+	assert_int_equal(lapic_pending(l), -1);
+	f->page[0][TPR / 4] = 0x40;
+	lapic_set_cr8(l, 4);
+	assert_int_equal(lapic_pending(l), 0x51);
+}
+
 /* Random operations, compared with sets of booleans. */
 static void against_naive(void **state)
 {
@@ -432,6 +482,92 @@ static void x2apic_interface(void **state)
 	assert_int_equal(deliver(l), 0xf7);
 	assert_true(lapic_msr_write(l, 0x80b, 0));
 	assert_int_equal(f->ipis, 1);
+}
+
+/* --- delivery by the processor ------------------------------------------------------------ */
+
+static void apic_modes(void **state)
+{
+	struct lapic *l = &f->l[0];
+
+	(void)state;
+	assert_int_equal(lapic_mode(l), APIC_OFF);
+	enable(l);
+	assert_int_equal(lapic_mode(l), APIC_XAPIC);
+	enter_x2apic(l);
+	assert_int_equal(lapic_mode(l), APIC_X2APIC);
+	lapic_msr_write(l, 0x80f, 0xff);
+	assert_int_equal(lapic_mode(l), APIC_OFF);
+	lapic_msr_write(l, 0x80f, 0x1ff);
+	assert_int_equal(lapic_mode(l), APIC_X2APIC);
+	lapic_msr_write(l, MSR_APIC_BASE, PAGE);
+	assert_int_equal(lapic_mode(l), APIC_OFF);
+}
+
+/* What the backend is told, before and after the processor changed the page. */
+static void delivery_state(void **state)
+{
+	struct lapic *l = &f->l[0];
+	struct apic_delivery d;
+
+	(void)state;
+	enable(l);
+	enter_x2apic(l);
+	lapic_delivery(l, &d);
+	assert_int_equal(d.requested, 0);
+	assert_int_equal(d.in_service, 0);
+	lapic_post(l, 0x41, true);
+	lapic_post(l, 0xfe, true);
+	lapic_post(l, 0x9a, false);
+	lapic_delivery(l, &d);
+	assert_int_equal(d.requested, 0xfe);
+	assert_int_equal(d.eoi_exits[0], 0);
+	assert_int_equal(d.eoi_exits[1], BIT64(1));
+	assert_int_equal(d.eoi_exits[2], 0);
+	assert_int_equal(d.eoi_exits[3], BIT64(0xfe - 192));
+	/* It moves FEh to ISR. */
+	f->page[0][(IRR + 0x70) / 4] &= ~(1u << 30);
+	f->page[0][(ISR + 0x70) / 4] |= 1u << 30;
+	f->page[0][PPR / 4] = 0xf0;
+	assert_int_equal(lapic_pending(l), -1);
+	lapic_delivery(l, &d);
+	assert_int_equal(d.requested, 0x9a);
+	assert_int_equal(d.in_service, 0xfe);
+	lapic_eoi_done(l, 0xfe);
+	assert_int_equal(f->eois, 1);
+	assert_int_equal(f->eoi_vector, 0xfe);
+	lapic_eoi_done(l, 0x9a); /* an edge: nobody waits for it */
+	assert_int_equal(f->eois, 1);
+}
+
+/* Registers that the processor stored for us. */
+static void stored_registers(void **state)
+{
+	struct lapic *l = &f->l[2];
+	u32 *page = f->page[2];
+
+	(void)state;
+	enable(l);
+	page[LVT_LINT0 / 4] = 0xfffea033;
+	lapic_written(l, LVT_LINT0);
+	assert_int_equal(rd(l, LVT_LINT0), 0xa033);
+	page[ICR_HIGH / 4] = 7u << 24;
+	page[ICR / 4] = 0x61;
+	lapic_written(l, ICR);
+	assert_int_equal(f->ipi.dest, 7);
+	assert_false(f->ipi.wide);
+	enter_x2apic(l);
+	page[ICR_HIGH / 4] = 0x1234567;
+	lapic_written(l, ICR);
+	assert_int_equal(f->ipi.dest, 0x1234567);
+	assert_int_equal(f->ipis, 2);
+	page[SELF_IPI / 4] = 5;
+	lapic_written(l, SELF_IPI);
+	assert_true(lapic_msr_write(l, 0x828, 0));
+	assert_int_equal(rdmsr(l, 0x828), 1u << 5 | 1u << 6);
+	lapic_written(l, VERSION); /* not a register that can be written */
+	assert_true(lapic_msr_write(l, 0x828, 0));
+	assert_int_equal(rdmsr(l, 0x828), 1u << 7);
 }
 
 /* --- messages ---------------------------------------------------------------------------- */
@@ -829,7 +965,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(reset_state), T(mmio_widths), T(illegal_register_raises_error),
 		T(error_vector_below_16_does_not_recurse), T(software_disable), T(priorities),
-		T(level_trigger_broadcasts_eoi), T(against_naive), T(base_transitions),
+		T(level_trigger_broadcasts_eoi), T(tpr_threshold), T(tpr_in_the_page),
+		T(against_naive), T(apic_modes), T(delivery_state), T(stored_registers),
+		T(base_transitions),
 		T(x2apic_not_offered), T(init_keeps_mode), T(x2apic_interface), T(init_sipi),
 		T(icr_forms), T(destinations_xapic), T(destinations_x2apic), T(lowest_priority),
 		T(msi_messages), T(lint_pins), T(timer_one_shot), T(timer_masked_expiry_is_lost),

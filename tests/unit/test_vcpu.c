@@ -25,6 +25,10 @@
 #define VEC 0x51
 #define VEC_HIGH 0xa1
 #define APIC_SVR 0xf0
+#define APIC_ISR 0x100
+#define APIC_IRR 0x200
+#define APIC_SELF_IPI 0x3f0
+#define PIC_BASE 0x30
 #define APIC_ON 0x1ff
 
 struct core cores[PLAT_MAX_CORES];
@@ -33,7 +37,7 @@ static u8 lapic_page[LAPIC_PAGE_BYTES] ALIGNED(4096);
 static u8 memory[0x10000] ALIGNED(4096);
 static char crash[VM_REASON_MAX];
 static struct io_access last_io;
-static u32 raised;
+static u32 raised, last_ended;
 
 /* --- what lies around the run loop ------------------------------------------ */
 
@@ -89,10 +93,10 @@ static void ipi(void *ctx, const struct lapic_ipi *msg)
 	lapic_post(&vm.vcpu.lapic, msg->vector, msg->level);
 }
 
-static void ignore_vector(void *ctx, u8 vector)
+static void ended(void *ctx, u8 vector)
 {
 	(void)ctx;
-	(void)vector;
+	last_ended = vector;
 }
 
 static void ignore_level(void *ctx, bool level)
@@ -113,7 +117,7 @@ static u64 same(void *ctx, u64 tsc)
 }
 
 static const struct lapic_ops lapic_ops = {
-	.ipi = ipi, .eoi = ignore_vector, .nmi = ignore, .tsc_to_ns = same,
+	.ipi = ipi, .eoi = ended, .nmi = ignore, .tsc_to_ns = same,
 };
 
 static void device(void *dev, struct io_access *a)
@@ -150,6 +154,7 @@ static int setup(void **state)
 	iomap_add(&vm.mmio, DEVICE, 4096, "registers", device, NULL);
 	crash[0] = '\0';
 	raised = 0;
+	last_ended = 0;
 	vcpu_ring_add(&vm.vcpu);
 	return 0;
 }
@@ -273,6 +278,184 @@ static void test_priority_by_cr8(void **state)
 	assert_int_equal(fake_hw.offers[1], -1);
 	assert_int_equal(lapic_cr8(&vm.vcpu.lapic), VEC >> 4);
 	assert_int_equal(fake_hw.regs.rip, RIP + sizeof(mov_cr8_eax));
+}
+
+/* Below its class the guest's CR8 must exit, and only then. */
+static void test_waits_for_priority(void **state)
+{
+	const struct fake_step script[] = {
+		{ .exit = { .kind = EXIT_HOST_INTR } },
+		/* As VMX does it: the write, then the exit. */
+		{ .exit = { .kind = EXIT_INTR_WINDOW }, .sets_cr8 = true, .cr8 = (VEC >> 4) - 1 },
+		{ .exit = { .kind = EXIT_HOST_INTR } },
+	};
+
+	(void)state;
+	lapic_set_cr8(&vm.vcpu.lapic, 7);
+	lapic_post(&vm.vcpu.lapic, VEC, false);
+	run(script, 3);
+	for (u32 i = 0; i < 2; i++) {
+		assert_int_equal(fake_hw.offers[i], -1);
+		assert_int_equal(fake_hw.thresholds[i], VEC >> 4);
+	}
+	assert_int_equal(fake_hw.offers[2], VEC);
+	assert_int_equal(fake_hw.thresholds[2], 0);
+}
+
+/* --- an APIC that the processor delivers from --------------------------------- */
+
+static void enter_x2apic(void)
+{
+	assert_true(lapic_msr_write(&vm.vcpu.lapic, MSR_APIC_BASE,
+				    vm.vcpu.lapic.base | APIC_BASE_EXTD));
+}
+
+static void page_bit(u32 off, u8 vector, bool on)
+{
+	u32 *reg = (u32 *)(void *)(lapic_page + off + vector / 32 * 16);
+
+	*reg = on ? *reg | BIT(vector % 32) : *reg & ~BIT(vector % 32);
+}
+
+static void test_apic_modes(void **state)
+{
+	const struct fake_step script[] = { { .exit = { .kind = EXIT_HOST_INTR } } };
+
+	(void)state;
+	fake_script(script, 1);
+	fake_hw.delivers = true;
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.mode, APIC_XAPIC);
+	assert_false(vm.vcpu.apic_accel);
+	enter_x2apic();
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.mode, APIC_X2APIC);
+	assert_true(vm.vcpu.apic_accel);
+	lapic_msr_write(&vm.vcpu.lapic, MSR_X2APIC_FIRST + APIC_SVR / 16, 0xff);
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.mode, APIC_OFF);
+	assert_false(vm.vcpu.apic_accel);
+	/* One that cannot is asked as well, and everything is as it was. */
+	fake_script(script, 1);
+	lapic_msr_write(&vm.vcpu.lapic, MSR_X2APIC_FIRST + APIC_SVR / 16, APIC_ON);
+	lapic_post(&vm.vcpu.lapic, VEC, false);
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.mode, APIC_X2APIC);
+	assert_int_equal(fake_hw.offers[0], VEC);
+}
+
+/* The processor is told what stands in the page; nothing is offered, and what it
+ * does to the page is not done again. */
+static void test_page_delivery(void **state)
+{
+	static u8 pv_eoi;
+	const struct fake_step script[] = {
+		{ .exit = { .kind = EXIT_HOST_INTR } },
+		{ .exit = { .kind = EXIT_EOI, .apic = { .vector = VEC_HIGH } } },
+		{ .exit = { .kind = EXIT_HLT, .insn_len = 1 } },
+	};
+
+	(void)state;
+	lapic_pv_eoi_set(&vm.vcpu.lapic, &pv_eoi);
+	enter_x2apic();
+	fake_script(script, ARRAY_SIZE(script));
+	fake_hw.delivers = true;
+	fake_hw.regs.rflags = RFLAGS_IF;
+	lapic_post(&vm.vcpu.lapic, VEC, false);
+	lapic_post(&vm.vcpu.lapic, VEC_HIGH, true);
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.offers[0], -1);
+	assert_int_equal(fake_hw.pages[0].requested, VEC_HIGH);
+	assert_int_equal(fake_hw.pages[0].in_service, 0);
+	for (u32 i = 0; i < 4; i++)
+		assert_int_equal(fake_hw.pages[0].eoi_exits[i],
+				 i == VEC_HIGH / 64 ? BIT64(VEC_HIGH % 64) : 0);
+	assert_int_equal(pv_eoi, 0);
+	/* It delivers one, then the guest ends it, then takes and keeps the other. */
+	page_bit(APIC_IRR, VEC_HIGH, false);
+	page_bit(APIC_ISR, VEC_HIGH, true);
+	fake_hw.next = 0;
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.pages[0].requested, VEC);
+	assert_int_equal(fake_hw.pages[0].in_service, VEC_HIGH);
+	page_bit(APIC_ISR, VEC_HIGH, false);
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(last_ended, VEC_HIGH);
+	page_bit(APIC_IRR, VEC, false);
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(vm.vcpu.state, VCPU_HALTED);
+	assert_false(vcpu_runnable(&vm.vcpu));
+	lapic_post(&vm.vcpu.lapic, VEC, false);
+	assert_true(vcpu_runnable(&vm.vcpu));
+	assert_int_equal(vm.vcpu.stats.injected, 0);
+}
+
+/* A delivery by the processor that an exit interrupted is in service already; and a
+ * register that the processor stored has its effect. */
+static void test_page_exits(void **state)
+{
+	const struct vcpu_event intr = { .type = EVENT_INTR, .vector = VEC };
+	const struct fake_step script[] = {
+		{ .exit = { .kind = EXIT_HOST_INTR, .interrupted = intr } },
+		{ .exit = { .kind = EXIT_APIC_WRITE, .apic = { .reg = APIC_SELF_IPI } } },
+		{ .exit = { .kind = EXIT_HOST_INTR } },
+	};
+
+	(void)state;
+	enter_x2apic();
+	fake_script(script, ARRAY_SIZE(script));
+	fake_hw.delivers = true;
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.injections, 1);
+	assert_memory_equal(&fake_hw.injected[0], &intr, sizeof(intr));
+	lapic_page[APIC_SELF_IPI] = VEC_HIGH;
+	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.pages[2].requested, VEC_HIGH);
+}
+
+/* Vectors from PIC_BASE on, nothing masked, as a boot loader does it. */
+static void pic_program(void)
+{
+	static const u8 words[][2] = { { 0x20, 0x11 }, { 0x21, PIC_BASE }, { 0x21, 4 },
+				       { 0x21, 1 }, { 0x21, 0 } };
+
+	assert_int_equal(pic_attach(&vm.pic, &vm.io), ERR_OK);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		struct io_access a = { .addr = words[i][0], .value = words[i][1], .size = 1,
+				       .write = true };
+
+		iomap_access(&vm.io, &a);
+	}
+}
+
+/* The 8259's vectors go in from here in both modes. */
+static void test_extint(void **state)
+{
+	const struct fake_step script[] = {
+		{ .exit = { .kind = EXIT_HOST_INTR } },
+		{ .exit = { .kind = EXIT_HOST_INTR }, .take = true },
+		{ .exit = { .kind = EXIT_HOST_INTR } },
+	};
+
+	(void)state;
+	for (u32 accel = 0; accel < 2; accel++) {
+		setup(state);
+		lapic_virtual_wire(&vm.vcpu.lapic);
+		if (accel)
+			enter_x2apic();
+		pic_program();
+		fake_script(script, ARRAY_SIZE(script));
+		fake_hw.delivers = accel;
+		pic_set_line(&vm.pic, 3, true);
+		for (u32 i = 0; i < ARRAY_SIZE(script); i++)
+			vcpu_run(&cores[0], &vm.vcpu);
+		assert_int_equal(vm.vcpu.apic_accel, accel);
+		assert_int_equal(fake_hw.offers[0], PIC_BASE + 3);
+		assert_int_equal(fake_hw.offers[1], PIC_BASE + 3);
+		assert_int_equal(fake_hw.offers[2], -1);
+		assert_int_equal(vm.vcpu.stats.injected, 1);
+	}
 }
 
 /* What an exit interrupted goes in again; an interrupt of the APIC is still there. */
@@ -399,6 +582,11 @@ int main(void)
 		cmocka_unit_test_setup(test_mmio, setup),
 		cmocka_unit_test_setup(test_interrupts, setup),
 		cmocka_unit_test_setup(test_priority_by_cr8, setup),
+		cmocka_unit_test_setup(test_waits_for_priority, setup),
+		cmocka_unit_test_setup(test_apic_modes, setup),
+		cmocka_unit_test_setup(test_page_delivery, setup),
+		cmocka_unit_test_setup(test_page_exits, setup),
+		cmocka_unit_test_setup(test_extint, setup),
 		cmocka_unit_test_setup(test_interrupted, setup),
 		cmocka_unit_test_setup(test_hlt, setup),
 		cmocka_unit_test_setup(test_faults, setup),
