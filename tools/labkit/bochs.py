@@ -6,31 +6,35 @@ that says `continue`; its screen is that of curses, which needs no terminal and 
 no port; its serial line is a pseudo-terminal, which goes both ways."""
 
 import contextlib
+import ctypes
 import os
 import pty
 import re
-import select
 import signal
 import subprocess
 import tty
 
+from labkit import iso
 from labkit.errors import ToolError
 
+PROGRAM = "bochs-bin"
 LOG = "bochs.log"
 # The newest model of each vendor whose time stamp counter runs at the speed that CPUID
 # tells: VT-x with EPT, and SVM with nested paging, NRIP save and flush by ASID.
 MODELS = {"vmx": "corei7_haswell_4770", "bochs-svm": "ryzen"}
-# Emulated instructions a second of emulated time. A machine of today does 50 to 80
-# million of them a second.
+MAX_CORES = 8
+# Emulated instructions a second of emulated time: what one core of the host can do
+# (50 to 80 million), so that emulated time does not fall behind the host's.
 IPS = 50_000_000
-# How emulated time relates to the host's. Free: an idle processor skips to its next
-# event. Slowed: it is held back to the host's clock.
+# How emulated time goes. Free: an idle processor skips to its next event. Slowed: it is
+# held back to the host's clock; a busy one that is slower than IPS falls behind.
 CLOCK_FREE = "none"
 CLOCK_SLOWED = "slowdown"
 DEBUGGER_SCRIPT = "debugger.rc"
-START_WAIT_S = 20.0
-REGISTERS = re.compile(r"\d+i\[CPU\d+ *\] \|")
 SCREEN = re.compile(rb'connected to screen "(/dev/pts/\d+)"')
+# What a panic ends the log with: a dump of the registers of each processor.
+REGISTERS = re.compile(r"\d+i\[CPU\d+ *\] \||\d+i\[CPU\d+ *\] CPU is in|\(\d+\)\.\[")
+PR_SET_PDEATHSIG = 1
 
 CONFIG = """\
 config_interface: textconfig
@@ -39,7 +43,7 @@ cpu: model={model}, count={cores}, ips={ips}, reset_on_triple_fault=0, ignore_ba
 memory: guest={memory}, host={memory}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-pci: enabled=1, chipset=i440fx
+pci: enabled=1, chipset=i440fx{slots}
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path={iso}, status=inserted
 boot: cdrom
@@ -49,73 +53,84 @@ speaker: enabled=0
 mouse: enabled=0
 panic: action=fatal
 error: action=report
-info: action=report
+info: action=report{quiet}
 debug: action=ignore
 log: {log}
 com1: enabled=1, mode=term, dev={serial}
 """
+# The network module writes a line for each frame as "info".
+NIC_SLOT = ", slot1=e1000"
+NIC_QUIET = ", e1000=ignore"
+NIC = 'e1000: card=0, enabled=1, mac={mac}, ethmod=vde, ethdev={wire}, script="", bootrom=""\n'
 
 
 class Bochs:
-    """A machine of Bochs that runs in `directory`, where its boot.iso is already and
-    where its log goes. `serial` is the descriptor of its serial line."""
+    """A machine of Bochs that boots directory/boot.iso; its log goes there too. `nic` is
+    the MAC of its e1000, None for no NIC: frames go by VDE's protocol to the socket
+    `wire` (a name of at most 15 bytes in the directory; see labkit/keeper.py).
 
-    def __init__(self, directory, model, cores=1, memory=512, clock=CLOCK_FREE, extra=(),
-                 arguments=()):
+    `serial` is the descriptor of its serial line. Call tend() when one of `side` is
+    readable, or every now and then."""
+
+    def __init__(self, directory, model, cores=1, memory=512, clock=CLOCK_FREE, nic=None,
+                 wire=None):
         self.directory = directory
-        self.serial, serial_end = pty.openpty()
-        tty.setraw(serial_end)
+        # Its other end stays open here too, so that the line outlives Bochs' opening it.
+        self.serial, self._serial_end = pty.openpty()
+        tty.setraw(self._serial_end)
         config = CONFIG.format(model=model, cores=cores, ips=IPS, memory=memory, clock=clock,
-                               iso="boot.iso", log=LOG, serial=os.ttyname(serial_end))
-        self._write("bochsrc", config + "".join(line + "\n" for line in extra))
-        # It runs until it is ended; who gets back to the debugger (a guest's write to
-        # port 8900h, a triple fault) ends it.
+                               slots=NIC_SLOT if nic else "", quiet=NIC_QUIET if nic else "",
+                               iso=iso.NAME, log=LOG, serial=os.ttyname(self._serial_end))
+        self._write("bochsrc", config + (NIC.format(mac=nic, wire=wire) if nic else ""))
+        # It runs until it is ended. What gets back to the debugger ends it, too: a
+        # guest's write to port 8900h.
         self._write(DEBUGGER_SCRIPT, "c\nquit\n")
         try:
             self.process = subprocess.Popen(
-                ["bochs-bin", "-q", "-f", "bochsrc", "-rc", DEBUGGER_SCRIPT, *arguments],
-                cwd=directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE, env={**os.environ, "TERM": "vt100"})
+                [PROGRAM, "-q", "-f", "bochsrc", "-rc", DEBUGGER_SCRIPT], cwd=directory,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                env={**os.environ, "TERM": "vt100"}, preexec_fn=_die_with_parent)
         except FileNotFoundError:
-            raise ToolError("there is no bochs-bin: run tools/setup") from None
-        # Kept open by us too: the line stays while Bochs comes and goes.
-        self._ends = [serial_end]
-        self.screen = self._open_screen()
+            raise ToolError(f"there is no {PROGRAM}: run tools/setup") from None
+        self.said = b""
+        self.side = [self.process.stderr.fileno()]
+        for descriptor in (self.serial, *self.side):
+            os.set_blocking(descriptor, False)
 
     def _write(self, name, text):
         with open(os.path.join(self.directory, name), "w", encoding="ascii") as f:
             f.write(text)
 
-    def _open_screen(self):
-        """Bochs draws its screen at one end of a pseudo-terminal and reads the keyboard
-        there: without us at the other end, its own output echoes as typed keys."""
-        said = b""
-        while not SCREEN.search(said):
-            ready = select.select([self.process.stderr], [], [], START_WAIT_S)[0]
-            piece = os.read(self.process.stderr.fileno(), 4096) if ready else b""
-            if not piece:
-                self.stop()
-                raise ToolError("Bochs does not start:\n"
-                                + log_tail(os.path.join(self.directory, LOG)))
-            said += piece
-        screen = os.open(SCREEN.search(said)[1], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        tty.setraw(screen)
-        return screen
+    def tend(self):
+        """Takes what it says beside the serial line; false once it has ended.
 
-    def drain_screen(self):
-        """Call when `screen` is readable: what nobody reads stops Bochs at last."""
-        with contextlib.suppress(OSError):
-            os.read(self.screen, 65536)
+        It draws its screen at one end of a pseudo-terminal and reads the keyboard there.
+        With nobody at the other end, its output would echo as typed keys, and stop it
+        when the terminal is full."""
+        for descriptor in self.side:
+            with contextlib.suppress(OSError):
+                self.said += os.read(descriptor, 65536)
+        screen = SCREEN.search(self.said)
+        if screen and len(self.side) == 1:
+            self.side.append(os.open(screen[1], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
+            tty.setraw(self.side[1])
+        if len(self.side) > 1:
+            self.said = b""
+        return self.process.poll() is None
 
     def stop(self):
-        """Ends it. It has nothing to put in order, and takes no other signal."""
+        """Ends it. It has nothing to put in order, and heeds no other signal."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
 
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def log_tail(path, lines=15):
-    """The last lines of a log of Bochs; not the registers it ends with after a panic."""
+    """The last lines of a log of Bochs, without the registers that follow a panic."""
     try:
         with open(path, encoding="utf-8", errors="replace") as f:
             told = [line for line in f if not REGISTERS.match(line)]
