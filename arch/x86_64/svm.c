@@ -14,6 +14,7 @@
 #define CPUID_PAGE1GB BIT(26) /* 80000001h EDX */
 #define CPUID_LEAF_EXT 0x80000001u
 #define CPUID_LEAF_SVM 0x8000000au
+#define CPUID_LEAF_WIDTHS 0x80000008u /* EAX 7:0: physical addresses */
 
 /* 8000000Ah EDX */
 #define SVM_FEAT_NP BIT(0) /* svm_feature.c has those that are no must */
@@ -47,6 +48,7 @@ static struct svm_core {
 	u8 host_vmcb[PAGE];
 } ALIGNED(PAGE) svm_cores[PLAT_MAX_CORES];
 
+struct svm_limits svm_limits;
 static u32 asid_count;
 
 /*
@@ -107,6 +109,18 @@ static void caps_read(struct backend_caps *caps, const struct cpuid_regs *svm)
 	svm_feature_detect(svm->edx, caps);
 }
 
+static void limits_read(void)
+{
+	struct cpuid_regs leaf1 = cpuid(1, 0), leaf7 = { 0 };
+
+	if (cpuid(0, 0).eax >= 7)
+		leaf7 = cpuid(7, 0);
+	svm_limits = (struct svm_limits){
+		.phys_bits = (u8)cpuid(CPUID_LEAF_WIDTHS, 0).eax,
+		.cr4_reserved = svm_check_cr4_reserved(&leaf1, &leaf7),
+	};
+}
+
 static bool svm_probe(struct backend_caps *caps, const char **why)
 {
 	const u64 off_for_good = VM_CR_SVMDIS | VM_CR_LOCK;
@@ -128,6 +142,7 @@ static bool svm_probe(struct backend_caps *caps, const char **why)
 	}
 	caps_read(caps, &svm);
 	asid_count = caps->asids;
+	limits_read();
 	maps_init();
 	return true;
 }

@@ -2,11 +2,13 @@
 /*
  * What the parts of the SVM backend share: svm.c (set-up, the run function),
  * svm_feature.c (optional abilities), svm_state.c (registers), svm_event.c
- * (injection), svm_exit.c (exit records), svm_switch.asm (the world switch).
+ * (injection), svm_exit.c (exit records), svm_switch.asm (the world switch);
+ * svm_check.c says why VMRUN refused.
  */
 #ifndef ARCH_X86_64_SVM_H
 #define ARCH_X86_64_SVM_H
 
+#include "arch/x86_64/svm_check.h"
 #include "arch/x86_64/svm_vmcb.h"
 #include "arch/x86_64/xstate.h"
 #include "hv/backend.h"
@@ -50,6 +52,8 @@ const struct backend_feature *svm_features(u32 *count);
 err_t svm_feature_set(const char *name, bool on);
 /* A bit for each that is used now. */
 u32 svm_feature_mask(void);
+
+extern struct svm_limits svm_limits; /* written by probe only */
 
 /* svm_state.c: the parts of the table that move registers. */
 void svm_reset(struct vcpu_hw *hw);

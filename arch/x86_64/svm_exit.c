@@ -76,6 +76,13 @@ static void fill_exception(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	exit->exc.addr = 0;
 }
 
+static void fill_invalid(struct vcpu_hw *hw, struct vcpu_exit *exit)
+{
+	const char *what = svm_check(hw->vmcb, &svm_limits);
+
+	exit->name = what ? what : "VMEXIT_INVALID, though no known check fails";
+}
+
 static void fill_iret(struct vcpu_hw *hw, struct vcpu_exit *exit)
 {
 	(void)exit;
@@ -123,7 +130,9 @@ static const struct exit_desc exits[SVM_EXIT_LOW_COUNT] = {
 static const struct exit_desc exit_npf = {
 	.name = "nested-page-fault", .kind = EXIT_MMIO, .fill = fill_npf
 };
-static const struct exit_desc exit_invalid = { .name = "invalid-vmcb", .kind = EXIT_BAD_STATE };
+static const struct exit_desc exit_invalid = {
+	.name = "invalid-vmcb", .kind = EXIT_BAD_STATE, .fill = fill_invalid
+};
 static const struct exit_desc exit_unknown = { .name = "unknown", .kind = EXIT_OTHER };
 
 static const struct exit_desc *exit_find(u64 code)

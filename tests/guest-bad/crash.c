@@ -3,6 +3,10 @@
 #include "tests/guest-bad/bad.h"
 
 #define PHYS_BIT_TOO_HIGH BIT64(51)
+#define SEL_SPARE 0x30 /* an empty place in the GDT */
+#define DESC_CODE64_AND_32 0x00ef9b000000ffffull /* L and D both set: reserved */
+
+extern u64 guest_gdt[]; /* tests/guest/entry.asm */
 
 struct PACKED table_reg {
 	u16 limit;
@@ -59,6 +63,21 @@ static const char *tables_too_high(u64 number)
 	return "survived";
 }
 
+/* Code that is 64-bit and 32-bit at once: the processor refuses the selector, or, where
+ * an emulator takes it, to enter the guest again. */
+static const char *code_of_two_sizes(u64 number)
+{
+	u32 eax = 0;
+
+	(void)number;
+	guest_gdt[SEL_SPARE / sizeof(guest_gdt[0])] = DESC_CODE64_AND_32;
+	if (TRY("pushq %0\n\tleaq 1f(%%rip), %%r11\n\tpushq %%r11\n\tlretq\n1:", ::"i"(SEL_SPARE)
+		: "r11", "memory") != VECTOR_NONE)
+		return "refused";
+	__asm__ volatile("cpuid" : "+a"(eax)::"rbx", "rcx", "rdx"); /* exits */
+	return "survived";
+}
+
 /* No emulator of MMIO knows this one. */
 static const char *odd_instruction(u64 number)
 {
@@ -88,5 +107,6 @@ const struct bad_case crash_cases[] = {
 	{ "jump-nowhere", jump_nowhere },	  { "tables-nowhere", tables_nowhere },
 	{ "tables-in-device", tables_in_device }, { "tables-too-high", tables_too_high },
 	{ "odd-instruction", odd_instruction },	  { "stack-nowhere", stack_nowhere },
-	{ "idt-nowhere", idt_nowhere },		  { NULL, NULL },
+	{ "idt-nowhere", idt_nowhere },		  { "code-of-two-sizes", code_of_two_sizes },
+	{ NULL, NULL },
 };

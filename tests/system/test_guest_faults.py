@@ -132,6 +132,17 @@ def test_a_state_that_the_processor_refuses(node):
     assert "refuses its state" in vm["reason"] or "END tables-too-high" in node.output("bad")
 
 
+def test_the_refused_check_is_named(node):
+    """CS that is 64-bit and 32-bit at once: QEMU takes it and refuses the next entry."""
+    add(node, "code-of-two-sizes")
+    start(node)
+    vm = node.wait_state("bad", "stopped")
+    if "END code-of-two-sizes: refused" not in node.output("bad"):
+        said = "refuses its state .CS.L and CS.D are both set in long mode"
+        assert re.search(said, vm["reason"])
+        check_report(report(node), said)
+
+
 @pytest.mark.parametrize("case", SURVIVORS)
 def test_what_a_guest_may_try(node, case):
     add(node, case, interface=True)

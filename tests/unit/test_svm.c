@@ -12,11 +12,14 @@
 
 #include <cmocka.h>
 
+#include "arch/x86_64/svm_check.c"
 #include "arch/x86_64/svm_event.c"
 #include "arch/x86_64/svm_exit.c"
 
 #define VECTOR 0x51
 #define RIP 0x1000
+
+struct svm_limits svm_limits = { .phys_bits = 40 };
 
 static struct vmcb vmcb;
 static struct vcpu_hw hw;
@@ -256,8 +259,14 @@ static void test_exit_odd_codes(void **state)
 	(void)state;
 	exit_as(0xffffffffffffffffull, 0, 0);
 	assert_int_equal(record.kind, EXIT_BAD_STATE);
+	assert_string_equal(record.name, "ASID 0"); /* the VMCB is all zero */
 	exit_as(0xffffffffull, 0, 0); /* QEMU */
 	assert_int_equal(record.kind, EXIT_BAD_STATE);
+	vmcb.asid = 1;
+	vmcb.intercept_misc2 = VMCB_I_VMRUN;
+	vmcb.efer = EFER_SVME;
+	exit_as(0xffffffffull, 0, 0);
+	assert_string_equal(record.name, "VMEXIT_INVALID, though no known check fails");
 	for (u64 code = 0; code < 0x500; code++) {
 		exit_as(code, 0, 0);
 		assert_non_null(record.name);
