@@ -60,7 +60,7 @@ com1: enabled=1, mode=term, dev={serial}
 """
 # The network module writes a line for each frame as "info".
 NIC_SLOT = ", slot1=e1000"
-NIC_QUIET = ", e1000=ignore"
+NIC_QUIET = ", e1000a=ignore"
 NIC = 'e1000: card=0, enabled=1, mac={mac}, ethmod=vde, ethdev={wire}, script="", bootrom=""\n'
 
 

@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A .lab file: a cluster's node.conf plus the lines that only the lab reads.
 
-    machine NAME [backend svm|none] [cores N] [memory SIZE] [nic MODEL] [boot grub|kernel]
-                 [wait guests|node]
+    machine NAME [backend svm|none|vmx|bochs-svm] [cores N] [memory SIZE] [nic MODEL]
+                 [boot grub|kernel] [wait guests|node] [model CPU]
     machine NAME plain yes kernel FILE initrd FILE cmdline "..." [mac MAC] [cores ...]
     wire NAME END END [snap BYTES]
     module NAME FILE
 
-The lab's own lines become empty ones in what the nodes get, so that line numbers
-in their messages are those of the .lab file."""
+Machines with the backends vmx and bochs-svm are Bochs', all others QEMU's; `model` is a
+processor that Bochs knows (bochs-bin --help cpu). The lab's own lines become empty ones
+in what the nodes get, so that line numbers in their messages are those of the .lab
+file."""
 
 import dataclasses
 import hashlib
 import os
 import re
 
-from labkit import words
+from labkit import bochs, words
 from labkit.errors import usage_error
 
 NIC_MODELS = ("e1000", "e1000e", "vmxnet3", "virtio-net-pci", "rtl8139", "none")
-MACHINE_KEYS = ("backend", "cores", "memory", "nic", "boot", "wait", "mac",
+MACHINE_KEYS = ("backend", "cores", "memory", "nic", "boot", "wait", "mac", "model",
                 "plain", "kernel", "initrd", "cmdline")
-CHOICES = {"backend": ("svm", "none"), "nic": NIC_MODELS, "boot": ("grub", "kernel"),
+CHOICES = {"backend": ("svm", "none", *bochs.MODELS), "nic": NIC_MODELS, "boot": ("grub", "kernel"),
            "wait": ("guests", "node"), "plain": ("yes", "no")}
+# What Bochs cannot do: the key's only values there.
+BOCHS_CHOICES = {"nic": ("e1000", "none"), "boot": ("grub",)}
 PLAIN_ONLY = ("kernel", "initrd", "cmdline")
 LAB_OBJECTS = ("machine", "wire", "module")
 # First words of lines that are the nodes' business; only used to tell a
@@ -49,10 +53,15 @@ class Machine:
     boot: str = "grub"
     wait: str = "guests"
     mac: str = ""
+    model: str = ""
     plain: bool = False
     kernel: str = ""
     initrd: str = ""
     cmdline: str = ""
+
+    @property
+    def in_bochs(self):
+        return self.backend in bochs.MODELS
 
 
 @dataclasses.dataclass
@@ -202,7 +211,21 @@ class _Parser:
         for key in PLAIN_ONLY:
             if key in seen and not machine.plain:
                 self.fail(seen[key], f'"{key}" is for a machine with "plain yes"')
+        self._check_bochs(machine, seen)
         self.lab.machines[name] = machine
+
+    def _check_bochs(self, machine, seen):
+        if not machine.in_bochs:
+            if "model" in seen:
+                self.fail(seen["model"], '"model" is for a machine of Bochs: one with "backend '
+                          f'{" or ".join(bochs.MODELS)}"')
+            return
+        for key, choices in BOCHS_CHOICES.items():
+            if getattr(machine, key) not in choices:
+                self.fail(seen[key], f'a machine of Bochs has no {key} '
+                          f'"{getattr(machine, key)}"; expected: {", ".join(choices)}')
+        if machine.cores > bochs.MAX_CORES:
+            self.fail(seen["cores"], f"a machine of Bochs has at most {bochs.MAX_CORES} cores")
 
     def _machine_value(self, key, value):
         if key in CHOICES and value not in CHOICES[key]:
@@ -263,6 +286,10 @@ class _Parser:
             if machine.nic == "none" and self.lab.wires_of(machine):
                 raise usage_error(f'{self.shown_name}: a wire ends at "{machine.name}", '
                                   'which has "nic none"')
+            # Its frames leave Bochs by one socket, named after its process.
+            if machine.in_bochs and len(self.lab.wires_of(machine)) > 1:
+                raise usage_error(f'{self.shown_name}: "{machine.name}" is a machine of Bochs: '
+                                  "only one wire can end there")
         if not self.lab.machines:
             raise usage_error(f"{self.shown_name}: no machine and no node in it")
 

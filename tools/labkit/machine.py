@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One emulated machine: its files, its boot ISO, its QEMU command line."""
+"""One emulated machine: its files, its boot disk, its emulator's command line."""
 
 import os
 import shutil
 import subprocess
+import sys
 
-from labkit import iso
+from labkit import bochs, iso
 from labkit.errors import ToolError, usage_error
 
 SERIAL_SOCKET = "serial.sock"
 SERIAL_LOG = "serial.log"
 QMP_SOCKET = "qmp.sock"
+# Each emulator's logs in the machine's directory; the first has its command line.
+LOGS = {"QEMU": ["qemu.log"], "Bochs": ["keeper.log", bochs.LOG]}
 CPU = {"svm": "EPYC,+svm,+npt", "none": "EPYC,-svm"}
 
 
@@ -47,16 +50,23 @@ def modules_of(lab, machine, guest_dir, warn):
     return found
 
 
+def emulator_of(machine):
+    return "Bochs" if machine.in_bochs else "QEMU"
+
+
 def boot_arguments(lab, machine, directory, image, guest_dir, warn):
-    """QEMU's options that say what to boot."""
+    """Makes what the machine boots from; gives QEMU's options that say so."""
+    disk = ["-boot", "d", "-cdrom", iso.NAME]
     if machine.plain:
         cmdline = machine.cmdline
         if "caisson.name=" not in cmdline:
             cmdline += f" caisson.name={machine.name}"
-        options = ["-kernel", plain_file(lab, machine.kernel, guest_dir), "-append", cmdline]
-        if machine.initrd:
-            options += ["-initrd", plain_file(lab, machine.initrd, guest_dir)]
-        return options
+        kernel = plain_file(lab, machine.kernel, guest_dir)
+        initrd = machine.initrd and plain_file(lab, machine.initrd, guest_dir)
+        if machine.in_bochs:
+            iso.linux(directory, kernel, initrd, cmdline)
+            return disk
+        return ["-kernel", kernel, "-append", cmdline, *(["-initrd", initrd] if initrd else [])]
     if not os.path.isfile(image):
         raise ToolError(f"there is no hypervisor image {os.path.relpath(image)}: run make")
     conf = os.path.join(directory, "node.conf")
@@ -65,7 +75,8 @@ def boot_arguments(lab, machine, directory, image, guest_dir, warn):
     modules = [("node.conf", conf), *modules_of(lab, machine, guest_dir, warn)]
     arguments = f"node={machine.name}"
     if machine.boot == "grub":
-        return ["-boot", "d", "-cdrom", iso.caisson(directory, image, arguments, modules)]
+        iso.caisson(directory, image, arguments, modules)
+        return disk
     return ["-kernel", os.path.abspath(image), "-append", arguments,
             "-initrd", link_modules(directory, modules)]
 
@@ -81,6 +92,12 @@ def link_modules(directory, modules):
     return ",".join(f"modules/{name}" for name, _ in modules)
 
 
+def ends_of(machine, wire):
+    """The machine's end of a wire and the other one: datagram sockets, from its directory."""
+    other = wire.ends[wire.ends[0] == machine.name]
+    return [f"../wires/{wire.name}.{end}" for end in (machine.name, other)]
+
+
 def network_arguments(lab, machine):
     """A NIC for each wire (or one without a wire); the first end of a wire captures it.
 
@@ -90,8 +107,7 @@ def network_arguments(lab, machine):
     options = []
     wires = lab.wires_of(machine)
     for index, wire in enumerate(wires):
-        local, remote = (f"../wires/{wire.name}.{end}"
-                         for end in (machine.name, wire.ends[wire.ends[0] == machine.name]))
+        local, remote = ends_of(machine, wire)
         options += ["-netdev", f"dgram,id=net{index},local.type=unix,local.path={local},"
                                f"remote.type=unix,remote.path={remote}"]
         if machine.name == wire.ends[0]:
@@ -110,28 +126,51 @@ def process_tag(lab_name, machine_name):
     return f"lab:{lab_name}/{machine_name}"
 
 
+def qemu_command(lab, machine, boot, tag):
+    return ["qemu-system-x86_64", "-name", tag, "-accel", "tcg,thread=multi",
+            "-cpu", CPU[machine.backend], "-machine", "pc", "-nodefaults", "-vga", "std",
+            "-smp", str(machine.cores), "-m", str(machine.memory), "-display", "none",
+            "-no-reboot", "-chardev", f"socket,id=com1,path={SERIAL_SOCKET},server=on,wait=off,"
+            f"logfile={SERIAL_LOG}", "-serial", "chardev:com1",
+            "-qmp", f"unix:{QMP_SOCKET},server=on,wait=off",
+            *network_arguments(lab, machine), *boot]
+
+
+def bochs_command(lab, machine, tag):
+    """A wired machine goes by the host's clock: the idle processor of a free one skips
+    ahead, and each timeout there would be over before an answer can arrive."""
+    wires = lab.wires_of(machine)
+    command = [sys.executable, os.path.join(os.path.dirname(__file__), "keeper.py"), tag,
+               "--model", machine.model or bochs.MODELS[machine.backend],
+               "--cores", str(machine.cores), "--memory", str(machine.memory),
+               "--clock", bochs.CLOCK_SLOWED if wires else bochs.CLOCK_FREE,
+               "--serial", SERIAL_SOCKET, "--serial-log", SERIAL_LOG]
+    if machine.nic != "none":
+        command += ["--nic", lab.mac_of(machine)]
+    for wire in wires:
+        command += ["--wire", *ends_of(machine, wire)]
+        if machine.name == wire.ends[0]:
+            command += ["--capture", f"../wires/{wire.name}.pcap", "--snap", str(wire.snap)]
+    return command
+
+
 def start(state, lab, machine, boot):
-    """Starts QEMU in the machine's directory (sockets have relative names there:
+    """Starts the emulator in the machine's directory (sockets have relative names there:
     a socket's path may have 107 bytes only)."""
     directory = state.path(machine.name)
     for name in (SERIAL_SOCKET, SERIAL_LOG, QMP_SOCKET):
         if os.path.exists(os.path.join(directory, name)):
             os.unlink(os.path.join(directory, name))
     tag = process_tag(state.data["name"], machine.name)
-    command = ["qemu-system-x86_64", "-name", tag, "-accel", "tcg,thread=multi",
-               "-cpu", CPU[machine.backend], "-machine", "pc", "-nodefaults", "-vga", "std",
-               "-smp", str(machine.cores), "-m", str(machine.memory), "-display", "none",
-               "-no-reboot", "-chardev", f"socket,id=com1,path={SERIAL_SOCKET},server=on,wait=off,"
-               f"logfile={SERIAL_LOG}", "-serial", "chardev:com1",
-               "-qmp", f"unix:{QMP_SOCKET},server=on,wait=off",
-               *network_arguments(lab, machine), *boot]
-    with open(os.path.join(directory, "qemu.log"), "wb") as log:
+    command = (bochs_command(lab, machine, tag) if machine.in_bochs
+               else qemu_command(lab, machine, boot, tag))
+    with open(os.path.join(directory, LOGS[emulator_of(machine)][0]), "wb") as log:
         log.write((" ".join(command) + "\n").encode())
         log.flush()
         try:
             process = subprocess.Popen(command, cwd=directory, stdin=subprocess.DEVNULL,
                                        stdout=log, stderr=log, start_new_session=True)
         except FileNotFoundError:
-            raise ToolError("there is no qemu-system-x86_64: run tools/setup") from None
+            raise ToolError(f"there is no {command[0]}: run tools/setup") from None
     state.note_process(machine.name, process.pid, tag)
     return process

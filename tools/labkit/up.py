@@ -8,6 +8,7 @@ import shutil
 import signal
 import time
 
+from labkit import bochs
 from labkit import machine as machines
 from labkit import serial
 from labkit import state as states
@@ -180,18 +181,23 @@ class Up:
 
     def _check_alive(self):
         for name, process in self.processes.items():
+            emulator = machines.emulator_of(self.lab.machines[name])
             if process.poll() is not None:
-                raise ToolError(self._why(name, f"ended (QEMU's exit status {process.returncode})"))
+                raise ToolError(self._why(name, f"ended (exit status of {emulator}: "
+                                          f"{process.returncode})"))
 
     def _why(self, name, what):
         """What went wrong, with the last lines of everything that may tell why."""
         parts = [f"{name}: {what}", f"--- {name}: last lines of its serial log ---",
                  states.tail(self.state.path(name, machines.SERIAL_LOG))]
-        errors = [line for line in
-                  states.tail(self.state.path(name, "qemu.log")).splitlines()[1:]
+        emulator = machines.emulator_of(self.lab.machines[name])
+        first, *others = machines.LOGS[emulator]
+        errors = [line for line in states.tail(self.state.path(name, first)).splitlines()[1:]
                   if "warning: TCG doesn't support" not in line]
+        for log in others:
+            errors += bochs.log_tail(self.state.path(name, log)).splitlines()
         if errors:
-            parts += [f"--- {name}: QEMU ---", *errors]
+            parts += [f"--- {name}: {emulator} ---", *errors]
         return "\n".join(parts)
 
     def _elapsed(self, name):
