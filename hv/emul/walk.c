@@ -12,7 +12,9 @@
 #define PTE_PS BIT64(7)
 #define PTE_NX BIT64(63)
 #define PTE_ADDR 0x000ffffffffff000ull
-#define PDPTE_PAE_RESERVED 0x1e6ull /* bits 1, 2, 5 to 8 (SDM vol. 3A table 4-8) */
+/* Bits 1, 2, 6 to 8 (SDM vol. 3A table 4-8). Bit 5 is, too, but QEMU marks these
+ * entries accessed as it walks them. */
+#define PDPTE_PAE_RESERVED 0x1c6ull
 
 #define PAGE 4096ull
 #define RETRIES 8

@@ -154,6 +154,8 @@ static void pae(void **state)
 	assert_int_equal(walk_linear(&gm, &m, 0xc0401010, WALK_WRITE, &r), ERR_OK);
 	assert_int_equal(r.gpa.v, 0x8010);
 	assert_int_equal(get64(0x1020 + 3 * 8), 0x2000 | P); /* no accessed bit up there */
+	put64(0x1020 + 3 * 8, 0x2000 | P | A); /* QEMU's */
+	assert_int_equal(walk_linear(&gm, &m, 0xc0401010, WALK_READ, &r), ERR_OK);
 	put64(0x1020 + 3 * 8, 0x2000 | P | W);
 	assert_int_equal(walk_linear(&gm, &m, 0xc0401010, WALK_READ, &r), ERR_RANGE);
 	assert_int_equal(r.pf_error, PF_PRESENT | PF_RESERVED);
@@ -247,7 +249,7 @@ static s64 plain_64(const struct walk_mode *m, u64 la, enum walk_access a, u64 *
 			return fault(m, a, 0);
 		bad = 0x000fff0000000000; /* 51:40 */
 		if (pdpte)
-			bad |= 0xfff00000000001e6;
+			bad |= 0xfff00000000001c6;
 		else if (!four)
 			bad |= 0x7ff0000000000000;
 		if (!(m->efer & EFER_NXE))
