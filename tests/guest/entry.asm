@@ -4,7 +4,7 @@
 
 %include "tests/guest/selectors.inc"
 
-global guest_entry, guest_gdt, guest_gdtr, guest_tss, trap_stubs, page_root
+global guest_entry, guest_gdt, guest_gdtr, guest_tss, guest_tss32, trap_stubs, page_root
 global user_enter, user_exit, user_abort, syscall_entry
 extern guest_main, guest_trap
 
@@ -175,6 +175,8 @@ guest_gdt:
 	dq 0x00affb000000ffff		; SEL_USER_CODE
 guest_tss:
 	dq 0, 0				; filled in by traps_init()
+guest_tss32:
+	dq 0				; by legacy.c
 guest_gdt_end:
 guest_gdtr:
 	dw guest_gdt_end - guest_gdt - 1

@@ -3,107 +3,16 @@
 ; 9.9). Interrupts are off; everything involved lies below 4 GiB and is mapped
 ; one to one. RDI: struct mode_result, ESI: a device's or other memory.
 
-%include "tests/guest/selectors.inc"
+%include "tests/guest/modes.inc"
 
 global mode_compat32, mode_paging_off, mode_lme_first, mode_real
-global real_start, real_end
+global real_start, real_end, saved_idt
 extern page_root
 
-CR0_PE		equ 1
-CR0_PG		equ 1 << 31
-CR4_PAE		equ 1 << 5
-MSR_EFER	equ 0xc0000080
-EFER_LME	equ 1 << 8
-RESULT_A	equ 0			; struct mode_result
-RESULT_B	equ 4
-RESULT_C	equ 8
-RESULT_D	equ 12
-REAL_BASE	equ 0x8000		; where mode.c copies real_start .. real_end
-REAL_STACK	equ 0x7000
 REAL_RESULT	equ 0x7f00
 REAL_VECTOR	equ 0x70
 
 section .text
-
-; Into a 32-bit code segment: compatibility mode.
-%macro ENTER32 0
-	bits 64
-	push rbx
-	push rbp
-	push r12
-	push r13
-	push r14
-	push r15
-	push qword SEL_CODE32
-	push qword %%in
-	o64 retf
-	bits 32
-%%in:	mov eax, SEL_DATA
-	mov ds, eax
-	mov es, eax
-	mov ss, eax
-%endmacro
-
-%macro LEAVE32 0
-	jmp SEL_CODE64:%%out
-	bits 64
-%%out:	mov eax, SEL_DATA
-	mov ds, eax
-	mov es, eax
-	mov ss, eax
-	mov esp, esp			; upper halves are undefined after the switch
-	pop r15
-	pop r14
-	pop r13
-	pop r12
-	pop rbp
-	pop rbx
-	ret
-%endmacro
-
-%macro EFER_SET 1
-	mov ecx, MSR_EFER
-	rdmsr
-	or eax, %1
-	wrmsr
-%endmacro
-
-%macro EFER_CLEAR 1
-	mov ecx, MSR_EFER
-	rdmsr
-	and eax, ~%1
-	wrmsr
-%endmacro
-
-%macro PAGING_OFF 0
-	mov eax, cr0
-	and eax, ~CR0_PG
-	mov cr0, eax
-%endmacro
-
-%macro PAGING_ON 0
-	mov eax, page_root
-	mov cr3, eax
-	mov eax, cr0
-	or eax, CR0_PG
-	mov cr0, eax
-%endmacro
-
-; Accesses at ESI from 32-bit code.
-%macro TOUCH 0
-	mov dword [esi], 0x11223344
-	mov eax, [esi]
-	mov [edi + RESULT_A], eax
-	movzx eax, word [esi + 2]
-	mov [edi + RESULT_B], eax
-	add byte [esi + 1], 0x10
-	mov ebx, 2
-	mov eax, [esi + ebx * 2 - 4]
-	mov [edi + RESULT_C], eax
-	xor eax, eax
-	cpuid
-	mov [edi + RESULT_D], ebx
-%endmacro
 
 mode_compat32:
 	ENTER32
@@ -151,7 +60,6 @@ mode_lme_first:
 	LEAVE32
 
 mode_real:
-	sidt [saved_idt]
 	ENTER32
 	PAGING_OFF
 	EFER_CLEAR EFER_LME
@@ -164,15 +72,7 @@ from_real:
 	mov esp, ebp
 	EFER_SET EFER_LME
 	PAGING_ON
-	lidt [saved_idt]		; 6 bytes here, 10 below
-	jmp SEL_CODE64:.long
-	bits 64
-.long:	lidt [saved_idt]
-	push qword SEL_CODE32
-	push qword .again
-	o64 retf
-	bits 32
-.again:	LEAVE32
+	LEAVE32
 
 ; Copied to REAL_BASE, so addresses are taken relative to it.
 %define REAL(label) (REAL_BASE + label - real_start)
@@ -228,6 +128,6 @@ real_end:
 
 section .bss
 	alignb 8
-saved_idt:	resb 10
+saved_idt:	resb 10			; of ENTER32
 
 section .note.GNU-stack noalloc noexec nowrite progbits
