@@ -105,14 +105,14 @@ u32 vmx_ctl_msr(enum vmx_ctl ctl, u64 basic)
 	static const struct {
 		u32 plain, exact;
 	} msrs[VMX_CTL_COUNT] = {
-		[VMX_CTL_PIN] = { 0x481, 0x48d },
-		[VMX_CTL_PROC] = { 0x482, 0x48e },
-		[VMX_CTL_PROC2] = { 0x48b, 0x48b },
-		[VMX_CTL_EXIT] = { 0x483, 0x48f },
-		[VMX_CTL_ENTRY] = { 0x484, 0x490 },
+		[VMX_CTL_PIN] = { MSR_VMX_PIN, MSR_VMX_TRUE_PIN },
+		[VMX_CTL_PROC] = { MSR_VMX_PROC, MSR_VMX_TRUE_PROC },
+		[VMX_CTL_PROC2] = { MSR_VMX_PROC2, MSR_VMX_PROC2 },
+		[VMX_CTL_EXIT] = { MSR_VMX_EXIT, MSR_VMX_TRUE_EXIT },
+		[VMX_CTL_ENTRY] = { MSR_VMX_ENTRY, MSR_VMX_TRUE_ENTRY },
 	};
 
-	return basic & VMX_BASIC_TRUE_CTLS ? msrs[ctl].exact : msrs[ctl].plain;
+	return basic & VMX_BASIC_TRUE ? msrs[ctl].exact : msrs[ctl].plain;
 }
 
 err_t vmx_ctl_adjust(u64 cap, u32 required, u32 optional, u32 *value, u32 *lacking)

@@ -7,6 +7,7 @@
 #ifndef ARCH_X86_64_VMX_CTL_H
 #define ARCH_X86_64_VMX_CTL_H
 
+#include "arch/x86_64/vmx_vmcs.h"
 #include "hv/base/err.h"
 #include "hv/base/types.h"
 
@@ -19,32 +20,6 @@ enum vmx_ctl {
 	VMX_CTL_ENTRY,
 	VMX_CTL_COUNT,
 };
-
-#define MSR_VMX_BASIC 0x480
-#define MSR_VMX_MISC 0x485
-#define MSR_VMX_CR0_FIXED0 0x486
-#define MSR_VMX_CR0_FIXED1 0x487
-#define MSR_VMX_CR4_FIXED0 0x488
-#define MSR_VMX_CR4_FIXED1 0x489
-#define MSR_VMX_EPT_VPID_CAP 0x48c
-
-#define VMX_BASIC_REVISION 0x7fffffffull
-#define VMX_BASIC_ADDR_32 BIT64(48)   /* VMCS and what it points to below 4 GiB */
-#define VMX_BASIC_TRUE_CTLS BIT64(55)
-#define VMX_MISC_STORES_LMA BIT64(5)  /* a VM exit stores LMA into IA-32e mode guest */
-#define VMX_MISC_HLT BIT64(6)	      /* activity states that it enters */
-#define VMX_MISC_SHUTDOWN BIT64(7)
-#define VMX_MISC_WAIT_SIPI BIT64(8)
-#define VMX_MISC_ZERO_LEN_INJ BIT64(30)
-#define VMX_MISC_CR3_TARGETS_SHIFT 16 /* how many CR3-target values */
-#define VMX_MISC_CR3_TARGETS_MASK 0x1ffu
-#define VMX_MISC_TIMER_BIT 0x1full    /* TSC bit whose change counts the preemption timer down */
-#define VMX_EPT_WALK_4 BIT64(6)
-#define VMX_EPT_UC BIT64(8)
-#define VMX_EPT_WB BIT64(14)
-#define VMX_EPT_2M BIT64(16)
-#define VMX_EPT_1G BIT64(17)
-#define VMX_EPT_ACCESSED_DIRTY BIT64(21)
 
 /* What the capability MSRs say (vol. 3D appendix A). */
 struct vmx_cap {

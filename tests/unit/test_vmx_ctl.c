@@ -138,10 +138,10 @@ static void test_registers(void **state)
 {
 	(void)state;
 	assert_int_equal(vmx_ctl_msr(VMX_CTL_PIN, 0), 0x481);
-	assert_int_equal(vmx_ctl_msr(VMX_CTL_PIN, VMX_BASIC_TRUE_CTLS), 0x48d);
+	assert_int_equal(vmx_ctl_msr(VMX_CTL_PIN, VMX_BASIC_TRUE), 0x48d);
 	assert_int_equal(vmx_ctl_msr(VMX_CTL_PROC2, 0), 0x48b);
-	assert_int_equal(vmx_ctl_msr(VMX_CTL_PROC2, VMX_BASIC_TRUE_CTLS), 0x48b);
-	assert_int_equal(vmx_ctl_msr(VMX_CTL_ENTRY, VMX_BASIC_TRUE_CTLS), 0x490);
+	assert_int_equal(vmx_ctl_msr(VMX_CTL_PROC2, VMX_BASIC_TRUE), 0x48b);
+	assert_int_equal(vmx_ctl_msr(VMX_CTL_ENTRY, VMX_BASIC_TRUE), 0x490);
 	assert_int_equal(vmx_ctl_msr(VMX_CTL_EXIT, 0), 0x483);
 }
 
