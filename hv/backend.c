@@ -27,6 +27,7 @@ static const char *const kind_name[EXIT_KIND_COUNT] = {
 	[EXIT_VIRT_INSN] = "virt-insn",
 	[EXIT_EXCEPTION] = "exception",
 	[EXIT_INTR_WINDOW] = "intr-window",
+	[EXIT_TIMER] = "timer",
 	[EXIT_EOI] = "eoi",
 	[EXIT_APIC_WRITE] = "apic-write",
 	[EXIT_SHUTDOWN] = "shutdown",

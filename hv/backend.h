@@ -95,6 +95,7 @@ enum exit_kind {
 	EXIT_VIRT_INSN,	  /* a virtualisation instruction that the guest does not have: #UD */
 	EXIT_EXCEPTION,	  /* an intercepted exception */
 	EXIT_INTR_WINDOW, /* the guest can take an interrupt now */
+	EXIT_TIMER,	  /* a stay that physical interrupts might not end */
 	EXIT_EOI,	  /* the processor ended a vector of apic_delivery.eoi_exits */
 	EXIT_APIC_WRITE,  /* it stored a register in the APIC page: the effect is ours */
 	EXIT_SHUTDOWN,	  /* triple fault */
@@ -206,6 +207,7 @@ struct vcpu_hw_setup {
 	u64 nested_root; /* host-physical root of the second-level tables */
 	u32 asid;	 /* address space id of the VM, never 0 */
 	bool own_hlt;	 /* HLT halts the core itself, without an exit */
+	void *apic_page; /* its local APIC's registers, a page of 4 KiB */
 };
 
 struct vcpu_backend {
@@ -245,7 +247,8 @@ struct vcpu_backend {
 	void (*set_msr)(struct vcpu_hw *hw, enum vcpu_msr msr, u64 value);
 	u64 (*get_xcr0)(struct vcpu_hw *hw);
 	/* For EXIT_XSETBV, which not every backend gives: some let the processor
-	 * check and set it. The value was checked; ERR_NOTSUP without XSAVE. */
+	 * check and set it. Bits that xcr0_allowed lacks were refused; ERR_INVAL:
+	 * the processor does not take these together. ERR_NOTSUP without XSAVE. */
 	err_t (*set_xcr0)(struct vcpu_hw *hw, u64 value);
 	/* Exceptions and NMI, delivered at the next entry; while apic_mode() is
 	 * true an external interrupt, too, that an exit interrupted. ERR_BUSY
@@ -281,7 +284,7 @@ struct vcpu_backend {
 	void (*dump)(struct vcpu_hw *hw, void (*line)(void *ctx, const char *text), void *ctx);
 };
 
-extern const struct vcpu_backend svm_backend;
+extern const struct vcpu_backend svm_backend, vmx_backend;
 
 /* Each backend of this image, whatever the processor is; NULL behind the last. */
 const struct vcpu_backend *backend_at(u32 i);

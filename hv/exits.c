@@ -180,6 +180,7 @@ static void (*const handlers[EXIT_KIND_COUNT])(struct vcpu *, const struct vcpu_
 	[EXIT_VIRT_INSN] = exit_ud,
 	[EXIT_EXCEPTION] = exit_exception,
 	[EXIT_INTR_WINDOW] = exit_nothing,
+	[EXIT_TIMER] = exit_nothing,
 	[EXIT_EOI] = exit_eoi,
 	[EXIT_APIC_WRITE] = exit_apic_write,
 	[EXIT_SHUTDOWN] = exit_shutdown,

@@ -171,6 +171,7 @@ static err_t build(struct vm *vm, char *why, size_t size)
 	if (!vm->lapic_page || map_memory(vm))
 		goto no_memory;
 	hw.nested_root = npt_root(&vm->npt);
+	hw.apic_page = vm->lapic_page;
 	vm->vcpu.hw = backend->create(&hw);
 	if (!vm->vcpu.hw || vm_machine_init(vm))
 		goto no_memory;

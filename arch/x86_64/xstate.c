@@ -128,9 +128,9 @@ err_t xstate_set_xcr0(struct xstate *x, u64 value)
 {
 	if (!allowed)
 		return ERR_NOTSUP;
+	if (x->loaded && xsetbv_safe(0, value))
+		return ERR_INVAL;
 	x->xcr0 = value;
-	if (x->loaded)
-		xsetbv(0, value);
 	return ERR_OK;
 }
 

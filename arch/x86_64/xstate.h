@@ -35,7 +35,8 @@ void xstate_load(struct xstate *x);
 void xstate_put(struct xstate *x);
 
 u64 xstate_get_xcr0(const struct xstate *x);
-/* The value was checked. ERR_NOTSUP: the processor has no XSAVE. */
+/* Bits outside xcr0_allowed were refused. ERR_INVAL: the processor refuses the
+ * value, which it is asked while loaded. ERR_NOTSUP: it has no XSAVE. */
 err_t xstate_set_xcr0(struct xstate *x, u64 value);
 void xstate_set_tsc_aux(struct xstate *x, u64 value);
 

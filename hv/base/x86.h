@@ -27,6 +27,7 @@
 #define CR4_OSFXSR BIT64(9)
 #define CR4_OSXMMEXCPT BIT64(10)
 #define CR4_LA57 BIT64(12)
+#define CR4_VMXE BIT64(13)
 #define CR4_PCIDE BIT64(17)
 #define CR4_OSXSAVE BIT64(18)
 #define CR4_SMEP BIT64(20)
@@ -39,6 +40,7 @@
 #define EFER_SVME BIT64(12)
 
 #define RFLAGS_FIXED BIT64(1)
+#define RFLAGS_TF BIT64(8)
 #define RFLAGS_IF BIT64(9)
 #define RFLAGS_AC BIT64(18)
 

@@ -129,6 +129,20 @@ static inline void xsetbv(u32 index, u64 v)
 	__asm__ volatile("xsetbv" ::"c"(index), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
 }
 
+/* ERR_NOTSUP where the processor answers #GP. */
+static inline err_t xsetbv_safe(u32 index, u64 v)
+{
+	u32 failed = 1;
+
+	__asm__ volatile("1: xsetbv\n\t"
+			 "xorl %0, %0\n\t"
+			 "2:\n\t" TRAP_FIXUP(1b, 2b)
+			 : "+r"(failed)
+			 : "c"(index), "a"((u32)v), "d"((u32)(v >> 32))
+			 : "memory");
+	return failed ? ERR_NOTSUP : ERR_OK;
+}
+
 static inline void cpu_invlpg(const void *addr)
 {
 	__asm__ volatile("invlpg (%0)" ::"r"(addr) : "memory");

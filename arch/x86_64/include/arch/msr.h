@@ -15,6 +15,7 @@
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176
 #define MSR_DEBUGCTL 0x1d9
+#define DEBUGCTL_BTF BIT64(1)
 #define MSR_PAT 0x277
 #define MSR_TSC_DEADLINE 0x6e0
 #define MSR_X2APIC_BASE 0x800 /* x2APIC register = base + (xAPIC offset >> 4) */
