@@ -85,6 +85,14 @@ static void cost_self_ipi(void)
 	cpu_irq_disable();
 }
 
+static void cost_self_register(void)
+{
+	wrmsr(MSR_X2APIC_BASE + (APIC_SELF_IPI >> 4), VEC);
+	cpu_irq_enable();
+	__asm__ volatile("nop");
+	cpu_irq_disable();
+}
+
 static void cost_ipi_hlt(void)
 {
 	apic_self(VEC);
@@ -110,6 +118,7 @@ static const struct {
 	{ "wbinvd", cost_wbinvd, false },
 	{ "hypercall", cost_hypercall, true },
 	{ "self-ipi", cost_self_ipi, false },
+	{ "self-ipi-reg", cost_self_register, true },
 	{ "self-ipi-hlt", cost_ipi_hlt, false },
 };
 

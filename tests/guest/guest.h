@@ -30,7 +30,7 @@ struct guest_case {
 
 /* Each file's cases; the last one has no name. */
 extern const struct guest_case exit_cases[], insn_cases[], trap_cases[], intr_cases[],
-	page_cases[], mode_cases[], legacy_cases[], time_cases[];
+	lapic_cases[], page_cases[], mode_cases[], legacy_cases[], time_cases[];
 
 enum outcome fail(const char *f, ...) PRINTF(1, 2);
 enum outcome skip(const char *f, ...) PRINTF(1, 2);
@@ -130,7 +130,7 @@ enum apic_reg {
 	APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_TPR = 0x80, APIC_EOI = 0xb0, APIC_SVR = 0xf0,
 	APIC_ISR = 0x100, APIC_IRR = 0x200, APIC_ICR = 0x300, APIC_ICR_HIGH = 0x310,
 	APIC_LVT_TIMER = 0x320, APIC_LVT_LINT0 = 0x350, APIC_TIMER_INIT = 0x380,
-	APIC_TIMER_NOW = 0x390, APIC_TIMER_DIVIDE = 0x3e0,
+	APIC_TIMER_NOW = 0x390, APIC_TIMER_DIVIDE = 0x3e0, APIC_SELF_IPI = 0x3f0,
 };
 #define APIC_LVT_MASKED BIT(16)
 #define APIC_LVT_PERIODIC BIT(17)
