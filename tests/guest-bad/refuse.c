@@ -32,8 +32,8 @@ static const char *virtualisation(u64 number)
 	EXPECT(VECTOR_UD, "rsm", ::: "r11", "memory");
 	EXPECT(VECTOR_UD, "monitor", ::"a"(0x200000), "c"(0), "d"(0) : "r11", "memory");
 	EXPECT(VECTOR_UD, "mwait", ::"a"(0), "c"(0) : "r11", "memory");
-	if (TRY("vmmcall", : "+a"(rax)::"r11", "memory") != VECTOR_NONE || rax != KVM_ENOSYS)
-		return "FAIL: vmmcall";
+	if (hypercall(&rax) != VECTOR_NONE || rax != KVM_ENOSYS)
+		return "FAIL: hypercall";
 	return "PASS";
 }
 

@@ -128,9 +128,11 @@ static const char *string_port_storm(u64 number)
 
 static const char *hypercall_storm(u64 number)
 {
+	u64 rax = 0;
+
 	(void)number;
 	for (;;)
-		__asm__ volatile("vmmcall" ::"a"(0) : "memory");
+		hypercall(&rax);
 	return "";
 }
 
@@ -174,7 +176,9 @@ static const char *mixture(u64 number)
 		out32((u16)NO_PORT, in32(NO_PORT));
 		__asm__ volatile("rep outsb" : "+S"(at), "+c"(count) : "d"(NO_PORT) : "memory");
 		*(volatile u32 *)(uintptr_t)(NOWHERE + 4 * (i & 1023)) = (u32)i;
-		__asm__ volatile("vmmcall\n\twbinvd" ::"a"(i) : "memory");
+		at = i;
+		hypercall(&at);
+		cpu_wbinvd();
 		write_cr0(read_cr0() ^ CR0_CD);
 		wrmsr(MSR_EFER, efer ^ (i & 1 ? EFER_NXE : 0));
 		apic_self(APIC_ICR_NMI);

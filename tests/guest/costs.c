@@ -74,7 +74,7 @@ static void cost_hypercall(void)
 {
 	u64 rax = ~0ull;
 
-	__asm__ volatile("vmmcall" : "+a"(rax)::"memory");
+	hypercall(&rax);
 }
 
 static void cost_self_ipi(void)

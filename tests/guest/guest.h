@@ -112,6 +112,10 @@ void irq_forget(void); /* counts and hooks to zero, task priority too */
 /* Wait with interrupts on until `vector` was counted n times; false after 1 s. */
 bool irq_wait(u8 vector, u64 n);
 
+/* VMCALL on Intel's processors, VMMCALL on others: each lacks the other one. Gives the
+ * vector of the exception it raised, or VECTOR_NONE; *rax is what it asks and the answer. */
+u64 hypercall(u64 *rax);
+
 void traps_init(void);
 u64 user_enter(u64 rip, u64 rsp, u64 rflags, u64 arg);
 

@@ -11,6 +11,7 @@
 #define TSS_TYPE 0x89ull
 #define FIRST_IRQ 32
 #define RING3(cs) ((cs) & 3)
+#define CPUID_INTEL_EBX 0x756e6547u /* "Genu" */
 
 extern const u8 trap_stubs[256][16];
 extern u64 guest_tss[2];
@@ -23,6 +24,7 @@ volatile u8 irq_order[64];
 volatile u32 irq_total;
 void (*volatile irq_hook[256])(struct trap_frame *f);
 
+static bool intel; /* asking the processor each time would exit */
 static u64 idt[256][2] ALIGNED(16);
 static u8 tss[TSS_BYTES] ALIGNED(16);
 static u8 ring0_stack[8192] ALIGNED(16);
@@ -37,6 +39,13 @@ static void gate_set(u32 vector, u64 target, u64 flags)
 	idt[vector][0] = (target & 0xffff) | SEL_CODE64 << 16 | flags << 32 |
 			 (target >> 16 & 0xffff) << 48;
 	idt[vector][1] = target >> 32;
+}
+
+u64 hypercall(u64 *rax)
+{
+	if (intel)
+		return TRY("vmcall", : "+a"(*rax)::"r11", "memory");
+	return TRY("vmmcall", : "+a"(*rax)::"r11", "memory");
 }
 
 void traps_init(void)
@@ -54,6 +63,7 @@ void traps_init(void)
 		       (base >> 24 & 0xff) << 56;
 	guest_tss[1] = base >> 32;
 	__asm__ volatile("ltr %w0" ::"r"(SEL_TSS));
+	intel = cpuid(0, 0).ebx == CPUID_INTEL_EBX;
 }
 
 static void unexpected(const struct trap_frame *f)
