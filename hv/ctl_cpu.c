@@ -28,12 +28,20 @@ static u32 choice_count;
 
 /* --- cpu-feature ---------------------------------------------------------------- */
 
-static err_t remember(const char *name, bool on)
+/* Where it stands, or choice_count. */
+static u32 choice_of(const char *name)
 {
 	u32 i = 0;
 
 	while (i < choice_count && strcmp(choices[i].name, name))
 		i++;
+	return i;
+}
+
+static err_t remember(const char *name, bool on)
+{
+	u32 i = choice_of(name);
+
 	if (i == CHOICES_MAX)
 		return ERR_NOMEM;
 	choices[i].name = name;
@@ -142,7 +150,9 @@ static const char *feature_remark(const struct backend_feature *f, char *buf, si
 	if (f->state == FEATURE_USED)
 		return f->untested ? "untested" : "";
 	if (f->state == FEATURE_UNUSED && !f->always)
-		why = f->untested ? "untested, so only on request" : "switched off";
+		why = f->untested			   ? "untested, so only on request"
+		      : choice_of(f->name) < choice_count ? "switched off"
+							  : "only on request";
 	fmt_snprintf(buf, size, "%s%s%s", why, *why && *note ? ": " : "", note);
 	return buf;
 }

@@ -15,7 +15,7 @@
 
 enum svm_feature {
 	SVM_F_NEXT_RIP, SVM_F_DECODE, SVM_F_FLUSH_ASID, SVM_F_CLEAN, SVM_F_GIB_PAGES, SVM_F_XSAVE,
-	SVM_F_PAUSE_FILTER, SVM_F_VGIF, SVM_F_VNMI,
+	SVM_F_INJECT_INTR, SVM_F_PAUSE_FILTER, SVM_F_VGIF, SVM_F_VNMI,
 	SVM_F_COUNT,
 };
 
@@ -75,7 +75,8 @@ void svm_offer_intr(struct vcpu_hw *hw, int vector);
 void svm_set_tpr_threshold(struct vcpu_hw *hw, u8 threshold);
 int svm_intr_taken(struct vcpu_hw *hw);
 bool svm_intr_enabled(struct vcpu_hw *hw);
-/* Before an entry: an NMI that waits goes in if it may. */
+/* Before an entry: an NMI that waits goes in if it may, or what else may go by
+ * EVENTINJ. */
 void svm_event_enter(struct vcpu_hw *hw);
 /* After an exit: settle what was to be delivered; ev gets what the caller
  * must inject again. */

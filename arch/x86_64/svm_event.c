@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Events for the guest (APM vol. 2 15.20, 15.21, 15.7.2). Exceptions and NMIs
- * go by EVENTINJ. External interrupts go by V_IRQ alone: the processor waits
- * for IF=1 itself, nothing must be intercepted for it, and QEMU delivers an
- * interrupt given by EVENTINJ twice at times.
+ * go by EVENTINJ. External interrupts go by V_IRQ: the processor waits for IF=1
+ * itself, and nothing must be intercepted for it. Where IF is 1 already they can
+ * go by EVENTINJ as well (inject-intr): QEMU delivers one of those twice at
+ * times, and Bochs does not look at V_IRQ before IF changes.
  */
 #include "arch/x86_64/svm.h"
 
@@ -42,17 +43,25 @@ err_t svm_inject(struct vcpu_hw *hw, const struct vcpu_event *ev)
 	}
 }
 
+/* As if the processor had taken it from V_IRQ: svm_event_settle() sees no difference. */
+static void inject_offered(struct vcpu_hw *hw)
+{
+	struct vmcb *v = hw->vmcb;
+
+	v->event_inj = event_inj(VMCB_EV_INTR, (u8)hw->offered);
+	v->int_ctl &= ~VMCB_V_IRQ;
+	svm_dirty(hw, VMCB_CLEAN_TPR);
+}
+
 /*
  * The processor does not track NMI blocking for a guest (15.21.6 describes what
  * only newer ones do): from the injection on, IRET is intercepted. It has not
  * run when it exits, so the block ends with the first exit elsewhere.
  */
-void svm_event_enter(struct vcpu_hw *hw)
+static void inject_nmi(struct vcpu_hw *hw)
 {
 	struct vmcb *v = hw->vmcb;
 
-	if (!hw->nmi_pending || hw->nmi_blocked || (v->event_inj & VMCB_EV_VALID))
-		return;
 	v->event_inj = event_inj(VMCB_EV_NMI, VECTOR_NMI);
 	hw->nmi_pending = false;
 	hw->nmi_blocked = true;
@@ -66,6 +75,16 @@ static void nmi_unblock(struct vcpu_hw *hw)
 	hw->nmi_iret = false;
 	hw->vmcb->intercept_misc1 &= ~VMCB_I_IRET;
 	svm_dirty(hw, VMCB_CLEAN_INTERCEPTS);
+}
+
+void svm_event_enter(struct vcpu_hw *hw)
+{
+	if (hw->vmcb->event_inj & VMCB_EV_VALID)
+		return;
+	if (hw->nmi_pending && !hw->nmi_blocked)
+		inject_nmi(hw);
+	else if (hw->offered >= 0 && svm_uses(hw, SVM_F_INJECT_INTR) && svm_intr_enabled(hw))
+		inject_offered(hw);
 }
 
 void svm_event_iret(struct vcpu_hw *hw)

@@ -3,6 +3,7 @@
  * The optional abilities of SVM processors (CPUID 8000_000Ah EDX, APM vol. 3
  * E.4.9) and which of them are used. `untested` are those that no emulator of
  * the tests has: QEMU 7.2 has none of them, Bochs 2.7 next-rip and flush-by-asid.
+ * inject-intr is no ability but another way, which every processor has.
  */
 #include "arch/x86_64/svm.h"
 
@@ -18,6 +19,8 @@ static struct backend_feature table[SVM_F_COUNT] = {
 			      .note = "guests' memory is mapped in pages of 2 MiB" },
 	[SVM_F_XSAVE] = { .name = "xsave", .always = true,
 			  .note = "guests have x87 and SSE, without AVX" },
+	[SVM_F_INJECT_INTR] = { .name = "inject-intr",
+				.note = "interrupts wait in V_IRQ, even where IF is 1" },
 	[SVM_F_PAUSE_FILTER] = { .name = "pause-filter", .always = true,
 				 .note = "PAUSE does not exit" },
 	[SVM_F_VGIF] = { .name = "vgif", .always = true, .note = "guests have no SVM" },
@@ -41,6 +44,7 @@ void svm_feature_detect(u32 edx, const struct backend_caps *caps)
 		feature_detect(&table[i], edx & cpuid_bit[i]);
 	feature_detect(&table[SVM_F_GIB_PAGES], caps->gib_pages);
 	feature_detect(&table[SVM_F_XSAVE], caps->xcr0_allowed != 0);
+	table[SVM_F_INJECT_INTR].state = FEATURE_UNUSED;
 	for (u32 i = 0; i < ARRAY_SIZE(never_used); i++)
 		if (table[never_used[i]].state == FEATURE_USED)
 			table[never_used[i]].state = FEATURE_UNUSED;

@@ -198,9 +198,10 @@ static void test_round_trip(void **state)
 static void test_show(void **state)
 {
 	(void)state;
+	here[PLAIN].state = FEATURE_UNUSED; /* as a backend may decide */
 	ctl_cpu_show(&out);
 	assert_string_equal(printed, "AMD EPYC Processor, family 23 model 1 stepping 2\n"
-				     "  plain           used\n"
+				     "  plain           unused  only on request: by hand\n"
 				     "  always          used\n"
 				     "  untried         unused  untested, so only on request\n"
 				     "  never           unused  no use\n"

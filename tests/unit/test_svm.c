@@ -166,6 +166,59 @@ static void test_nmi_interrupted(void **state)
 	assert_int_equal(vmcb.event_inj, int_info(VMCB_EV_NMI, 2));
 }
 
+/* With IF=1 it may go by EVENTINJ, and is taken or comes back as from V_IRQ. */
+static void test_inject_intr(void **state)
+{
+	(void)state;
+	hw.features = BIT(SVM_F_INJECT_INTR);
+	svm_offer_intr(&hw, VECTOR);
+	svm_event_enter(&hw);
+	assert_int_equal(vmcb.event_inj, 0); /* IF=0 */
+	assert_true(vmcb.int_ctl & VMCB_V_IRQ);
+	hw.regs.rflags = RFLAGS_IF;
+	svm_event_enter(&hw);
+	assert_int_equal(vmcb.event_inj, int_info(VMCB_EV_INTR, VECTOR));
+	assert_false(vmcb.int_ctl & VMCB_V_IRQ);
+	vmcb.event_inj = 0;
+	vmcb.exit_int_info = int_info(VMCB_EV_INTR, VECTOR); /* an exit in between */
+	svm_event_settle(&hw, &ev);
+	assert_int_equal(svm_intr_taken(&hw), -1);
+	assert_true(vmcb.int_ctl & VMCB_V_IRQ);
+	vmcb.exit_int_info = 0;
+	svm_event_enter(&hw);
+	vmcb.event_inj = 0;
+	svm_event_settle(&hw, &ev);
+	assert_int_equal(svm_intr_taken(&hw), VECTOR);
+}
+
+/* An exception or an NMI goes first; the interrupt waits in V_IRQ. */
+static void test_inject_intr_last(void **state)
+{
+	const struct vcpu_event ud = { .type = EVENT_EXCEPTION, .vector = 6 };
+
+	(void)state;
+	hw.features = BIT(SVM_F_INJECT_INTR);
+	hw.regs.rflags = RFLAGS_IF;
+	svm_offer_intr(&hw, VECTOR);
+	assert_int_equal(svm_inject(&hw, &ud), ERR_OK);
+	svm_event_enter(&hw);
+	assert_int_equal(vmcb.event_inj, int_info(VMCB_EV_EXCEPTION, 6));
+	assert_true(vmcb.int_ctl & VMCB_V_IRQ);
+	vmcb.event_inj = 0;
+	assert_int_equal(svm_inject(&hw, &nmi), ERR_OK);
+	svm_event_enter(&hw);
+	assert_int_equal(vmcb.event_inj, int_info(VMCB_EV_NMI, 2));
+	assert_true(vmcb.int_ctl & VMCB_V_IRQ);
+	vmcb.event_inj = 0;
+	vmcb.int_shadow = VMCB_SHADOW;
+	svm_event_enter(&hw);
+	assert_int_equal(vmcb.event_inj, 0);
+	hw.features = 0;
+	vmcb.int_shadow = 0;
+	svm_event_enter(&hw);
+	assert_int_equal(vmcb.event_inj, 0);
+}
+
 static void test_intr_enabled(void **state)
 {
 	(void)state;
@@ -287,6 +340,8 @@ int main(void)
 		cmocka_unit_test_setup(test_interrupted_others, setup),
 		cmocka_unit_test_setup(test_nmi_blocks_until_iret, setup),
 		cmocka_unit_test_setup(test_nmi_interrupted, setup),
+		cmocka_unit_test_setup(test_inject_intr, setup),
+		cmocka_unit_test_setup(test_inject_intr_last, setup),
 		cmocka_unit_test_setup(test_intr_enabled, setup),
 		cmocka_unit_test_setup(test_exit_io, setup),
 		cmocka_unit_test_setup(test_exit_npf, setup),
