@@ -54,7 +54,7 @@ HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
 CFLAGS_version := -DBOOT_VERSION='"$(VERSION)"'
 
 .PHONY: all help setup
-all: $B/caisson.elf
+all: $B/caisson.elf $B/tools/pace.so
 
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -209,6 +209,13 @@ guest-test: $B/caisson.elf $B/guest/tests.elf
 	@tools/run-guest-tests
 
 -include $(GT_O:.o=.d)
+
+# --- the lab -----------------------------------------------------------------
+# Machines of Bochs keep the host's time by it.
+$B/tools/pace.so: tools/labkit/pace.c | setup
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -shared -fPIC $(WARN) -o $@ $<
 
 # --- all of it -------------------------------------------------------------
 # A part of the tests: tools/run-tests --only PART (style, unit, fuzz, guest, system).

@@ -27,9 +27,11 @@ MAX_CORES = 8
 # (50 to 80 million), so that emulated time does not fall behind the host's.
 IPS = 50_000_000
 # How emulated time goes. Free: an idle processor skips to its next event. Slowed: it is
-# held back to the host's clock; a busy one that is slower than IPS falls behind.
+# held back to the host's clock (by PACE, see there); a busy one that is slower than IPS
+# falls behind.
 CLOCK_FREE = "none"
 CLOCK_SLOWED = "slowdown"
+PACE = os.path.join(os.path.dirname(__file__), "../../build/tools/pace.so")
 DEBUGGER_SCRIPT = "debugger.rc"
 SCREEN = re.compile(rb'connected to screen "(/dev/pts/\d+)"')
 # What a panic ends the log with: a dump of the registers of each processor.
@@ -85,11 +87,16 @@ class Bochs:
         # It runs until it is ended. What gets back to the debugger ends it, too: a
         # guest's write to port 8900h.
         self._write(DEBUGGER_SCRIPT, "c\nquit\n")
+        environment = {**os.environ, "TERM": "vt100"}
+        if clock == CLOCK_SLOWED:
+            if not os.path.exists(PACE):
+                raise ToolError(f"there is no {os.path.relpath(PACE)}: run make")
+            environment["LD_PRELOAD"] = os.path.abspath(PACE)
         try:
             self.process = subprocess.Popen(
                 [PROGRAM, "-q", "-f", "bochsrc", "-rc", DEBUGGER_SCRIPT], cwd=directory,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                env={**os.environ, "TERM": "vt100"}, preexec_fn=_die_with_parent)
+                env=environment, preexec_fn=_die_with_parent)
         except FileNotFoundError:
             raise ToolError(f"there is no {PROGRAM}: run tools/setup") from None
         self.said = b""
