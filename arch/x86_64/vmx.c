@@ -77,6 +77,7 @@ static struct vcpu_hw *vmx_create(const struct vcpu_hw_setup *setup)
 	hw->x.area = (u8 *)hw->vmcs + PAGE;
 	*(u32 *)hw->vmcs = (u32)(vmx_cap.basic & VMX_BASIC_REVISION);
 	hw->apic_page = setup->apic_page;
+	vmx_apic_create(hw);
 	hw->vpid = setup->asid;
 	hw->eptp = eptp_make(setup->nested_root);
 	hw->core = VMX_NO_CORE;
@@ -99,7 +100,6 @@ static void constants_write(struct vcpu_hw *hw)
 
 	vmcs_write(VMCS_PIN, hw->pin);
 	vmcs_write(VMCS_PROC, hw->proc);
-	vmcs_write(VMCS_PROC2, hw->proc2);
 	vmcs_write(VMCS_EXIT, hw->exit);
 	vmcs_write(VMCS_ENTRY, hw->entry);
 	/* #DB and #AC because a guest can have either raised again by its own
@@ -107,7 +107,6 @@ static void constants_write(struct vcpu_hw *hw)
 	vmcs_write(VMCS_EXCEPTIONS, BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC));
 	vmcs_write(VMCS_CR0_MASK, ~(CR0_TS | CR0_MP));
 	vmcs_write(VMCS_CR4_MASK, ~0ull);
-	vmcs_write(VMCS_MSR_BITMAP, vmx_msr_bitmap());
 	vmcs_write(VMCS_EPTP, hw->eptp);
 	if (hw->proc2 & VMX_PROC2_VPID)
 		vmcs_write(VMCS_VPID, hw->vpid);
@@ -145,6 +144,7 @@ static void vmx_load(struct vcpu_hw *hw)
 		hw->host_rsp = 0;
 		vmx_host_state();
 		constants_write(hw);
+		hw->dirty |= VMX_DIRTY_APIC;
 		vmcs_write(VMCS_GUEST_RIP, hw->rip);
 		vmcs_write(VMCS_GUEST_RSP, hw->rsp);
 		vmcs_write(VMCS_GUEST_RFLAGS, hw->rflags);
@@ -348,6 +348,8 @@ const struct vcpu_backend vmx_backend = {
 	.inject = vmx_inject,
 	.offer_intr = vmx_offer_intr,
 	.set_tpr_threshold = vmx_set_tpr_threshold,
+	.apic_mode = vmx_apic_mode,
+	.apic_enter = vmx_apic_enter,
 	.intr_taken = vmx_intr_taken,
 	.intr_enabled = vmx_intr_enabled,
 	.skip_insn = vmx_skip_insn,

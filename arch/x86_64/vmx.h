@@ -33,7 +33,8 @@ enum vmx_dirty {
 	VMX_DIRTY_SHADOW = BIT(12),
 	VMX_DIRTY_TSC = BIT(13),
 	VMX_DIRTY_RESET = BIT(14), /* activity and pending debug exceptions: none */
-	VMX_DIRTY_ALL = 0x7fff,
+	VMX_DIRTY_APIC = BIT(15),  /* who delivers, and the MSR bitmap with it */
+	VMX_DIRTY_ALL = 0xffff,
 };
 
 #define VMX_NO_CORE (~0u)
@@ -65,6 +66,9 @@ struct vcpu_hw {
 	struct vcpu_event waiting; /* goes in at the next entry */
 	bool nmi_pending;      /* latched, goes in when it may */
 	u8 tpr_threshold;      /* as the VMCS has it */
+	bool can_deliver;      /* the processor may deliver from the page of an x2APIC */
+	bool delivers;	       /* ... and does so now */
+	u64 eoi_exits[4];      /* as the VMCS has them */
 	int offered;	       /* external interrupt, or -1 */
 	bool offered_inside;   /* ... and this entry delivers it */
 	int taken;	       /* vector that was delivered and not yet asked for, or -1 */
@@ -164,6 +168,15 @@ void vmx_event_enter(struct vcpu_hw *hw);
 /* After an exit: settle what was to be delivered; ev gets what the caller
  * must inject again. */
 void vmx_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev);
+
+/* --- vmx_apic.c ------------------------------------------------------------------- */
+
+void vmx_apic_create(struct vcpu_hw *hw);
+void vmx_apic_reset(struct vcpu_hw *hw);
+bool vmx_apic_mode(struct vcpu_hw *hw, enum apic_mode mode);
+void vmx_apic_enter(struct vcpu_hw *hw, const struct apic_delivery *state);
+/* VMX_DIRTY_APIC, into the current VMCS. */
+void vmx_apic_write(struct vcpu_hw *hw);
 
 /* --- vmx_dump.c ------------------------------------------------------------------- */
 

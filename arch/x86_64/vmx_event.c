@@ -181,7 +181,8 @@ static bool iret_faulted(const struct vcpu_hw *hw)
 	return info & VMX_INTR_NMI_UNBLOCKED && (info & VMX_INTR_VECTOR) != VECTOR_DF;
 }
 
-/* An external interrupt whose delivery the exit cut short was not taken. */
+/* An external interrupt of ours whose delivery the exit cut short was not taken; one
+ * of the processor's is in service already and must go in again. */
 void vmx_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev)
 {
 	u32 info = (u32)vmcs_read(VMCS_IDT_VECTORING);
@@ -192,7 +193,7 @@ void vmx_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev)
 		interrupted_event(info, ev);
 		if (ev->type == EVENT_NMI)
 			shadow_set(hw, hw->shadow & ~VMX_SHADOW_NMI);
-		if (ev->type == EVENT_INTR) {
+		if (ev->type == EVENT_INTR && hw->offered_inside) {
 			hw->offered = ev->vector;
 			hw->offered_inside = false;
 			ev->type = EVENT_NONE;

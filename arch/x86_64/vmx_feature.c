@@ -17,11 +17,11 @@ static struct backend_feature table[VMX_F_COUNT] = {
 	[VMX_F_TIMER] = { .name = "preemption-timer",
 			  .note = "a guest with interrupts off ends its stay by interrupts alone" },
 	[VMX_F_APIC_REGISTER] = { .name = "apic-register", .always = true,
-				  .note = "accesses to the APIC exit" },
-	[VMX_F_INTR_DELIVERY] = { .name = "interrupt-delivery", .always = true,
+				  .note = "as interrupt-delivery; else accesses to the APIC exit" },
+	[VMX_F_INTR_DELIVERY] = { .name = "interrupt-delivery",
 				  .note = "interrupts go in at entries" },
 	[VMX_F_POSTED_INTR] = { .name = "posted-interrupts", .always = true,
-				.note = "other cores' interrupts end the guest's stay" },
+				.note = "a guest's interrupts come from its own core" },
 	[VMX_F_PAUSE_LOOP] = { .name = "pause-loop", .always = true,
 			       .note = "PAUSE does not exit" },
 	[VMX_F_SHADOWING] = { .name = "vmcs-shadowing", .always = true,
@@ -32,7 +32,7 @@ static struct backend_feature table[VMX_F_COUNT] = {
 			.note = "nobody asks for dirty pages" },
 };
 
-/* Those of them that are a control, and its word. */
+/* Those of them that are a control, or need several, and its word. */
 static const struct {
 	enum vmx_feature feature;
 	enum vmx_ctl word;
@@ -42,7 +42,8 @@ static const struct {
 	{ VMX_F_VPID, VMX_CTL_PROC2, VMX_PROC2_VPID },
 	{ VMX_F_TIMER, VMX_CTL_PIN, VMX_PIN_TIMER },
 	{ VMX_F_APIC_REGISTER, VMX_CTL_PROC2, VMX_PROC2_APIC_REGISTER },
-	{ VMX_F_INTR_DELIVERY, VMX_CTL_PROC2, VMX_PROC2_INTR_DELIVERY },
+	{ VMX_F_INTR_DELIVERY, VMX_CTL_PROC2,
+	  VMX_PROC2_INTR_DELIVERY | VMX_PROC2_APIC_REGISTER | VMX_PROC2_X2APIC },
 	{ VMX_F_POSTED_INTR, VMX_CTL_PIN, VMX_PIN_POSTED_INTR },
 	{ VMX_F_PAUSE_LOOP, VMX_CTL_PROC2, VMX_PROC2_PAUSE_LOOP },
 	{ VMX_F_SHADOWING, VMX_CTL_PROC2, VMX_PROC2_SHADOWING },
@@ -52,9 +53,16 @@ static const struct {
 
 /* No code here uses these, where the processor has them. */
 static const u8 never_used[] = {
-	VMX_F_APIC_REGISTER, VMX_F_INTR_DELIVERY, VMX_F_POSTED_INTR, VMX_F_PAUSE_LOOP,
-	VMX_F_SHADOWING,     VMX_F_TSC_SCALING,	  VMX_F_PML,
+	VMX_F_POSTED_INTR, VMX_F_PAUSE_LOOP, VMX_F_SHADOWING, VMX_F_TSC_SCALING, VMX_F_PML,
 };
+
+/* Registers are read from the page only while the processor keeps all of it. */
+static void registers_follow(void)
+{
+	if (table[VMX_F_APIC_REGISTER].state != FEATURE_ABSENT)
+		table[VMX_F_APIC_REGISTER].state =
+			vmx_feature_used(VMX_F_INTR_DELIVERY) ? FEATURE_USED : FEATURE_UNUSED;
+}
 
 void vmx_feature_detect(const struct backend_caps *caps)
 {
@@ -69,6 +77,7 @@ void vmx_feature_detect(const struct backend_caps *caps)
 	for (u32 i = 0; i < ARRAY_SIZE(never_used); i++)
 		if (table[never_used[i]].state == FEATURE_USED)
 			table[never_used[i]].state = FEATURE_UNUSED;
+	registers_follow();
 }
 
 const struct backend_feature *vmx_features(u32 *count)
@@ -79,7 +88,10 @@ const struct backend_feature *vmx_features(u32 *count)
 
 err_t vmx_feature_set(const char *name, bool on)
 {
-	return feature_choose(table, VMX_F_COUNT, name, on);
+	err_t err = feature_choose(table, VMX_F_COUNT, name, on);
+
+	registers_follow();
+	return err;
 }
 
 bool vmx_feature_used(enum vmx_feature f)

@@ -247,6 +247,8 @@ static void changes_write(struct vcpu_hw *hw)
 	}
 	if (hw->dirty & VMX_DIRTY_SHADOW)
 		shadow_write(hw);
+	if (hw->dirty & VMX_DIRTY_APIC)
+		vmx_apic_write(hw);
 	hw->dirty = 0;
 }
 
@@ -308,6 +310,7 @@ void vmx_reset(struct vcpu_hw *hw)
 	for (unsigned i = 0; i < VCPU_MSR_COUNT; i++)
 		vmx_set_msr(hw, i, i == VCPU_MSR_PAT ? RESET_PAT : 0);
 	vmx_event_reset(hw);
+	vmx_apic_reset(hw);
 	xstate_reset(&hw->x);
 	hw->dirty = VMX_DIRTY_ALL;
 }
