@@ -59,6 +59,11 @@ static bool cr4_write(const struct vcpu *v, struct vcpu_sregs *s, u64 value)
 	return true;
 }
 
+static u64 gpr_for_cr(const struct vcpu_regs *regs, u8 gpr, enum insn_mode mode)
+{
+	return mode == INSN_64 ? regs->gpr[gpr] : (u32)regs->gpr[gpr];
+}
+
 /* The value that the instruction writes. False: not one that writes a CR. */
 static bool written_value(struct vcpu *v, const struct vcpu_exit *x, const struct vcpu_sregs *s,
 			  u64 *value, u8 *len)
@@ -68,15 +73,18 @@ static bool written_value(struct vcpu *v, const struct vcpu_exit *x, const struc
 	struct insn insn;
 	u32 n;
 
+	if (x->cr.gpr < GPR_COUNT && x->insn_len) {
+		*value = gpr_for_cr(regs, x->cr.gpr, insn_mode_of(s));
+		*len = x->insn_len;
+		return true;
+	}
 	n = exit_insn_bytes(v, x, bytes);
 	if (insn_decode(bytes, n, insn_mode_of(s), &insn))
 		return false;
 	*len = insn.len;
 	switch (insn.op) {
 	case INSN_MOV_TO_CR:
-		*value = regs->gpr[insn.rm];
-		if (insn.mode != INSN_64)
-			*value = (u32)*value;
+		*value = gpr_for_cr(regs, insn.rm, insn.mode);
 		return true;
 	case INSN_CLTS:
 		*value = s->cr0 & ~CR0_TS;

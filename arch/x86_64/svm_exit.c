@@ -61,7 +61,8 @@ static void fill_npf(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	exit->mmio.write = v->exit_info1 & SVM_NPF_WRITE;
 	exit->mmio.fetch = v->exit_info1 & SVM_NPF_FETCH;
 	exit->mmio.table_walk = v->exit_info1 & SVM_NPF_TABLE_WALK;
-	if (svm_uses(hw, SVM_F_DECODE) && v->insn_len <= INSN_MAX) {
+	/* Fetches give no bytes (15.8.4). */
+	if (svm_uses(hw, SVM_F_DECODE) && !exit->mmio.fetch && v->insn_len <= INSN_MAX) {
 		exit->insn_bytes_len = v->insn_len;
 		memcpy(exit->insn_bytes, v->insn_bytes, v->insn_len);
 	}

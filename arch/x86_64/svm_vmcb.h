@@ -78,14 +78,19 @@ enum vmcb_event_type {
 
 /* Clean bits (0C0h; 15.15): a set bit says that the fields did not change. */
 enum vmcb_clean {
-	VMCB_CLEAN_INTERCEPTS = BIT(0),
-	VMCB_CLEAN_TPR = BIT(3), /* the whole word at 060h */
+	VMCB_CLEAN_INTERCEPTS = BIT(0), /* and the TSC offset */
+	VMCB_CLEAN_MAPS = BIT(1),
+	VMCB_CLEAN_ASID = BIT(2),
+	VMCB_CLEAN_TPR = BIT(3), /* 060h to 067h: V_TPR, V_IRQ, the vector */
+	VMCB_CLEAN_NP = BIT(4),	 /* N_CR3, NP_ENABLE, G_PAT */
 	VMCB_CLEAN_CR = BIT(5),	 /* CR0, CR3, CR4, EFER */
 	VMCB_CLEAN_DR = BIT(6),
 	VMCB_CLEAN_DT = BIT(7),	 /* GDT, IDT */
 	VMCB_CLEAN_SEG = BIT(8), /* CS, DS, SS, ES, CPL */
 	VMCB_CLEAN_CR2 = BIT(9),
-	VMCB_CLEAN_ALL = 0x3ff,
+	VMCB_CLEAN_LBR = BIT(10),
+	VMCB_CLEAN_AVIC = BIT(11),
+	VMCB_CLEAN_ALL = 0xfff,
 };
 
 struct vmcb_seg {

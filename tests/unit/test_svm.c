@@ -268,6 +268,8 @@ static void test_exit_npf(void **state)
 	assert_true(record.mmio.table_walk);
 	assert_int_equal(record.insn_bytes_len, 3);
 	assert_int_equal(record.insn_bytes[0], 0x89);
+	exit_as(SVM_EXIT_NPF, SVM_NPF_FETCH, 0x1000);
+	assert_int_equal(record.insn_bytes_len, 0);
 }
 
 static void test_exit_lengths(void **state)

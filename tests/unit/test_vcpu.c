@@ -539,6 +539,24 @@ static void test_cr4(void **state)
 	}
 }
 
+/* Where the backend names the register and the length, no byte is looked at. */
+static void test_cr_by_register(void **state)
+{
+	static const u8 ud2[] = { 0x0f, 0x0b };
+	const struct fake_step step = {
+		.exit = { .kind = EXIT_CR_WRITE, .insn_len = 3, .cr = { .cr = 0, .gpr = GPR_RSP } }
+	};
+
+	(void)state;
+	code(ud2, sizeof(ud2));
+	fake_script(&step, 1);
+	fake_hw.regs = (struct vcpu_regs){ .rip = RIP, .gpr[GPR_RSP] = BIT64(32) | CR0_PE };
+	fake_hw.sregs.seg[SREG_CS].attr = SEG_ATTR_P | SEG_ATTR_DB | 0x1b;
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.sregs.cr0, CR0_PE | CR0_ET); /* 32-bit code: the lower half */
+	assert_int_equal(fake_hw.regs.rip, RIP + 3);
+}
+
 static void test_ends(void **state)
 {
 	static const enum exit_kind kinds[] = { EXIT_SHUTDOWN, EXIT_BAD_STATE, EXIT_OTHER,
@@ -590,6 +608,7 @@ int main(void)
 		cmocka_unit_test_setup(test_interrupted, setup),
 		cmocka_unit_test_setup(test_hlt, setup),
 		cmocka_unit_test_setup(test_faults, setup),
+		cmocka_unit_test_setup(test_cr_by_register, setup),
 		cmocka_unit_test_setup(test_cr4, setup),
 		cmocka_unit_test_setup(test_ends, setup),
 		cmocka_unit_test_setup(test_events_first, setup),
