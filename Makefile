@@ -181,6 +181,38 @@ fuzz: $(FUZZ)
 
 -include $(HV_O:.o=.d) $(PURE_O:.o=.d) $(HOST_O:.o=.d) $(FUZZ_O:.o=.d)
 
+# --- benchmarks of the core, on the build host ------------------------------
+# Compiled as for the hypervisor, its own memory and string functions included;
+# the benchmark around it as any program.
+BENCH_PURE := $(filter-out -Iarch/x86_64/include,$(HV_CFLAGS)) -Itests/host
+BENCH_CFLAGS := -std=gnu11 -O2 -g -fno-pic -I. -Itests/host $(WARN)
+BENCH_O	:= $(patsubst %.c,$B/benchobj/%.o,hv/base/str.c $(filter hv/base/% vnet/%,$(PURE)))
+BENCH_HOST_O := $(patsubst %.c,$B/benchobj/%.o,tests/host/plat_host.c tests/bench/bench.c \
+	   tests/bench/world.c)
+
+$(BENCH_O): $B/benchobj/%.o: %.c | setup
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(HVCC) $(BENCH_PURE) -MMD -MP -c -o $@ $<
+
+$B/benchobj/%.o: %.c | setup
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)
+	$(Q)$(HOSTCC) $(BENCH_CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/bench/bench-%: $B/benchobj/tests/bench/%.o $(BENCH_HOST_O) $(BENCH_O)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) -no-pie -o $@ $^
+
+## make bench-core the core's cycles a frame (RUNS=9), into build/bench/core.json
+.PHONY: bench-core
+RUNS	?= 9
+bench-core: $B/bench/bench-core
+	@BENCH_DIR=$B/bench $< $(RUNS)
+
+-include $(BENCH_O:.o=.d) $(BENCH_HOST_O:.o=.d) $B/benchobj/tests/bench/core.d
+
 # --- guest tests: one image for the hypervisor (or a bare machine) to run -----
 GT_C	:= $(wildcard tests/guest/*.c) hv/base/fmt.c hv/base/str.c
 GT_ASM	:= $(wildcard tests/guest/*.asm)

@@ -18,7 +18,6 @@
 #include "hv/node.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
-#include "vnet/epoch.h"
 
 #define CONFIG_MODULE "node.conf"
 #define NODE_NAME_KEY "node="
@@ -101,11 +100,10 @@ static void read_config(const struct boot_info *bi)
 				CONFIG_MODULE);
 }
 
-/* Once a second: finish deletions that waited for the other cores. */
+/* Once a second: what the overlay has to do when time goes by. */
 static void keep_house(struct timer *t, u64 now_ns)
 {
-	vnet_port_reap();
-	epoch_reclaim();
+	vnet_tick(now_ns);
 	timer_set(&core_this()->timers, t, now_ns + HOUSE_NS);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The flow cache in front of the route table: of fixed size, one for each
+ * The flow cache in front of the route table: of bounded size, one for each
  * core and touched by that core alone. An entry is valid while the generation
  * of its flow (route.h) is what it was at the lookup.
  */
@@ -9,27 +9,38 @@
 
 #include "hv/base/err.h"
 #include "hv/base/types.h"
+#include "vnet/hash.h"
 #include "vnet/route.h"
 
-#define CACHE_ENTRIES 4096
+/* Entries: twice as many as there are routes and learned addresses, within
+ * these bounds (128 KiB and 8 MiB). Powers of two. Traffic changes nothing. */
+#define CACHE_ENTRIES_MIN BIT(12)
+#define CACHE_ENTRIES_MAX BIT(18)
 #define CACHE_WAYS 4
-#define CACHE_SETS (CACHE_ENTRIES / CACHE_WAYS)
 
 struct cache_entry {
-	u64 tag[2]; /* dst, src, ingress, overlay: see cache_tag() */
+	u64 tag[2]; /* dst and ingress, src; the ingress stands for its overlay too */
 	u64 gen;    /* 0: empty */
-	u64 verdict;
+	u64 verdict; /* and CACHE_USED: it was asked for again */
 };
+#define CACHE_USED BIT64(61)
+STATIC_ASSERT(CACHE_USED < VERDICT_MANY && CACHE_USED > BIT64(VERDICT_PORTS * VERDICT_PORT_BITS),
+	      "a bit that verdicts do not need");
 STATIC_ASSERT(sizeof(struct cache_entry) == 32, "two to a cache line");
 
 struct cache_set {
 	struct cache_entry way[CACHE_WAYS];
 };
 
+struct cache_table {
+	u32 sets;
+	struct cache_set set[] ALIGNED(CACHE_LINE);
+};
+
 struct flow_cache {
-	struct cache_set *set; /* CACHE_SETS */
+	struct cache_table *table; /* changed by the boot core */
 	u64 seed[2];
-	u32 turn; /* which way goes when all four are taken */
+	u32 turn; /* which way is looked at first for one that may go */
 	u64 hits;
 	u64 misses;
 };
@@ -37,18 +48,65 @@ struct flow_cache {
 /* Where a flow is looked for; made once per frame. */
 struct cache_ref {
 	u64 tag[2];
+	u64 gen; /* before the table was asked: what a change overtook stays void */
 	struct cache_set *set;
 };
 
 /* Boot core. seed: random, so that nobody can choose flows that share a set. */
 err_t cache_init(struct flow_cache *c, u64 seed);
 void cache_fini(struct flow_cache *c);
+/* Boot core, now and then: have the size that this many routes ask for. What was
+ * kept is forgotten then. Without memory it stays as it is. */
+void cache_fit(struct flow_cache *c, u32 routes);
+u32 cache_entries(const struct flow_cache *c);
 
-/* Find the flow's set and start fetching it: a pass over the burst before cache_lookup(). */
-void cache_prefetch(const struct flow_cache *c, const struct route_key *k, struct cache_ref *ref);
+/* The core that owns the cache, between epoch_read_begin() and epoch_read_end():
+ * find the flow's set and start fetching it, a pass over the burst before cache_find(). */
+static inline void cache_prefetch(const struct flow_cache *c, const struct route_key *k,
+				  struct cache_ref *ref)
+{
+	struct cache_table *t = __atomic_load_n(&c->table, __ATOMIC_ACQUIRE);
+	u64 hash;
 
-/* The verdict for the flow, from the cache or from route_lookup(); a forged source
- * is a verdict of its own. */
-u64 cache_lookup(struct flow_cache *c, const struct route_key *k, const struct cache_ref *ref);
+	ref->tag[0] = k->dst | (u64)k->ingress << 48;
+	ref->tag[1] = k->src;
+	hash = hash_mix(ref->tag[0] ^ c->seed[0], ref->tag[1] ^ c->seed[1]);
+	ref->set = &t->set[hash & (t->sets - 1)];
+	__builtin_prefetch(&ref->set->way[0]);
+	__builtin_prefetch(&ref->set->way[CACHE_WAYS / 2]);
+	route_generation_prefetch(k);
+}
+
+/* The verdict, or 0: ask the table and keep its answer by cache_fill(). */
+static inline u64 cache_find(struct flow_cache *c, const struct route_key *k,
+			     struct cache_ref *ref)
+{
+	struct cache_set *set = ref->set;
+	struct cache_entry *found;
+	u32 hit = 0;
+
+	/* All four without a branch: which one it is, nobody can predict. */
+	for (u32 i = 0; i < CACHE_WAYS; i++) {
+		const struct cache_entry *e = &set->way[i];
+
+		hit |= (u32)(((e->tag[0] ^ ref->tag[0]) | (e->tag[1] ^ ref->tag[1])) == 0) << i;
+	}
+	ref->gen = route_generation(k);
+	if (!hit)
+		goto miss;
+	found = &set->way[__builtin_ctz(hit)];
+	if (found->gen != ref->gen)
+		goto miss;
+	c->hits++;
+	if (!(found->verdict & CACHE_USED))
+		found->verdict |= CACHE_USED;
+	return found->verdict & ~CACHE_USED;
+miss:
+	c->misses++;
+	return 0;
+}
+
+/* Keep the answer to what cache_find() did not know. */
+void cache_fill(struct flow_cache *c, const struct cache_ref *ref, u64 verdict);
 
 #endif

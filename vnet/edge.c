@@ -18,7 +18,7 @@
 #include "vnet/hash.h"
 #include "vnet/port.h"
 
-#define SLOTS_BITS 7
+#define SLOTS_BITS 11
 #define SLOTS BIT(SLOTS_BITS)
 #define FRAME_MIN_MTU 68 /* what an inner IPv4 needs (RFC 791) */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The routing step. For a burst: check and key every frame (prefetching its
- * place in the flow cache), get every frame's verdict, then go through the
- * ports that any of them leads to and hand each its part in one call. Frames
- * keep their order towards every port.
+ * place in the flow cache), get every frame's verdict, then sort the frames by
+ * port and hand each port its part in one call. Frames keep their order towards
+ * every port.
  */
 #include "vnet/forward.h"
 
@@ -11,19 +11,21 @@
 #include "hv/base/str.h"
 #include "vnet/cache.h"
 #include "vnet/epoch.h"
+#include "vnet/learn.h"
 #include "vnet/net/wire.h"
 #include "vnet/offload.h"
+#include "vnet/overlay.h"
 #include "vnet/port.h"
 #include "vnet/route.h"
 #include "vnet/vnet.h"
 #include "vnet/xcore.h"
 
-/* A burst on its way through. */
+/* A burst on its way through: all frames, then those that go on. */
 struct burst {
 	u32 n;
-	u64 all; /* union of ports[] */
+	bool alike; /* all have the first one's verdict */
 	struct pkt *pkt[PKT_BURST];
-	u64 ports[PKT_BURST]; /* where each has yet to go */
+	u64 verdict[PKT_BURST];
 	struct route_key key[PKT_BURST];
 	struct cache_ref ref[PKT_BURST];
 };
@@ -34,6 +36,9 @@ struct core_state {
 	u64 bursts;
 	u64 cloned;
 	struct burst burst; /* vnet_input() is not re-entrant, and stacks are small */
+	struct port_set many; /* of one frame with more ports than a verdict holds */
+	struct port_set touched;
+	u8 count[VNET_MAX_PORTS]; /* all zero between runs */
 };
 
 static struct core_state *cores[PLAT_MAX_CORES];
@@ -63,10 +68,12 @@ static void deliver_here(struct vnet_port *port, struct pkt **pkts, u32 n)
 		port->ops->deliver(port, pkts, n);
 }
 
-static void flush_here(u64 ports)
+static void flush_here(struct port_set *ports)
 {
-	for (; ports; ports &= ports - 1) {
-		struct vnet_port *port = vnet_port_slot((u16)__builtin_ctzll(ports));
+	u16 id;
+
+	while ((id = port_set_take(ports)) != VNET_PORT_NONE) {
+		struct vnet_port *port = vnet_port_slot(id);
 
 		if (port->ops->flush)
 			port->ops->flush(port);
@@ -84,20 +91,22 @@ err_t vnet_init(u32 ncores, u64 seed, void (*kick)(unsigned core))
 
 	if (err != ERR_OK)
 		return err;
-	route_init(seed);
-	for (u32 i = 0; i < ncores; i++) {
+	err = route_init(seed);
+	if (err == ERR_OK)
+		err = overlay_init(seed);
+	for (u32 i = 0; i < ncores && err == ERR_OK; i++) {
 		cores[i] = plat_alloc(sizeof(*cores[i]));
-		if (!cores[i] || cache_init(&cores[i]->cache, seed + i) != ERR_OK) {
-			vnet_fini();
-			return ERR_NOMEM;
-		}
+		err = cores[i] ? cache_init(&cores[i]->cache, seed + i) : ERR_NOMEM;
 	}
-	return ERR_OK;
+	if (err != ERR_OK)
+		vnet_fini();
+	return err;
 }
 
 void vnet_fini(void)
 {
 	vnet_port_reap();
+	overlay_fini();
 	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
 		if (!cores[i])
 			continue;
@@ -112,17 +121,24 @@ void vnet_fini(void)
 	vnet_port_fini();
 }
 
+void vnet_tick(u64 now_ns)
+{
+	vnet_port_reap();
+	overlay_tick(now_ns);
+	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
+		if (cores[i])
+			cache_fit(&cores[i]->cache, route_count() + overlay_learned());
+	}
+	epoch_reclaim();
+}
+
 /* --- the step ------------------------------------------------------------- */
 
 /* Else *why says why the frame goes no further than its port. */
-static bool frame_ok(const struct vnet_port *port, struct pkt *p, enum vnet_drop *why)
+static bool frame_ok(const struct vnet_port *port, u64 own, const struct route_key *k,
+		     struct pkt *p, enum vnet_drop *why)
 {
-	if (p->head_len < ETH_HLEN) {
-		*why = VNET_DROP_RUNT;
-		return false;
-	}
-	if (port->kind == VNET_PORT_INTERFACE && !port->any_source &&
-	    memcmp(p->data + ETH_SRC, port->mac, sizeof(port->mac)) != 0) {
+	if (port->kind == VNET_PORT_INTERFACE && k->src != own && !port->any_source) {
 		*why = VNET_DROP_SOURCE;
 		return false;
 	}
@@ -137,96 +153,230 @@ static bool frame_ok(const struct vnet_port *port, struct pkt *p, enum vnet_drop
 static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt **pkts, u32 n)
 {
 	struct burst *b = &me->burst;
+	u64 own = mac_load(port->mac), bytes = 0, segments = 0;
 
 	b->n = 0;
-	b->all = 0;
-	port->count.rx_frames += n;
+	for (u32 i = 0; i < n; i++)
+		__builtin_prefetch(pkts[i]->data);
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = pkts[i];
-		enum vnet_drop why;
+		struct route_key *k = &b->key[b->n];
+		enum vnet_drop why = VNET_DROP_RUNT;
 
 		p->ingress = port->id;
 		p->overlay = port->overlay;
-		port->count.rx_bytes += p->len;
-		if (!frame_ok(port, p, &why)) {
-			port->count.rx_segments++;
+		bytes += p->len;
+		if (p->head_len >= ETH_HLEN)
+			route_key_init(k, port, p->data);
+		if (p->head_len < ETH_HLEN || !frame_ok(port, own, k, p, &why)) {
+			segments++;
 			vnet_port_drop(port, p, why);
 			continue;
 		}
-		port->count.rx_segments += pkt_wire_frames(p);
+		segments += pkt_wire_frames(p);
 		b->pkt[b->n] = p;
-		route_key_init(&b->key[b->n], port, p->data);
-		cache_prefetch(&me->cache, &b->key[b->n], &b->ref[b->n]);
+		cache_prefetch(&me->cache, k, &b->ref[b->n]);
 		b->n++;
 	}
+	port->count.rx_frames += n;
+	port->count.rx_bytes += bytes;
+	port->count.rx_segments += segments;
 }
 
-static void burst_route(struct core_state *me, struct vnet_port *port)
+/* The table's answers for the frames that the cache does not know. */
+static void burst_miss(struct core_state *me, const u8 *miss, u32 n)
 {
 	struct burst *b = &me->burst;
 
-	for (u32 i = 0; i < b->n; i++) {
-		u64 verdict = cache_lookup(&me->cache, &b->key[i], &b->ref[i]);
+	for (u32 i = 0; i < n; i++)
+		route_prefetch_places(&b->key[miss[i]]);
+	for (u32 i = 0; i < n; i++)
+		route_prefetch_buckets(&b->key[miss[i]]);
+	for (u32 i = 0; i < n; i++) {
+		u64 verdict = route_lookup(&b->key[miss[i]], &me->many);
 
-		b->ports[i] = 0;
+		b->verdict[miss[i]] = verdict;
+		cache_fill(&me->cache, &b->ref[miss[i]], verdict);
+	}
+}
+
+static bool is_forged(u64 verdict)
+{
+	return verdict == verdict_drop(VNET_DROP_SOURCE);
+}
+
+/* A verdict for each frame; those that go no further go out of the burst. */
+static void burst_route(struct core_state *me, struct vnet_port *port)
+{
+	struct burst *b = &me->burst;
+	u8 miss[PKT_BURST];
+	u32 misses = 0, n = 0;
+
+	for (u32 i = 0; i < b->n; i++) {
+		b->verdict[i] = cache_find(&me->cache, &b->key[i], &b->ref[i]);
+		miss[misses] = (u8)i;
+		misses += !b->verdict[i];
+	}
+	if (misses)
+		burst_miss(me, miss, misses);
+	b->alike = true;
+	for (u32 i = 0; i < b->n; i++) {
+		u64 verdict = b->verdict[i];
+
+		if (b->key[i].learned && b->key[i].from_edge && !is_forged(verdict))
+			learned_note(b->key[i].learned, b->key[i].src, port->id);
 		if (verdict & VERDICT_DROP) {
 			vnet_port_drop(port, b->pkt[i], verdict_reason(verdict));
 			continue;
 		}
-		b->ports[i] = verdict;
-		b->all |= verdict;
+		if (n != i) {
+			b->pkt[n] = b->pkt[i];
+			b->verdict[n] = verdict;
+			b->key[n] = b->key[i];
+		}
+		b->alike &= verdict == b->verdict[0];
+		n++;
+	}
+	b->n = n;
+}
+
+/* On to a port, of this core or of another one. */
+static void pass_on(struct core_state *me, struct vnet_port *from, u16 id, struct pkt **pkts,
+		    u32 n)
+{
+	struct vnet_port *to = vnet_port_slot(id);
+	u32 sent;
+
+	if (to->core == from->core) {
+		port_set_add(&me->touched, id);
+		deliver_here(to, pkts, n);
+		return;
+	}
+	sent = xcore_send(from->core, to, pkts, n);
+	drop_all(from, pkts + sent, n - sent, VNET_DROP_TX_FULL);
+}
+
+/* For one more destination: NULL when there is no packet for it. */
+static struct pkt *copy_of(struct core_state *me, struct vnet_port *from, struct pkt *p)
+{
+	struct pkt *copy = pkt_clone(p->pool, p);
+
+	me->cloned++;
+	if (!copy)
+		from->count.drop[VNET_DROP_NO_PACKET]++;
+	return copy;
+}
+
+/* One frame that goes to more ports than fit into a verdict. The last one gets
+ * the frame itself. */
+static void send_many(struct core_state *me, struct vnet_port *from, u32 i)
+{
+	struct pkt *p = me->burst.pkt[i];
+	u64 verdict = route_lookup(&me->burst.key[i], &me->many);
+	u16 id, next;
+
+	if (verdict & VERDICT_DROP) { /* a change was quicker */
+		vnet_port_drop(from, p, verdict_reason(verdict));
+		return;
+	}
+	if (!(verdict & VERDICT_MANY)) {
+		me->many = (struct port_set){ 0 };
+		for (; verdict; verdict >>= VERDICT_PORT_BITS)
+			port_set_add(&me->many, (u16)verdict);
+	}
+	for (id = port_set_take(&me->many); id != VNET_PORT_NONE; id = next) {
+		struct pkt *out = p;
+
+		next = port_set_take(&me->many);
+		if (next != VNET_PORT_NONE)
+			out = copy_of(me, from, p);
+		if (out)
+			pass_on(me, from, id, &out, 1);
 	}
 }
 
-/* The burst's frames for one port: copies of those that go elsewhere as well,
- * the last destination gets the original. */
-static u32 burst_part(struct core_state *me, struct vnet_port *from, u64 bit, struct pkt **part)
+/* A run of frames sorted by port: counts, then places, then frames. */
+struct sorting {
+	u32 ports;
+	u16 port[PKT_BURST * VERDICT_PORTS];
+	u8 start[PKT_BURST * VERDICT_PORTS + 1];
+	u8 frame[PKT_BURST * VERDICT_PORTS];
+	u8 left[PKT_BURST]; /* destinations that a frame has yet to go to */
+};
+
+static void sort_run(struct core_state *me, u32 first, u32 end, struct sorting *s)
+{
+	const u64 *verdicts = me->burst.verdict;
+	u32 at = 0;
+
+	s->ports = 0;
+	for (u32 i = first; i < end; i++) {
+		s->left[i] = 0;
+		for (u64 v = verdicts[i]; v; v >>= VERDICT_PORT_BITS) {
+			if (!me->count[(u16)v]++)
+				s->port[s->ports++] = (u16)v;
+			s->left[i]++;
+		}
+	}
+	for (u32 k = 0; k < s->ports; k++) {
+		u8 n = me->count[s->port[k]];
+
+		s->start[k] = (u8)at;
+		me->count[s->port[k]] = (u8)at;
+		at += n;
+	}
+	s->start[s->ports] = (u8)at;
+	for (u32 i = first; i < end; i++) {
+		for (u64 v = verdicts[i]; v; v >>= VERDICT_PORT_BITS)
+			s->frame[me->count[(u16)v]++] = (u8)i;
+	}
+	for (u32 k = 0; k < s->ports; k++)
+		me->count[s->port[k]] = 0;
+}
+
+/* Frames first .. end-1, none of which has VERDICT_MANY: each port gets its part
+ * in one call, copies of those that go elsewhere as well. */
+static void send_run(struct core_state *me, struct vnet_port *from, u32 first, u32 end)
 {
 	struct burst *b = &me->burst;
-	u32 n = 0;
+	struct pkt *part[PKT_BURST];
+	struct sorting s;
 
-	for (u32 i = 0; i < b->n; i++) {
-		struct pkt *p = b->pkt[i];
+	if (first == end)
+		return;
+	sort_run(me, first, end, &s);
+	for (u32 k = 0; k < s.ports; k++) {
+		u32 n = 0;
 
-		if (!(b->ports[i] & bit))
-			continue;
-		b->ports[i] &= ~bit;
-		if (b->ports[i]) {
-			me->cloned++;
-			p = pkt_clone(p->pool, p);
-			if (!p) {
-				from->count.drop[VNET_DROP_NO_PACKET]++;
-				continue;
-			}
+		for (u32 at = s.start[k]; at < s.start[k + 1]; at++) {
+			u32 i = s.frame[at];
+			struct pkt *p = --s.left[i] ? copy_of(me, from, b->pkt[i]) : b->pkt[i];
+
+			part[n] = p;
+			n += p != NULL;
 		}
-		part[n++] = p;
+		if (n)
+			pass_on(me, from, s.port[k], part, n);
 	}
-	return n;
 }
 
-/* Returns the ports of this core that got something. */
-static u64 burst_send(struct core_state *me, struct vnet_port *from)
+static void burst_send(struct core_state *me, struct vnet_port *from)
 {
-	struct pkt *part[PKT_BURST];
-	u64 here = 0;
+	struct burst *b = &me->burst;
+	u32 first = 0;
 
-	for (u64 rest = me->burst.all; rest; rest &= rest - 1) {
-		u16 id = (u16)__builtin_ctzll(rest);
-		struct vnet_port *to = vnet_port_slot(id);
-		u32 n = burst_part(me, from, BIT64(id), part);
-
-		if (!n)
-			continue;
-		if (to->core == from->core) {
-			deliver_here(to, part, n);
-			here |= BIT64(id);
-		} else {
-			u32 sent = xcore_send(from->core, to, part, n);
-
-			drop_all(from, part + sent, n - sent, VNET_DROP_TX_FULL);
-		}
+	if (b->n && b->alike && b->verdict[0] < VNET_MAX_PORTS) {
+		pass_on(me, from, (u16)b->verdict[0], b->pkt, b->n);
+		return;
 	}
-	return here;
+	for (u32 i = 0; i < b->n; i++) {
+		if (!(b->verdict[i] & VERDICT_MANY))
+			continue;
+		send_run(me, from, first, i);
+		send_many(me, from, i);
+		first = i + 1;
+	}
+	send_run(me, from, first, b->n);
 }
 
 void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
@@ -234,7 +384,6 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 	unsigned core = port->core;
 	struct core_state *me = cores[core];
 	bool begun = epoch_read_begin(core);
-	u64 touched = 0;
 
 	while (n) {
 		u32 take = MIN(n, (u32)PKT_BURST);
@@ -242,11 +391,11 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 		me->bursts++;
 		burst_take(me, port, pkts, take);
 		burst_route(me, port);
-		touched |= burst_send(me, port);
+		burst_send(me, port);
 		pkts += take;
 		n -= take;
 	}
-	flush_here(touched);
+	flush_here(&me->touched);
 	xcore_flush(core);
 	epoch_read_end(core, begun);
 }
@@ -278,6 +427,7 @@ void vnet_core_stats(unsigned core, struct vnet_core_stats *out)
 		return;
 	out->bursts = c->bursts;
 	out->cloned = c->cloned;
+	out->cache_entries = cache_entries(&c->cache);
 	out->cache_hits = c->cache.hits;
 	out->cache_misses = c->cache.misses;
 }

@@ -8,6 +8,7 @@
 struct vnet_core_stats {
 	u64 bursts;
 	u64 cloned;
+	u32 cache_entries;
 	u64 cache_hits;
 	u64 cache_misses;
 };

@@ -10,6 +10,7 @@
 #include "hv/base/str.h"
 #include "vnet/epoch.h"
 #include "vnet/hash.h"
+#include "vnet/overlay.h"
 #include "vnet/route.h"
 #include "vnet/xcore.h"
 
@@ -91,18 +92,6 @@ struct vnet_port *vnet_port_find(const char *name)
 	return port;
 }
 
-bool vnet_port_owns_mac(u32 overlay, u64 mac)
-{
-	for (u16 id = 1; id < VNET_MAX_PORTS; id++) {
-		const struct vnet_port *port = vnet_port_slot(id);
-
-		if (port && port->kind == VNET_PORT_INTERFACE && port->overlay == overlay &&
-		    mac_load(port->mac) == mac)
-			return true;
-	}
-	return false;
-}
-
 static bool mac_taken(const struct vnet_port *port)
 {
 	const struct vnet_port *other = vnet_port_next(0);
@@ -148,6 +137,7 @@ static u16 free_id(void)
 err_t vnet_port_add(struct vnet_port *port)
 {
 	err_t err = port_check(port);
+	const struct overlay *o = overlay_by_id(port->overlay);
 	u16 id;
 
 	if (err != ERR_OK)
@@ -156,8 +146,13 @@ err_t vnet_port_add(struct vnet_port *port)
 	id = free_id();
 	if (id == VNET_PORT_NONE)
 		return ERR_NOMEM;
-	last_id = id;
 	port->id = id;
+	if (port->kind == VNET_PORT_INTERFACE)
+		err = route_own_add(port);
+	if (err != ERR_OK)
+		return err;
+	last_id = id;
+	port->learned = o ? o->learned : NULL;
 	memset(&port->count, 0, sizeof(port->count));
 	slots[id].state = SLOT_LIVE;
 	__atomic_store_n(&slots[id].port, port, __ATOMIC_RELEASE);
@@ -177,6 +172,7 @@ err_t vnet_port_del(struct vnet_port *port, bool force)
 			return ERR_BUSY;
 		route_port_del(port->id);
 	}
+	overlay_flush_port(port);
 	__atomic_store_n(&port->up, false, __ATOMIC_RELAXED);
 	slot = &slots[port->id];
 	slot->state = SLOT_LEAVING;
@@ -218,6 +214,10 @@ u32 vnet_port_reap(void)
 			continue;
 		}
 		counters_add(&gone, &port->count);
+		/* What another core may have learned from it in its last burst. */
+		overlay_flush_port(port);
+		if (port->kind == VNET_PORT_INTERFACE)
+			route_own_del(port);
 		slot->state = SLOT_FREE;
 		__atomic_store_n(&slot->port, NULL, __ATOMIC_RELEASE);
 		/* Its MAC may turn up on the other side of an edge now. */

@@ -15,10 +15,6 @@
  */
 struct vnet_port *vnet_port_slot(u16 id);
 
-/* Has an interface of this overlay that MAC (mac_load())? Any core, between
- * epoch_read_begin() and epoch_read_end(); kept answers go with route_touch_all(). */
-bool vnet_port_owns_mac(u32 overlay, u64 mac);
-
 /* Boot core. Add the counters of all ports, also of those that are gone. */
 void vnet_port_sum(struct vnet_counters *sum);
 

@@ -12,17 +12,25 @@
 #include "vnet/route_table.h"
 
 #define ROUTES_FIRST 64 /* room at the start; doubled up to ROUTE_MAX */
+#define WARN_LOOKS 4096	/* routes that a new one is compared with */
 
-/* Boot core only: all routes in order of id. */
+/*
+ * Boot core only: all routes in order of id. A deleted one stays as a gap,
+ * known by its `to`, until there are more gaps than routes, so that a deletion
+ * does not move the others each time.
+ */
 static struct {
 	struct route *routes;
-	u32 count, room;
+	u32 used; /* routes and gaps */
+	u32 count;
+	u32 room;
 	u32 last_id;
+	u32 port_uses[VNET_MAX_PORTS];
 } list;
 
-void route_init(u64 seed)
+err_t route_init(u64 seed)
 {
-	route_table_init(seed);
+	return route_table_init(seed);
 }
 
 void route_fini(void)
@@ -30,6 +38,11 @@ void route_fini(void)
 	route_table_fini();
 	plat_free(list.routes, list.room * sizeof(struct route));
 	memset(&list, 0, sizeof(list));
+}
+
+static bool is_live(const struct route *r)
+{
+	return r->spec.to != VNET_PORT_NONE;
 }
 
 static u64 match_mac(const struct route_match *m)
@@ -111,13 +124,29 @@ static err_t spec_check(const struct route_spec *spec, char *why, size_t size)
 			return ERR_INVAL;
 		}
 	}
-	for (u32 i = 0; i < list.count; i++) {
-		if (spec_same(&list.routes[i].spec, spec)) {
-			fmt_snprintf(why, size, "route %u is the same", list.routes[i].id);
-			return ERR_EXIST;
-		}
-	}
 	return ERR_OK;
+}
+
+/* Only to say which it is. */
+static u32 same_id(const struct route_spec *spec)
+{
+	for (u32 i = 0; i < list.used; i++) {
+		if (is_live(&list.routes[i]) && spec_same(&list.routes[i].spec, spec))
+			return list.routes[i].id;
+	}
+	return 0;
+}
+
+/* Close the gaps. */
+static void routes_pack(void)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < list.used; i++) {
+		if (is_live(&list.routes[i]))
+			list.routes[n++] = list.routes[i];
+	}
+	list.used = n;
 }
 
 static err_t routes_grow(void)
@@ -125,27 +154,39 @@ static err_t routes_grow(void)
 	u32 room = list.room ? list.room * 2 : ROUTES_FIRST;
 	struct route *bigger;
 
-	if (list.count < list.room)
+	if (list.used < list.room)
 		return ERR_OK;
 	if (room > ROUTE_MAX)
 		return ERR_NOMEM;
 	bigger = plat_alloc(room * sizeof(*bigger));
 	if (!bigger)
 		return ERR_NOMEM;
-	if (list.count)
-		memcpy(bigger, list.routes, list.count * sizeof(*bigger));
+	if (list.used)
+		memcpy(bigger, list.routes, list.used * sizeof(*bigger));
 	plat_free(list.routes, list.room * sizeof(*bigger));
 	list.routes = bigger;
 	list.room = room;
 	return ERR_OK;
 }
 
-/* Say when the new route hides an old one's multicast, or the other way round. */
+static bool may_carry_group(const struct route_spec *spec)
+{
+	return spec->dst.cls != ROUTE_EXACT || mac_is_group(mac_load(spec->dst.mac));
+}
+
+/* Say when the new route hides an old one's multicast, or the other way round.
+ * Looks at the newest ones: a warning is not worth the time of a long list. */
 static void warn_hidden(const struct route *r, char *why, size_t size)
 {
-	for (u32 i = 0; i < list.count; i++) {
+	u32 first = list.used - MIN(list.used, (u32)WARN_LOOKS);
+
+	if (!may_carry_group(&r->spec))
+		return;
+	for (u32 i = first; i < list.used; i++) {
 		const struct route *other = &list.routes[i];
 
+		if (!is_live(other) || !may_carry_group(&other->spec))
+			continue;
 		if (route_hides_group(&r->spec, &other->spec)) {
 			fmt_snprintf(why, size, "hides multicast of route %u", other->id);
 			return;
@@ -155,6 +196,14 @@ static void warn_hidden(const struct route *r, char *why, size_t size)
 			return;
 		}
 	}
+}
+
+/* Add (1) or take away (-1) what the route uses. */
+static void count_uses(const struct route_spec *spec, s32 by)
+{
+	list.port_uses[spec->to] += (u32)by;
+	if (spec->from == ROUTE_FROM_PORT)
+		list.port_uses[spec->from_port] += (u32)by;
 }
 
 err_t route_add(const struct route_spec *spec, u32 *id, char *why, size_t size)
@@ -168,18 +217,23 @@ err_t route_add(const struct route_spec *spec, u32 *id, char *why, size_t size)
 	err = spec_check(spec, why, size);
 	if (err != ERR_OK)
 		return err;
-	err = routes_grow();
-	if (err == ERR_OK) {
-		e = entry_of(spec);
-		err = route_table_add(&e);
+	e = entry_of(spec);
+	if (route_table_has(&e)) {
+		fmt_snprintf(why, size, "route %u is the same", same_id(spec));
+		return ERR_EXIST;
 	}
+	err = routes_grow();
+	if (err == ERR_OK)
+		err = route_table_add(&e);
 	if (err != ERR_OK) {
 		fmt_snprintf(why, size, "%s", err_str(err));
 		return err;
 	}
 	warn_hidden(&r, why, size);
-	list.routes[list.count++] = r;
+	list.routes[list.used++] = r;
+	list.count++;
 	list.last_id = r.id;
+	count_uses(spec, 1);
 	*id = r.id;
 	return ERR_OK;
 }
@@ -187,7 +241,7 @@ err_t route_add(const struct route_spec *spec, u32 *id, char *why, size_t size)
 /* Index of the first route whose id is at least id. */
 static u32 lower_bound(u32 id)
 {
-	u32 low = 0, high = list.count;
+	u32 low = 0, high = list.used;
 
 	while (low < high) {
 		u32 mid = low + (high - low) / 2;
@@ -205,13 +259,21 @@ err_t route_del(u32 id)
 	u32 i = lower_bound(id);
 	struct route_entry e;
 
-	if (i == list.count || list.routes[i].id != id)
+	if (i == list.used || list.routes[i].id != id || !is_live(&list.routes[i]))
 		return ERR_NOENT;
 	e = entry_of(&list.routes[i].spec);
 	route_table_del(&e);
+	count_uses(&list.routes[i].spec, -1);
+	list.routes[i].spec.to = VNET_PORT_NONE;
 	list.count--;
-	memmove(&list.routes[i], &list.routes[i + 1], (list.count - i) * sizeof(list.routes[0]));
+	if (list.used > ROUTES_FIRST && list.used > 2 * list.count)
+		routes_pack();
 	return ERR_OK;
+}
+
+u32 route_port_uses(u16 port)
+{
+	return list.port_uses[port];
 }
 
 static bool route_uses(const struct route *r, u16 port)
@@ -219,29 +281,26 @@ static bool route_uses(const struct route *r, u16 port)
 	return r->spec.to == port || (r->spec.from == ROUTE_FROM_PORT && r->spec.from_port == port);
 }
 
-u32 route_port_uses(u16 port)
-{
-	u32 n = 0;
-
-	for (u32 i = 0; i < list.count; i++)
-		n += route_uses(&list.routes[i], port);
-	return n;
-}
-
 void route_port_del(u16 port)
 {
-	/* From the end: what moves up has been looked at. */
-	for (u32 i = list.count; i-- > 0;) {
-		if (route_uses(&list.routes[i], port))
-			route_del(list.routes[i].id);
+	const struct route *r = route_next(0), *next;
+	u32 id;
+
+	for (; r && list.port_uses[port]; r = next) {
+		id = r->id;
+		if (route_uses(r, port))
+			route_del(id);
+		next = route_next(id);
 	}
 }
 
 const struct route *route_next(u32 after)
 {
-	u32 i = after == UINT32_MAX ? list.count : lower_bound(after + 1);
+	u32 i = after == UINT32_MAX ? list.used : lower_bound(after + 1);
 
-	return i < list.count ? &list.routes[i] : NULL;
+	while (i < list.used && !is_live(&list.routes[i]))
+		i++;
+	return i < list.used ? &list.routes[i] : NULL;
 }
 
 u32 route_count(void)

@@ -9,7 +9,8 @@
  * priority. A frame never leaves by the port it came in by; that is applied
  * to the winners, so a better route back to the ingress hides a worse one.
  *
- * Routes belong to the overlay of the port they lead to.
+ * Routes belong to the overlay of the port they lead to. A frame from an edge
+ * whose source is one of our interfaces' MACs, or a group, is forged (or looped).
  *
  * Threads: add and del on the boot core; lookups on any core between
  * epoch_read_begin() and epoch_read_end(), without locks.
@@ -19,9 +20,12 @@
 
 #include "hv/base/err.h"
 #include "hv/base/types.h"
+#include "vnet/hash.h"
+#include "vnet/portset.h"
 #include "vnet/vnet.h"
 
-#define ROUTE_MAX 16384
+#define MAC_LEN 6
+#define ROUTE_MAX BIT(20)
 #define ROUTE_TEXT_MAX 160 /* longest line of route_format() */
 
 enum route_class {
@@ -72,21 +76,23 @@ struct route {
 /* What the two classes give together; ROUTE_PRIO_INVALID when they cannot. */
 enum route_prio route_priority(enum route_class src, enum route_class dst);
 
-/* Boot core. Empty table; seed: random, so that nobody can choose collisions. */
-void route_init(u64 seed);
+/* Boot core. Empty table; seed: random, so that nobody can choose collisions.
+ * ERR_NOMEM. */
+err_t route_init(u64 seed);
 void route_fini(void);
 
 /*
  * Boot core. ERR_OK: it holds for every frame looked up from now on; *id names
  * it, and why holds a warning or is empty. Otherwise nothing changed and why
  * says what is wrong: ERR_INVAL for the classes, ERR_NOENT for a port,
- * ERR_EXIST for the same route, ERR_NOMEM, ERR_BUSY when a core holds on to
- * too much that was replaced.
+ * ERR_EXIST for the same route, ERR_NOMEM, ERR_FULL when too many differ in
+ * nothing but what is not exact, ERR_BUSY when a core holds on to too much
+ * that was replaced.
  */
 err_t route_add(const struct route_spec *spec, u32 *id, char *why, size_t size);
 err_t route_del(u32 id);
 
-/* Boot core. How many routes name the port; and delete these. */
+/* Boot core. How often routes name the port; and delete these. */
 u32 route_port_uses(u16 port);
 void route_port_del(u16 port);
 
@@ -106,38 +112,118 @@ char *route_format(const struct route_spec *spec, char *buf, size_t size);
 
 /* --- lookup --------------------------------------------------------------- */
 
+struct learned;
+
 struct route_key {
 	u64 dst, src; /* mac_load() */
 	u64 hash_dst, hash_src;
 	u32 overlay;
 	u16 ingress; /* port id */
 	bool from_edge;
+	struct learned *learned; /* asked when no route matches; NULL: not */
 };
 
-/* frame: at least 12 bytes. */
-void route_key_init(struct route_key *k, const struct vnet_port *ingress, const u8 *frame);
+/*
+ * Generations of kept answers. A change bumps one, after it is visible: that of
+ * the group of destinations or of sources that the MAC falls in, that of all
+ * multicast destinations, or that of everything.
+ */
+#define ROUTE_GEN_BITS 13
+struct route_gens {
+	u64 seed; /* of hash_dst and hash_src */
+	u64 all ALIGNED(CACHE_LINE); /* never 0 */
+	u64 group;
+	u64 dst[BIT(ROUTE_GEN_BITS)];
+	u64 src[BIT(ROUTE_GEN_BITS)];
+};
+extern struct route_gens route_gens; /* to be read through the functions here */
 
-/* A verdict: bit n is port n; or, with bit 0 (never a port), why there is none. */
-#define VERDICT_DROP 1ull
-#define VERDICT_REASON_SHIFT 8
-
-static inline enum vnet_drop verdict_reason(u64 verdict)
+static inline u64 route_hash_mac(u64 mac, u32 overlay)
 {
-	return (enum vnet_drop)(verdict >> VERDICT_REASON_SHIFT);
+	return hash_mix(mac ^ route_gens.seed, HASH_K0 ^ overlay);
 }
 
-STATIC_ASSERT(VNET_MAX_PORTS <= 64 && VNET_PORT_NONE == 0, "a verdict has a bit for each port");
+/* frame: at least 12 bytes. */
+static inline void route_key_init(struct route_key *k, const struct vnet_port *ingress,
+				  const u8 *frame)
+{
+	k->dst = mac_load(frame);
+	k->src = mac_load(frame + MAC_LEN);
+	k->overlay = ingress->overlay;
+	k->ingress = ingress->id;
+	k->from_edge = ingress->kind == VNET_PORT_EDGE;
+	k->learned = ingress->learned;
+	k->hash_dst = route_hash_mac(k->dst, k->overlay);
+	k->hash_src = route_hash_mac(k->src, k->overlay);
+}
 
-/* Never 0 ports without a reason. */
-u64 route_lookup(const struct route_key *k);
+static inline u32 route_gen_index(u64 hash)
+{
+	return (u32)(hash >> (64 - ROUTE_GEN_BITS));
+}
+
+static inline void route_generation_prefetch(const struct route_key *k)
+{
+	__builtin_prefetch(&route_gens.dst[route_gen_index(k->hash_dst)]);
+	__builtin_prefetch(&route_gens.src[route_gen_index(k->hash_src)]);
+}
 
 /*
  * Changes whenever a change may have changed route_lookup(k), seldom
  * otherwise; never 0. Read it before the lookup whose answer is to be kept.
  */
-u64 route_generation(const struct route_key *k);
+static inline u64 route_generation(const struct route_key *k)
+{
+	u64 gen = __atomic_load_n(&route_gens.all, __ATOMIC_ACQUIRE);
+
+	gen += __atomic_load_n(&route_gens.dst[route_gen_index(k->hash_dst)], __ATOMIC_ACQUIRE);
+	gen += __atomic_load_n(&route_gens.src[route_gen_index(k->hash_src)], __ATOMIC_ACQUIRE);
+	if (mac_is_group(k->dst))
+		gen += __atomic_load_n(&route_gens.group, __ATOMIC_ACQUIRE);
+	return gen;
+}
+
+/*
+ * A verdict: up to VERDICT_PORTS port ids in 16 bits each, ascending from the
+ * lowest bits, 0 behind the last; or VERDICT_MANY, more than that; or
+ * VERDICT_DROP and why there are none.
+ */
+#define VERDICT_PORTS 3
+#define VERDICT_PORT_BITS 16
+#define VERDICT_MANY BIT64(62)
+#define VERDICT_DROP BIT64(63)
+
+static inline enum vnet_drop verdict_reason(u64 verdict)
+{
+	return (enum vnet_drop)(verdict & 0xff);
+}
+
+static inline u64 verdict_drop(enum vnet_drop why)
+{
+	return VERDICT_DROP | (u64)why;
+}
+
+STATIC_ASSERT(VNET_MAX_PORTS <= BIT(14) && VNET_PORT_NONE == 0, "below the two flags");
+
+/*
+ * many: gets the ports of a frame that goes to more than VERDICT_PORTS; the
+ * answer then costs what so many copies do, and is not kept but asked again.
+ */
+u64 route_lookup(const struct route_key *k, struct port_set *many);
+
+/* Start fetching what route_lookup() will read: first the places of the
+ * buckets, and in another pass over the burst the buckets. */
+void route_prefetch_places(const struct route_key *k);
+void route_prefetch_buckets(const struct route_key *k);
 
 /* Boot core. Kept answers of all frames are void: a port id changed its meaning. */
 void route_touch_all(void);
+/* Any core. Kept answers for frames to this MAC are void. */
+void route_touch_dst(u32 overlay, u64 mac);
+
+/* Boot core. The MAC of an interface becomes, and ceases to be, one that nobody
+ * beyond an edge may speak as. Errors as route_add(). */
+err_t route_own_add(const struct vnet_port *port);
+void route_own_del(const struct vnet_port *port);
 
 #endif

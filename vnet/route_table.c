@@ -1,60 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The route table. A route lies in one bucket of a hash table, found by those
- * of its MACs that are exact:
+ * of its MACs that are exact, and by whether it is for multicast alone:
  *
  *     source exact, destination exact   hash of both
  *     destination exact                 hash of the destination
- *     source exact                      hash of the source
- *     neither                           hash of the overlay alone
+ *     source exact                      hash of the source; another for `group`
+ *     neither                           hash of the overlay; another for `group`
  *
- * so a lookup scans four short arrays, however many routes there are. Routes
- * that merely share a bucket are told apart by matching in full.
+ * so a lookup scans four short arrays (six for multicast), however many routes
+ * there are. What merely shares a bucket is told apart by matching in full.
  *
  * A bucket's array is immutable but for one field: adding replaces the array
  * (the old one is retired, see epoch.h), and deleting clears the entry's `to`,
  * so that a deletion needs no memory and cannot fail.
  *
- * Kept answers (cache.h) are voided by generations: one counter for each group
- * of destinations, one for each group of sources, one for multicast
- * destinations, one for everything. A change bumps one, after it is visible.
+ * The table doubles while it is in use, a few buckets with each change: a
+ * bucket that has moved to the next array leaves the mark `moved` behind.
  */
 #include "vnet/route_table.h"
 
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
-#include "vnet/epoch.h"
 #include "vnet/hash.h"
-#include "vnet/net/wire.h"
+#include "vnet/learn.h"
+#include "vnet/route_table_priv.h"
 
-#define BUCKET_BITS 12
-#define GEN_BITS 10
-
-struct bucket {
-	u32 n;
-	struct route_entry e[];
-};
-
-enum shape {
-	SHAPE_PAIR,
-	SHAPE_DST,
-	SHAPE_SRC,
-	SHAPE_WILD,
-	SHAPE_COUNT,
-};
-
-struct bucket_set {
-	u32 index[SHAPE_COUNT];
-};
-
-static struct {
-	u64 seed;
-	struct bucket *bucket[BIT(BUCKET_BITS)];
-	u64 gen_dst[BIT(GEN_BITS)];
-	u64 gen_src[BIT(GEN_BITS)];
-	u64 gen_group;
-	u64 gen_all;
-} table;
+struct route_gens route_gens;
+struct route_table route_table;
+struct bucket route_bucket_moved;
 
 static const u8 priorities[ROUTE_CLASS_COUNT][ROUTE_CLASS_COUNT] = {
 	[ROUTE_EXACT] = {
@@ -85,57 +59,59 @@ enum route_prio route_priority(enum route_class src, enum route_class dst)
 	return (enum route_prio)priorities[src][dst];
 }
 
-static u64 hash_mac(u64 mac, u32 overlay)
+struct places *route_places_new(u32 bits)
 {
-	return hash_mix(mac ^ table.seed, HASH_K0 ^ overlay);
+	struct places *t = plat_alloc(sizeof(*t) + BIT64(bits) * sizeof(t->bucket[0]));
+
+	if (t)
+		t->bits = bits;
+	return t;
 }
 
-static u32 bucket_index(u64 hash)
+err_t route_table_init(u64 seed)
 {
-	return (u32)(hash >> (64 - BUCKET_BITS));
-}
-
-static u32 gen_index(u64 hash)
-{
-	return (u32)(hash >> (64 - GEN_BITS));
-}
-
-static void bucket_set(const struct route_key *k, struct bucket_set *set)
-{
-	set->index[SHAPE_PAIR] = bucket_index(hash_mix(k->hash_dst ^ HASH_K1, k->hash_src));
-	set->index[SHAPE_DST] = bucket_index(k->hash_dst);
-	set->index[SHAPE_SRC] = bucket_index(k->hash_src);
-	set->index[SHAPE_WILD] = bucket_index(hash_mac(0, k->overlay));
-}
-
-void route_table_init(u64 seed)
-{
-	table.seed = seed;
-	table.gen_all = 1;
+	route_gens.seed = seed;
+	route_gens.all = 1;
+	route_table.now = route_places_new(ROUTE_FIRST_BITS);
+	return route_table.now ? ERR_OK : ERR_NOMEM;
 }
 
 void route_table_fini(void)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(table.bucket); i++) {
-		struct bucket *b = table.bucket[i];
+	struct places *t = route_table.now, *next;
 
-		if (b)
-			plat_free(b, sizeof(*b) + b->n * sizeof(b->e[0]));
+	for (; t; t = next) {
+		next = t->next;
+		for (u32 i = 0; i < BIT(t->bits); i++) {
+			struct bucket *b = t->bucket[i];
+
+			if (b && b != &route_bucket_moved)
+				plat_free(b, bucket_bytes(b->n));
+		}
+		plat_free(t, places_bytes(t));
 	}
-	memset(&table, 0, sizeof(table));
+	memset(&route_table, 0, sizeof(route_table));
+	memset(&route_gens, 0, sizeof(route_gens));
 }
 
 /* --- lookup: any core ----------------------------------------------------- */
 
-void route_key_init(struct route_key *k, const struct vnet_port *ingress, const u8 *frame)
+static const struct bucket *bucket_read(u64 hash)
 {
-	k->dst = mac_load(frame + ETH_DST);
-	k->src = mac_load(frame + ETH_SRC);
-	k->overlay = ingress->overlay;
-	k->ingress = ingress->id;
-	k->from_edge = ingress->kind == VNET_PORT_EDGE;
-	k->hash_dst = hash_mac(k->dst, k->overlay);
-	k->hash_src = hash_mac(k->src, k->overlay);
+	const struct places *t = __atomic_load_n(&route_table.now, __ATOMIC_ACQUIRE);
+	const struct bucket *b;
+
+	for (;;) {
+		b = __atomic_load_n(&t->bucket[places_index(t, hash)], __ATOMIC_ACQUIRE);
+		if (b != &route_bucket_moved)
+			return b;
+		t = t->next; /* set before the mark was */
+	}
+}
+
+static bool shape_used(u32 shape)
+{
+	return __atomic_load_n(&route_table.count[shape], __ATOMIC_ACQUIRE) != 0;
 }
 
 static bool entry_matches(const struct route_entry *e, const struct route_key *k)
@@ -172,8 +148,44 @@ static bool entry_from(const struct route_entry *e, const struct route_key *k)
 struct best {
 	u8 prio;
 	bool blocked; /* only its `from` kept a route from passing this edge to edge */
-	u64 ports;
+	bool forged;
+	bool hairpin; /* the ingress is among the destinations, and taken out */
+	u32 n;	      /* up to VERDICT_PORTS in port[]; more are in many */
+	u16 port[VERDICT_PORTS];
+	struct port_set *many;
 };
+
+static void best_add(struct best *best, u16 to)
+{
+	for (u32 i = 0; i < MIN(best->n, (u32)VERDICT_PORTS); i++) {
+		if (best->port[i] == to)
+			return;
+	}
+	if (best->n < VERDICT_PORTS) {
+		best->port[best->n++] = to;
+		return;
+	}
+	if (best->n == VERDICT_PORTS) {
+		*best->many = (struct port_set){ 0 };
+		for (u32 i = 0; i < VERDICT_PORTS; i++)
+			port_set_add(best->many, best->port[i]);
+		best->n++;
+	}
+	port_set_add(best->many, to);
+}
+
+static void best_take(struct best *best, const struct route_entry *e, u16 to, u16 ingress)
+{
+	if (e->prio > best->prio) {
+		best->prio = e->prio;
+		best->n = 0;
+		best->hairpin = false;
+	}
+	if (to == ingress)
+		best->hairpin = true;
+	else
+		best_add(best, to);
+}
 
 static void scan(const struct bucket *b, const struct route_key *k, struct best *best)
 {
@@ -181,120 +193,84 @@ static void scan(const struct bucket *b, const struct route_key *k, struct best 
 		const struct route_entry *e = &b->e[i];
 		u16 to = __atomic_load_n(&e->to, __ATOMIC_RELAXED);
 
-		if (to == VNET_PORT_NONE || e->prio < best->prio || !entry_matches(e, k))
+		if (e->prio < best->prio)
+			break;
+		if (to == VNET_PORT_NONE || !entry_matches(e, k))
 			continue;
-		if (!entry_from(e, k)) {
+		if (e->own)
+			best->forged |= k->from_edge;
+		else if (entry_from(e, k))
+			best_take(best, e, to, k->ingress);
+		else
 			best->blocked |= k->from_edge && e->to_edge;
-			continue;
-		}
-		if (e->prio > best->prio) {
-			best->prio = e->prio;
-			best->ports = 0;
-		}
-		best->ports |= BIT64(to);
 	}
 }
 
-u64 route_lookup(const struct route_key *k)
+/* Ports ascend, so that a set has one verdict. */
+static u64 verdict_pack(u16 *port, u32 n)
 {
-	struct best best = { 0 };
-	struct bucket_set set;
-	enum vnet_drop why;
+	u64 verdict = 0;
 
-	bucket_set(k, &set);
-	for (u32 s = 0; s < SHAPE_COUNT; s++)
-		scan(__atomic_load_n(&table.bucket[set.index[s]], __ATOMIC_ACQUIRE), k, &best);
-	if (best.ports & ~BIT64(k->ingress))
-		return best.ports & ~BIT64(k->ingress);
-	if (best.ports)
-		why = VNET_DROP_HAIRPIN;
-	else
-		why = best.blocked ? VNET_DROP_EDGE_TO_EDGE : VNET_DROP_NO_ROUTE;
-	return VERDICT_DROP | (u64)why << VERDICT_REASON_SHIFT;
-}
+	for (u32 i = 1; i < n; i++) {
+		u16 id = port[i];
+		u32 at = i;
 
-u64 route_generation(const struct route_key *k)
-{
-	u64 gen = __atomic_load_n(&table.gen_all, __ATOMIC_ACQUIRE);
-
-	gen += __atomic_load_n(&table.gen_dst[gen_index(k->hash_dst)], __ATOMIC_ACQUIRE);
-	gen += __atomic_load_n(&table.gen_src[gen_index(k->hash_src)], __ATOMIC_ACQUIRE);
-	if (mac_is_group(k->dst))
-		gen += __atomic_load_n(&table.gen_group, __ATOMIC_ACQUIRE);
-	return gen;
-}
-
-/* --- changes: boot core --------------------------------------------------- */
-
-static void bump(u64 *gen)
-{
-	__atomic_store_n(gen, *gen + 1, __ATOMIC_RELEASE);
-}
-
-void route_touch_all(void)
-{
-	bump(&table.gen_all);
-}
-
-/* Where the entry lies, and the generation that its changes bump. */
-static struct bucket **entry_home(const struct route_entry *e, u64 **gen)
-{
-	bool src_exact = e->src_cls == ROUTE_EXACT, dst_exact = e->dst_cls == ROUTE_EXACT;
-	struct route_key k = {
-		.hash_dst = hash_mac(e->dst, e->overlay),
-		.hash_src = hash_mac(e->src, e->overlay),
-		.overlay = e->overlay,
-	};
-	struct bucket_set set;
-	enum shape shape;
-
-	bucket_set(&k, &set);
-	if (dst_exact) {
-		shape = src_exact ? SHAPE_PAIR : SHAPE_DST;
-		*gen = &table.gen_dst[gen_index(k.hash_dst)];
-	} else if (src_exact) {
-		shape = SHAPE_SRC;
-		*gen = &table.gen_src[gen_index(k.hash_src)];
-	} else {
-		shape = SHAPE_WILD;
-		*gen = e->dst_cls == ROUTE_GROUP ? &table.gen_group : &table.gen_all;
+		for (; at && port[at - 1] > id; at--)
+			port[at] = port[at - 1];
+		port[at] = id;
 	}
-	return &table.bucket[set.index[shape]];
+	for (u32 i = n; i-- > 0;)
+		verdict = verdict << VERDICT_PORT_BITS | port[i];
+	return verdict;
 }
 
-err_t route_table_add(const struct route_entry *e)
+/* Where no static route matches. */
+static u64 verdict_else(const struct route_key *k, const struct best *best)
 {
-	u64 *gen;
-	struct bucket **home = entry_home(e, &gen), *old = *home, *b;
-	u32 live = 0;
+	u16 to;
 
-	for (u32 i = 0; old && i < old->n; i++)
-		live += old->e[i].to != VNET_PORT_NONE;
-	if (!epoch_room(1))
-		return ERR_BUSY;
-	b = plat_alloc(sizeof(*b) + (live + 1) * sizeof(b->e[0]));
-	if (!b)
-		return ERR_NOMEM;
-	for (u32 i = 0; old && i < old->n; i++) {
-		if (old->e[i].to != VNET_PORT_NONE)
-			b->e[b->n++] = old->e[i];
-	}
-	b->e[b->n++] = *e;
-	__atomic_store_n(home, b, __ATOMIC_RELEASE);
-	bump(gen);
-	if (old)
-		epoch_retire(old, sizeof(*old) + old->n * sizeof(old->e[0]));
-	return ERR_OK;
+	if (best->hairpin)
+		return verdict_drop(VNET_DROP_HAIRPIN);
+	if (best->blocked)
+		return verdict_drop(VNET_DROP_EDGE_TO_EDGE);
+	to = k->learned && !k->from_edge ? learned_find(k->learned, k->dst) : VNET_PORT_NONE;
+	return to != VNET_PORT_NONE ? to : verdict_drop(VNET_DROP_NO_ROUTE);
 }
 
-void route_table_del(const struct route_entry *e)
+u64 route_lookup(const struct route_key *k, struct port_set *many)
 {
-	u64 *gen;
-	struct bucket *b = *entry_home(e, &gen);
+	struct best best = { .many = many };
+	u32 shapes = mac_is_group(k->dst) ? SHAPE_COUNT : SHAPE_UNICAST_COUNT;
 
-	for (u32 i = 0; b && i < b->n; i++) {
-		if (memcmp(&b->e[i], e, sizeof(*e)) == 0)
-			__atomic_store_n(&b->e[i].to, VNET_PORT_NONE, __ATOMIC_RELAXED);
+	if (k->from_edge && mac_is_group(k->src))
+		return verdict_drop(VNET_DROP_SOURCE);
+	for (u32 s = 0; s < shapes; s++) {
+		if (shape_used(s))
+			scan(bucket_read(shape_hash(k, s)), k, &best);
 	}
-	bump(gen);
+	if (best.forged)
+		return verdict_drop(VNET_DROP_SOURCE);
+	if (!best.n)
+		return verdict_else(k, &best);
+	return best.n > VERDICT_PORTS ? VERDICT_MANY : verdict_pack(best.port, best.n);
 }
+
+void route_prefetch_places(const struct route_key *k)
+{
+	const struct places *t = __atomic_load_n(&route_table.now, __ATOMIC_ACQUIRE);
+
+	/* The wild ones are looked at all the time. */
+	for (u32 s = 0; s < SHAPE_WILD; s++) {
+		if (shape_used(s))
+			__builtin_prefetch(&t->bucket[places_index(t, shape_hash(k, s))]);
+	}
+}
+
+void route_prefetch_buckets(const struct route_key *k)
+{
+	for (u32 s = 0; s < SHAPE_WILD; s++) {
+		if (shape_used(s))
+			__builtin_prefetch(bucket_read(shape_hash(k, s)));
+	}
+}
+

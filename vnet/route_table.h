@@ -5,6 +5,10 @@
 
 #include "vnet/route.h"
 
+/* Entries of one bucket: bounds what a lookup and a change cost when many
+ * routes differ in nothing that is hashed (no exact MAC, or the same ones). */
+#define ROUTE_BUCKET_MAX 4096u
+
 /* What a lookup needs of a route: half a cache line. */
 struct route_entry {
 	u64 src, dst; /* mac_load(); 0 where the class has no MAC */
@@ -15,17 +19,23 @@ struct route_entry {
 	u8 from;	     /* enum route_from */
 	u8 prio;	     /* enum route_prio */
 	bool to_edge;
-	u8 reserved[3]; /* zero: entries are compared whole */
+	/* No route: src is the MAC of `to`, an interface here. In front of its bucket. */
+	bool own;
+	u8 reserved[2]; /* zero: entries are compared whole */
 };
 STATIC_ASSERT(sizeof(struct route_entry) == CACHE_LINE / 2, "two to a cache line");
 
 /* Boot core. */
-void route_table_init(u64 seed);
+err_t route_table_init(u64 seed); /* ERR_NOMEM */
 void route_table_fini(void);
 
-/* Visible to lookups on return. ERR_NOMEM; ERR_BUSY: too much waits to be freed. */
+/* Boot core. Is an equal entry there? */
+bool route_table_has(const struct route_entry *e);
+
+/* Visible to lookups on return. ERR_NOMEM; ERR_FULL: ROUTE_BUCKET_MAX; ERR_BUSY:
+ * too much waits to be freed. */
 err_t route_table_add(const struct route_entry *e);
-/* e equals one that was added. Needs no memory and cannot fail. */
+/* e equals one that was added. Cannot fail. */
 void route_table_del(const struct route_entry *e);
 
 #endif

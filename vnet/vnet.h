@@ -14,7 +14,7 @@
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
 
-#define VNET_MAX_PORTS 64
+#define VNET_MAX_PORTS 1024
 #define VNET_NAME_MAX 32
 #define VNET_PORT_NONE 0
 
@@ -111,6 +111,7 @@ struct vnet_port {
 	void *ctx;
 	/* set by vnet_port_add() */
 	u16 id;		/* 1 .. VNET_MAX_PORTS-1; not reused while frames name it */
+	struct learned *learned; /* of its overlay; NULL: that does not learn */
 	struct vnet_counters count;
 };
 
@@ -124,7 +125,8 @@ err_t vnet_init(u32 ncores, u64 seed, void (*kick)(unsigned core));
 void vnet_fini(void);
 
 /* Boot core. ERR_EXIST when name, or MAC within the overlay, is taken;
- * ERR_INVAL, ERR_RANGE (core, overlay) and ERR_NOMEM (VNET_MAX_PORTS). */
+ * ERR_INVAL, ERR_RANGE (core, overlay), ERR_NOMEM (VNET_MAX_PORTS) and ERR_BUSY
+ * (as route_add()). */
 err_t vnet_port_add(struct vnet_port *port);
 /*
  * Refused (ERR_BUSY) while routes name it unless force, which deletes them.
@@ -134,6 +136,9 @@ err_t vnet_port_add(struct vnet_port *port);
 err_t vnet_port_del(struct vnet_port *port, bool force);
 /* Boot core, now and then: finish deletions; how many ports wait still. */
 u32 vnet_port_reap(void);
+/* Boot core, about once a second: that, and whatever else time asks for: old
+ * learned addresses go, caches get the size that the routes need. */
+void vnet_tick(u64 now_ns);
 /* NULL when there is none (or it is being deleted). */
 struct vnet_port *vnet_port_find(const char *name);
 struct vnet_port *vnet_port_by_id(u16 id);

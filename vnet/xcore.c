@@ -40,6 +40,7 @@ struct core_state {
 	u64 sent[VNET_MAX_PORTS];
 	/* ... and as a consumer. */
 	u64 taken[VNET_MAX_PORTS];
+	struct port_set ports; /* that got frames in this turn */
 	/* What others produce for this core: [producer] */
 	struct lane *in[PURPOSES];
 };
@@ -181,8 +182,8 @@ void xcore_put(struct pkt *p)
 
 /* --- consuming ------------------------------------------------------------ */
 
-/* Runs of frames for one port; the ids of the ports join *ports. */
-static void deliver_runs(struct core_state *me, struct pkt **pkts, u32 n, u64 *ports)
+/* Runs of frames for one port; the ids of the ports join the set. */
+static void deliver_runs(struct core_state *me, struct pkt **pkts, u32 n)
 {
 	for (u32 i = 0, end; i < n; i = end) {
 		u16 id = pkts[i]->egress;
@@ -191,11 +192,11 @@ static void deliver_runs(struct core_state *me, struct pkt **pkts, u32 n, u64 *p
 			end++;
 		me->taken[id] += end - i;
 		xc.ops.deliver(vnet_port_slot(id), &pkts[i], end - i);
-		*ports |= BIT64(id);
+		port_set_add(&me->ports, id);
 	}
 }
 
-static u32 drain_frames(struct core_state *me, struct lane *l, u64 *ports)
+static u32 drain_frames(struct core_state *me, struct lane *l)
 {
 	void *items[PKT_BURST];
 	struct pkt *pkts[PKT_BURST];
@@ -205,7 +206,7 @@ static u32 drain_frames(struct core_state *me, struct lane *l, u64 *ports)
 		n = ring_pop(&l->ring, items, PKT_BURST);
 		for (u32 i = 0; i < n; i++)
 			pkts[i] = items[i];
-		deliver_runs(me, pkts, n, ports);
+		deliver_runs(me, pkts, n);
 		total += n;
 	} while (n == PKT_BURST && total < XCORE_RING);
 	return total;
@@ -228,7 +229,6 @@ static u32 drain_home(struct lane *l)
 u32 xcore_drain(unsigned core)
 {
 	struct core_state *me = xc.core[core];
-	u64 ports = 0;
 	u32 total = 0;
 	bool begun;
 
@@ -242,10 +242,10 @@ u32 xcore_drain(unsigned core)
 		total += drain_home(&me->in[HOME][other]);
 		if (me->kept[other])
 			send_kept(me, &xc.core[other]->in[HOME][core], other);
-		total += drain_frames(me, &me->in[FRAMES][other], &ports);
+		total += drain_frames(me, &me->in[FRAMES][other]);
 	}
-	if (ports)
-		xc.ops.flush(ports);
+	if (me->ports.used)
+		xc.ops.flush(&me->ports);
 	epoch_read_end(core, begun);
 	return total;
 }

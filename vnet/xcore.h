@@ -11,6 +11,7 @@
 #include "hv/base/err.h"
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
+#include "vnet/portset.h"
 #include "vnet/vnet.h"
 
 /* Places in each ring: a power of two. */
@@ -32,7 +33,8 @@ struct xcore_stats {
 struct xcore_ops {
 	void (*kick)(unsigned core);
 	void (*deliver)(struct vnet_port *port, struct pkt **pkts, u32 n);
-	void (*flush)(u64 ports); /* bit per port id that deliver() was called for */
+	/* The ports that deliver() was called for; takes all out. */
+	void (*flush)(struct port_set *ports);
 };
 err_t xcore_init(u32 ncores, const struct xcore_ops *ops);
 void xcore_fini(void);

@@ -149,3 +149,34 @@ u32 fake_route(u8 dst, const struct fake_port *to, const struct vnet_port *from)
 		die("route: %s", why);
 	return id;
 }
+
+u64 fake_ports(u64 verdict)
+{
+	u64 ports = 0;
+
+	if (verdict & VERDICT_DROP)
+		return verdict;
+	ASSERT(verdict && !(verdict & VERDICT_MANY));
+	for (u16 last = 0; verdict; verdict >>= VERDICT_PORT_BITS) {
+		ASSERT((u16)verdict > last && (u16)verdict < 63);
+		last = (u16)verdict;
+		ports |= BIT64(last);
+	}
+	return ports;
+}
+
+u64 fake_lookup(const struct route_key *k)
+{
+	struct port_set many = { 0 };
+	u64 verdict = route_lookup(k, &many), ports = 0;
+	u32 n = 0;
+
+	if (!(verdict & VERDICT_MANY))
+		return fake_ports(verdict);
+	for (u16 id; (id = port_set_take(&many)) != VNET_PORT_NONE; n++) {
+		ASSERT(id < 63);
+		ports |= BIT64(id);
+	}
+	ASSERT(n > VERDICT_PORTS);
+	return ports;
+}

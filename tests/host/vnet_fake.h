@@ -36,6 +36,12 @@ struct pkt *fake_frame(struct pkt_pool *pool, u8 dst, u8 src, u32 len);
 void fake_pool_init(struct pkt_pool *pool, const char *name, u32 core, u32 count);
 void fake_pool_fini(struct pkt_pool *pool);
 
+/* route_lookup() as a set: bit n is port n, which must be below 63; or the
+ * verdict itself when it is a drop. */
+u64 fake_lookup(const struct route_key *k);
+/* The same of a verdict that is not VERDICT_MANY. */
+u64 fake_ports(u64 verdict);
+
 /* Add a route that must be accepted. NULL for `from`: ROUTE_FROM_ANY. dst 0:
  * any, else exact; sources are any. Returns its id. */
 u32 fake_route(u8 dst, const struct fake_port *to, const struct vnet_port *from);

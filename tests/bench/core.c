@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The core alone: one core of the build host, 64-byte frames, bursts of 32,
+ * cycles of the time stamp counter. A figure's raw values are one for each
+ * run, and a run's value is the median over its bursts, so that what else the
+ * machine does falls out. All figures take turns.
+ *
+ *     core [RUNS]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/base/plat.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/world.h"
+#include "vnet/cache.h"
+#include "vnet/epoch.h"
+#include "vnet/forward.h"
+#include "vnet/route.h"
+
+#define RUNS 9
+#define ROUNDS 3000 /* bursts in a run; every one is timed */
+#define MANY 100000u
+#define FAR_SOURCES 0x40000000u /* addresses of senders, apart from the routes' */
+
+static double samples[ROUNDS > MANY / PKT_BURST + 1 ? ROUNDS : MANY / PKT_BURST + 1];
+static struct pkt *pkts[MANY + PKT_BURST];
+
+typedef void (*burst_fn)(struct pkt **burst, u32 n);
+
+static void from_interface(struct pkt **burst, u32 n)
+{
+	vnet_input(&world.in, burst, n);
+}
+
+/* Cycles a frame: the median of these bursts. */
+static double timed(burst_fn fn, struct pkt **from, u32 bursts, u32 stride,
+		    void (*again)(struct pkt *))
+{
+	struct pkt *burst[PKT_BURST];
+
+	for (u32 r = 0; r < bursts; r++) {
+		struct pkt **frames = from + (size_t)r * stride;
+		u64 begin;
+
+		/* A burst that is used over and over is made new, off the clock. */
+		for (u32 i = 0; !stride && i < PKT_BURST; i++)
+			again(frames[i]);
+		memcpy(burst, frames, sizeof(burst));
+		begin = bench_cycles();
+		fn(burst, PKT_BURST);
+		samples[r] = (double)(bench_cycles() - begin) / PKT_BURST;
+	}
+	return bench_median(samples, bursts);
+}
+
+static void check_sunk(u64 want)
+{
+	if (world.sunk != want)
+		die("%lu frames arrived of %lu", world.sunk, want);
+}
+
+/* --- frames through the core ---------------------------------------------------- */
+
+/* 32 flows over 32 routes, warm. */
+static double encap_hit(u32 routes)
+{
+	double cycles;
+
+	world_up(&(struct world_setup){ routes, 1, 2 * PKT_BURST });
+	for (u32 i = 0; i < PKT_BURST; i++)
+		pkts[i] = world_frame(i, FAR_SOURCES + i);
+	cycles = timed(from_interface, pkts, ROUNDS, 0, world_rewind);
+	check_sunk((u64)ROUNDS * PKT_BURST);
+	world_down();
+	return cycles;
+}
+
+/* Outer Ethernet, IPv4 and UDP are checked and taken off too. */
+static double decap_hit(u32 routes)
+{
+	double cycles;
+
+	world_up(&(struct world_setup){ 0, 1, 2 * PKT_BURST });
+	world_local_routes(0, routes);
+	for (u32 i = 0; i < PKT_BURST; i++)
+		pkts[i] = world_outer_frame(i, FAR_SOURCES + i);
+	cycles = timed(world_receive, pkts, ROUNDS, 0, world_outer_rewind);
+	check_sunk((u64)ROUNDS * PKT_BURST);
+	world_down();
+	return cycles;
+}
+
+/* As many flows, routes, packets and buffers: nothing is warm when its turn comes. */
+static double encap_many_flows(u32 flows)
+{
+	u32 bursts = flows / PKT_BURST;
+	double cycles;
+
+	world_up(&(struct world_setup){ flows, 8, flows + PKT_BURST });
+	for (u32 i = 0; i < flows; i++)
+		pkts[i] = world_frame((u32)((u64)i * 48271 % flows), FAR_SOURCES + i);
+	for (u32 turn = 0; turn < 2; turn++) {
+		for (u32 i = 0; i < flows; i++)
+			world_rewind(pkts[i]);
+		cycles = timed(from_interface, pkts, bursts, PKT_BURST, NULL);
+	}
+	check_sunk(2ull * bursts * PKT_BURST);
+	world_down();
+	return cycles;
+}
+
+/* Warm packets whose flows are new each time, to addresses all over the table. */
+static double miss(u32 routes)
+{
+	struct vnet_core_stats stats;
+	u64 rng = 1;
+	double cycles;
+
+	world_up(&(struct world_setup){ routes, 1, 2 * PKT_BURST });
+	for (u32 i = 0; i < PKT_BURST; i++)
+		pkts[i] = world_frame(0, FAR_SOURCES);
+	for (u32 r = 0; r < ROUNDS; r++) {
+		struct pkt *burst[PKT_BURST];
+		u64 begin;
+
+		for (u32 i = 0; i < PKT_BURST; i++) {
+			world_rewind(pkts[i]);
+			world_mac(pkts[i]->data, (u32)(bench_random(&rng) % routes));
+			world_mac(pkts[i]->data + MAC_LEN, FAR_SOURCES + r * PKT_BURST + i);
+			burst[i] = pkts[i];
+		}
+		begin = bench_cycles();
+		vnet_input(&world.in, burst, PKT_BURST);
+		samples[r] = (double)(bench_cycles() - begin) / PKT_BURST;
+	}
+	cycles = bench_median(samples, ROUNDS);
+	check_sunk((u64)ROUNDS * PKT_BURST);
+	vnet_core_stats(0, &stats);
+	if (stats.cache_hits)
+		die("a miss was none");
+	world_down();
+	return cycles;
+}
+
+/* A broadcast to all 16 edges: cycles for each copy that leaves. */
+static double fan_out(u32 edges)
+{
+	struct route_spec spec = { .src = { .cls = ROUTE_ANY }, .dst = { .cls = ROUTE_GROUP } };
+	char why[128];
+	u32 id;
+
+	world_up(&(struct world_setup){ 0, edges, 4 * edges });
+	for (u32 i = 0; i < edges; i++) {
+		spec.to = world.edge[i]->port.id;
+		if (route_add(&spec, &id, why, sizeof(why)) != ERR_OK)
+			die("route: %s", why);
+	}
+	for (u32 r = 0; r < ROUNDS; r++) {
+		struct pkt *p = world_frame(0, FAR_SOURCES);
+		u64 begin;
+
+		memset(p->data, 0xff, MAC_LEN);
+		begin = bench_cycles();
+		vnet_input(&world.in, &p, 1);
+		samples[r] = (double)(bench_cycles() - begin) / edges;
+		pkt_pool_init(&world.pool, "bench", 0, world.setup.packets, world.pool.buf_size,
+			      world.pool_mem, (bus_t){ 0 });
+	}
+	check_sunk((u64)ROUNDS * edges);
+	world_down();
+	return bench_median(samples, ROUNDS);
+}
+
+/* --- lookups alone ------------------------------------------------------------- */
+
+static void make_keys(struct route_key *keys, u32 routes, u64 *rng)
+{
+	u8 macs[2 * MAC_LEN];
+
+	for (u32 i = 0; i < PKT_BURST; i++) {
+		world_mac(macs, (u32)(bench_random(rng) % routes));
+		world_mac(macs + MAC_LEN, FAR_SOURCES);
+		route_key_init(&keys[i], &world.in, macs);
+	}
+}
+
+/* In the cache: the same 32 flows again and again. */
+static double lookup_hit(u32 routes)
+{
+	struct flow_cache cache;
+	struct route_key keys[PKT_BURST];
+	struct cache_ref refs[PKT_BURST];
+	struct port_set many;
+	u64 rng = 7, sum = 0;
+
+	world_up(&(struct world_setup){ routes, 4, PKT_BURST });
+	if (cache_init(&cache, 1) != ERR_OK)
+		die("no memory");
+	make_keys(keys, routes, &rng);
+	for (u32 r = 0; r < ROUNDS; r++) {
+		u64 begin = bench_cycles();
+
+		for (u32 i = 0; i < PKT_BURST; i++)
+			cache_prefetch(&cache, &keys[i], &refs[i]);
+		for (u32 i = 0; i < PKT_BURST; i++) {
+			u64 verdict = cache_find(&cache, &keys[i], &refs[i]);
+
+			if (!verdict) {
+				verdict = route_lookup(&keys[i], &many);
+				cache_fill(&cache, &refs[i], verdict);
+			}
+			sum += verdict;
+		}
+		samples[r] = (double)(bench_cycles() - begin) / PKT_BURST;
+	}
+	if (cache.misses > PKT_BURST || !sum)
+		die("%lu misses", cache.misses);
+	cache_fini(&cache);
+	world_down();
+	return bench_median(samples, ROUNDS);
+}
+
+/* In the table: addresses all over it. */
+static double lookup_miss(u32 routes)
+{
+	struct route_key keys[PKT_BURST];
+	struct port_set many;
+	u64 rng = 7, drops = 0;
+
+	world_up(&(struct world_setup){ routes, 4, PKT_BURST });
+	for (u32 r = 0; r < ROUNDS; r++) {
+		u64 begin;
+
+		make_keys(keys, routes, &rng);
+		begin = bench_cycles();
+		for (u32 i = 0; i < PKT_BURST; i++)
+			route_prefetch_places(&keys[i]);
+		for (u32 i = 0; i < PKT_BURST; i++)
+			route_prefetch_buckets(&keys[i]);
+		for (u32 i = 0; i < PKT_BURST; i++)
+			drops += route_lookup(&keys[i], &many) >> 63;
+		samples[r] = (double)(bench_cycles() - begin) / PKT_BURST;
+	}
+	if (drops)
+		die("%lu frames without a route", drops);
+	world_down();
+	return bench_median(samples, ROUNDS);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		double goal;
+		double (*run)(u32 routes);
+		u32 routes;
+	} cases[] = {
+		{ "encap_udp_hit_cycles", 60, encap_hit, PKT_BURST },
+		{ "decap_hit_cycles", 60, decap_hit, PKT_BURST },
+		{ "encap_100k_flows_cycles", 150, encap_many_flows, MANY },
+		{ "miss_100k_cycles", 600, miss, MANY },
+		{ "fan_out_16_cycles", 0, fan_out, WORLD_EDGES_MAX },
+		{ "lookup_hit_10_cycles", 0, lookup_hit, 10 },
+		{ "lookup_hit_1k_cycles", 0, lookup_hit, 1000 },
+		{ "lookup_hit_100k_cycles", 0, lookup_hit, MANY },
+		{ "lookup_miss_10_cycles", 0, lookup_miss, 10 },
+		{ "lookup_miss_1k_cycles", 0, lookup_miss, 1000 },
+		{ "lookup_miss_100k_cycles", 0, lookup_miss, MANY },
+	};
+	static struct bench_figure figures[ARRAY_SIZE(cases)];
+	u32 runs = argc > 1 ? (u32)strtoul(argv[1], NULL, 10) : RUNS;
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		figures[i].name = cases[i].name;
+		figures[i].unit = "cycles";
+		figures[i].goal = cases[i].goal;
+	}
+	for (u32 r = 0; r < runs; r++) {
+		fprintf(stderr, "run %u of %u\n", r + 1, runs);
+		for (u32 i = 0; i < ARRAY_SIZE(cases); i++)
+			bench_add(&figures[i], cases[i].run(cases[i].routes));
+	}
+	bench_print_header();
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++)
+		bench_print(&figures[i]);
+	return bench_write("core", figures, ARRAY_SIZE(cases)) ? 0 : 1;
+}
