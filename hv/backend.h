@@ -269,9 +269,9 @@ struct vcpu_backend {
 	bool (*intr_enabled)(struct vcpu_hw *hw);
 	/* The guest's APIC is in this mode from now on; after reset() it is off.
 	 * True: the processor delivers from the APIC page by itself, and
-	 * apic_enter() precedes each run. Then CR8, PPR, ISR and EOI are the
-	 * processor's, and offer_intr() is for vectors of the 8259 alone. NULL:
-	 * never. */
+	 * apic_enter() precedes the first run and each whose page we changed.
+	 * Then CR8, PPR, ISR and EOI are the processor's, and offer_intr() is
+	 * for vectors of the 8259 alone. NULL: never. */
 	bool (*apic_mode)(struct vcpu_hw *hw, enum apic_mode mode);
 	void (*apic_enter)(struct vcpu_hw *hw, const struct apic_delivery *state);
 	/* Advance RIP past the instruction that exited; ends the shadow. */

@@ -81,9 +81,9 @@ static void enter_accelerated(struct vcpu *v)
 {
 	struct apic_delivery state;
 
-	lapic_delivery(&v->lapic, &state);
 	v->offered = -1;
-	backend->apic_enter(v->hw, &state);
+	if (lapic_delivery(&v->lapic, &state))
+		backend->apic_enter(v->hw, &state);
 }
 
 /* The same, when we do. */

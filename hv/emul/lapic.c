@@ -27,6 +27,7 @@ static void reset_registers(struct lapic *l)
 		lapic_reg_set(l, off, LVT_MASKED);
 	l->esr_seen = 0;
 	l->ppr_tpr = 0;
+	l->page_changed = true;
 	lapic_timer_stop(l);
 }
 
@@ -85,6 +86,7 @@ static void vector_set(struct lapic *l, u32 bitmap, u8 v, bool on)
 	u32 old = lapic_reg(l, off);
 
 	lapic_reg_set(l, off, on ? old | LAPIC_VECTOR_BIT(v) : old & ~LAPIC_VECTOR_BIT(v));
+	l->page_changed = true;
 }
 
 static int vector_highest(const struct lapic *l, u32 bitmap)
@@ -155,6 +157,7 @@ void lapic_fold(struct lapic *l)
 		}
 		lapic_reg_set(l, irr, lapic_reg(l, irr) | edge | level);
 		lapic_reg_set(l, tmr, (lapic_reg(l, tmr) & ~edge) | level);
+		l->page_changed = true;
 	}
 }
 
@@ -308,14 +311,18 @@ enum apic_mode lapic_mode(const struct lapic *l)
 	return lapic_x2apic(l) ? APIC_X2APIC : APIC_XAPIC;
 }
 
-void lapic_delivery(struct lapic *l, struct apic_delivery *state)
+bool lapic_delivery(struct lapic *l, struct apic_delivery *state)
 {
 	lapic_fold(l);
+	if (!l->page_changed)
+		return false;
+	l->page_changed = false;
 	state->requested = (u8)MAX(vector_highest(l, LAPIC_IRR), 0);
 	state->in_service = (u8)MAX(vector_highest(l, LAPIC_ISR), 0);
 	for (u32 word = 0; word < LAPIC_VECTOR_REGS; word += 2)
 		state->eoi_exits[word / 2] = lapic_reg(l, vector_reg(LAPIC_TMR, word)) |
 			(u64)lapic_reg(l, vector_reg(LAPIC_TMR, word + 1)) << 32;
+	return true;
 }
 
 void lapic_eoi_done(struct lapic *l, u8 vector)

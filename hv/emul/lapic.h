@@ -121,6 +121,7 @@ struct lapic {
 	u32 esr_seen; /* errors since the guest last wrote ESR */
 	u32 ppr_tpr;  /* the TPR that PPR was computed from */
 	bool bsp, x2apic_ok, pv_eoi_armed;
+	bool page_changed; /* by us, in IRR, ISR or TMR since lapic_delivery() */
 	u8 lint;      /* levels of LINT0 and LINT1 */
 	u8 phys_bits;
 	u8 *pv_eoi;
@@ -194,9 +195,10 @@ void lapic_set_cr8(struct lapic *l, u8 cr8);
 /* What the APIC is, as far as a processor that may deliver for it has to know. */
 enum apic_mode lapic_mode(const struct lapic *l);
 
-/* Take in what was posted; what the processor is told before it runs the guest.
- * Every level-triggered vector's EOI is to exit. */
-void lapic_delivery(struct lapic *l, struct apic_delivery *state);
+/* Take in what was posted; what the processor is told before it runs the guest. False:
+ * nothing to tell, all is as the processor left it. Every level-triggered vector's EOI
+ * is to exit. */
+bool lapic_delivery(struct lapic *l, struct apic_delivery *state);
 
 /* The processor ended this vector in the page and said so (EXIT_EOI). */
 void lapic_eoi_done(struct lapic *l, u8 vector);

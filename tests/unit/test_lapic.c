@@ -513,13 +513,14 @@ static void delivery_state(void **state)
 	(void)state;
 	enable(l);
 	enter_x2apic(l);
-	lapic_delivery(l, &d);
+	assert_true(lapic_delivery(l, &d));
 	assert_int_equal(d.requested, 0);
 	assert_int_equal(d.in_service, 0);
+	assert_false(lapic_delivery(l, &d));
 	lapic_post(l, 0x41, true);
 	lapic_post(l, 0xfe, true);
 	lapic_post(l, 0x9a, false);
-	lapic_delivery(l, &d);
+	assert_true(lapic_delivery(l, &d));
 	assert_int_equal(d.requested, 0xfe);
 	assert_int_equal(d.eoi_exits[0], 0);
 	assert_int_equal(d.eoi_exits[1], BIT64(1));
@@ -530,7 +531,9 @@ static void delivery_state(void **state)
 	f->page[0][(ISR + 0x70) / 4] |= 1u << 30;
 	f->page[0][PPR / 4] = 0xf0;
 	assert_int_equal(lapic_pending(l), -1);
-	lapic_delivery(l, &d);
+	assert_false(lapic_delivery(l, &d));
+	assert_true(lapic_msr_write(l, 0x83f, 0x31));
+	assert_true(lapic_delivery(l, &d));
 	assert_int_equal(d.requested, 0x9a);
 	assert_int_equal(d.in_service, 0xfe);
 	lapic_eoi_done(l, 0xfe);

@@ -22,6 +22,7 @@
 #define RIP 0x1000
 #define DEVICE 0xfeb00000ull
 #define PORT 0x500
+#define VEC_LOW 0x31
 #define VEC 0x51
 #define VEC_HIGH 0xa1
 #define APIC_SVR 0xf0
@@ -375,6 +376,11 @@ static void test_page_delivery(void **state)
 	page_bit(APIC_IRR, VEC_HIGH, false);
 	page_bit(APIC_ISR, VEC_HIGH, true);
 	fake_hw.next = 0;
+	fake_hw.page.requested = 1; /* not told what it knows itself */
+	vcpu_run(&cores[0], &vm.vcpu);
+	assert_int_equal(fake_hw.pages[0].requested, 1);
+	fake_hw.next = 0;
+	lapic_post(&vm.vcpu.lapic, VEC_LOW, false);
 	vcpu_run(&cores[0], &vm.vcpu);
 	assert_int_equal(fake_hw.pages[0].requested, VEC);
 	assert_int_equal(fake_hw.pages[0].in_service, VEC_HIGH);
@@ -382,6 +388,7 @@ static void test_page_delivery(void **state)
 	vcpu_run(&cores[0], &vm.vcpu);
 	assert_int_equal(last_ended, VEC_HIGH);
 	page_bit(APIC_IRR, VEC, false);
+	page_bit(APIC_IRR, VEC_LOW, false);
 	vcpu_run(&cores[0], &vm.vcpu);
 	assert_int_equal(vm.vcpu.state, VCPU_HALTED);
 	assert_false(vcpu_runnable(&vm.vcpu));
