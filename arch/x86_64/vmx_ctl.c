@@ -8,95 +8,93 @@
 #define CTL_BITS 32
 #define CAP_MAY_BE_1_SHIFT 32
 
-/* Every name is kept behind its "no ", so that both are static text. */
-#define NO "no "
-
-/* Bit by bit, tables 24-5 to 24-8, 24-13 and 24-15. */
-static const char *const names[VMX_CTL_COUNT][CTL_BITS] = {
+/* What to say of a bit that is not there, bit by bit: tables 24-5 to
+ * 24-8, 24-13 and 24-15. */
+static const char *const lacking[VMX_CTL_COUNT][CTL_BITS] = {
 	[VMX_CTL_PIN] = {
-		[0] = NO "external-interrupt exiting",
-		[3] = NO "NMI exiting",
-		[5] = NO "virtual NMIs",
-		[6] = NO "preemption timer",
-		[7] = NO "posted interrupts",
+		[0] = "no external-interrupt exiting",
+		[3] = "no NMI exiting",
+		[5] = "no virtual NMIs",
+		[6] = "no preemption timer",
+		[7] = "no posted interrupts",
 	},
 	[VMX_CTL_PROC] = {
-		[2] = NO "interrupt-window exiting",
-		[3] = NO "TSC offsetting",
-		[7] = NO "HLT exiting",
-		[9] = NO "INVLPG exiting",
-		[10] = NO "MWAIT exiting",
-		[11] = NO "RDPMC exiting",
-		[12] = NO "RDTSC exiting",
-		[15] = NO "CR3-load exiting",
-		[16] = NO "CR3-store exiting",
-		[17] = NO "tertiary controls",
-		[19] = NO "CR8-load exiting",
-		[20] = NO "CR8-store exiting",
-		[21] = NO "TPR shadow",
-		[22] = NO "NMI-window exiting",
-		[23] = NO "MOV-DR exiting",
-		[24] = NO "unconditional I/O exiting",
-		[25] = NO "I/O bitmaps",
-		[27] = NO "monitor trap flag",
-		[28] = NO "MSR bitmaps",
-		[29] = NO "MONITOR exiting",
-		[30] = NO "PAUSE exiting",
-		[31] = NO "secondary controls",
+		[2] = "no interrupt-window exiting",
+		[3] = "no TSC offsetting",
+		[7] = "no HLT exiting",
+		[9] = "no INVLPG exiting",
+		[10] = "no MWAIT exiting",
+		[11] = "no RDPMC exiting",
+		[12] = "no RDTSC exiting",
+		[15] = "no CR3-load exiting",
+		[16] = "no CR3-store exiting",
+		[17] = "no tertiary controls",
+		[19] = "no CR8-load exiting",
+		[20] = "no CR8-store exiting",
+		[21] = "no TPR shadow",
+		[22] = "no NMI-window exiting",
+		[23] = "no MOV-DR exiting",
+		[24] = "no unconditional I/O exiting",
+		[25] = "no I/O bitmaps",
+		[27] = "no monitor trap flag",
+		[28] = "no MSR bitmaps",
+		[29] = "no MONITOR exiting",
+		[30] = "no PAUSE exiting",
+		[31] = "no secondary controls",
 	},
 	[VMX_CTL_PROC2] = {
-		[0] = NO "virtualised APIC accesses",
-		[1] = NO "EPT",
-		[2] = NO "descriptor-table exiting",
-		[3] = NO "RDTSCP",
-		[4] = NO "virtualised x2APIC mode",
-		[5] = NO "VPID",
-		[6] = NO "WBINVD exiting",
-		[7] = NO "unrestricted guest",
-		[8] = NO "APIC-register virtualisation",
-		[9] = NO "virtual-interrupt delivery",
-		[10] = NO "PAUSE-loop exiting",
-		[11] = NO "RDRAND exiting",
-		[12] = NO "INVPCID",
-		[13] = NO "VM functions",
-		[14] = NO "VMCS shadowing",
-		[15] = NO "ENCLS exiting",
-		[16] = NO "RDSEED exiting",
-		[17] = NO "page-modification log",
-		[18] = NO "EPT-violation #VE",
-		[19] = NO "concealing from PT",
-		[20] = NO "XSAVES, XRSTORS",
-		[22] = NO "mode-based execute control",
-		[23] = NO "sub-page write permissions",
-		[24] = NO "PT with guest-physical addresses",
-		[25] = NO "TSC scaling",
-		[26] = NO "user wait and pause",
-		[27] = NO "PCONFIG",
-		[28] = NO "ENCLV exiting",
+		[0] = "no virtualised APIC accesses",
+		[1] = "no EPT",
+		[2] = "no descriptor-table exiting",
+		[3] = "no RDTSCP",
+		[4] = "no virtualised x2APIC mode",
+		[5] = "no VPID",
+		[6] = "no WBINVD exiting",
+		[7] = "no unrestricted guest",
+		[8] = "no APIC-register virtualisation",
+		[9] = "no virtual-interrupt delivery",
+		[10] = "no PAUSE-loop exiting",
+		[11] = "no RDRAND exiting",
+		[12] = "no INVPCID",
+		[13] = "no VM functions",
+		[14] = "no VMCS shadowing",
+		[15] = "no ENCLS exiting",
+		[16] = "no RDSEED exiting",
+		[17] = "no page-modification log",
+		[18] = "no EPT-violation #VE",
+		[19] = "no concealing from PT",
+		[20] = "no XSAVES, XRSTORS",
+		[22] = "no mode-based execute control",
+		[23] = "no sub-page write permissions",
+		[24] = "no PT with guest-physical addresses",
+		[25] = "no TSC scaling",
+		[26] = "no user wait and pause",
+		[27] = "no PCONFIG",
+		[28] = "no ENCLV exiting",
 	},
 	[VMX_CTL_EXIT] = {
-		[2] = NO "saving of debug controls",
-		[9] = NO "64-bit host",
-		[12] = NO "loading of IA32_PERF_GLOBAL_CTRL on exit",
-		[15] = NO "acknowledging of interrupts on exit",
-		[18] = NO "saving of IA32_PAT",
-		[19] = NO "loading of IA32_PAT on exit",
-		[20] = NO "saving of IA32_EFER",
-		[21] = NO "loading of IA32_EFER on exit",
-		[22] = NO "saving of the preemption timer",
-		[23] = NO "clearing of IA32_BNDCFGS",
-		[24] = NO "concealing from PT on exit",
+		[2] = "no saving of debug controls",
+		[9] = "no 64-bit host",
+		[12] = "no loading of IA32_PERF_GLOBAL_CTRL on exit",
+		[15] = "no acknowledging of interrupts on exit",
+		[18] = "no saving of IA32_PAT",
+		[19] = "no loading of IA32_PAT on exit",
+		[20] = "no saving of IA32_EFER",
+		[21] = "no loading of IA32_EFER on exit",
+		[22] = "no saving of the preemption timer",
+		[23] = "no clearing of IA32_BNDCFGS",
+		[24] = "no concealing from PT on exit",
 	},
 	[VMX_CTL_ENTRY] = {
-		[2] = NO "loading of debug controls",
-		[9] = NO "IA-32e mode guest",
-		[10] = NO "entry to SMM",
-		[11] = NO "deactivating of dual-monitor treatment",
-		[13] = NO "loading of IA32_PERF_GLOBAL_CTRL on entry",
-		[14] = NO "loading of IA32_PAT on entry",
-		[15] = NO "loading of IA32_EFER on entry",
-		[16] = NO "loading of IA32_BNDCFGS",
-		[17] = NO "concealing from PT on entry",
+		[2] = "no loading of debug controls",
+		[9] = "no IA-32e mode guest",
+		[10] = "no entry to SMM",
+		[11] = "no deactivating of dual-monitor treatment",
+		[13] = "no loading of IA32_PERF_GLOBAL_CTRL on entry",
+		[14] = "no loading of IA32_PAT on entry",
+		[15] = "no loading of IA32_EFER on entry",
+		[16] = "no loading of IA32_BNDCFGS",
+		[17] = "no concealing from PT on entry",
 	},
 };
 
@@ -115,40 +113,33 @@ u32 vmx_ctl_msr(enum vmx_ctl ctl, u64 basic)
 	return basic & VMX_BASIC_TRUE ? msrs[ctl].exact : msrs[ctl].plain;
 }
 
-err_t vmx_ctl_adjust(u64 cap, u32 required, u32 optional, u32 *value, u32 *lacking)
+err_t vmx_ctl_adjust(u64 cap, u32 required, u32 optional, u32 *value, u32 *missing)
 {
 	u32 must = (u32)cap, may = (u32)(cap >> CAP_MAY_BE_1_SHIFT);
 
-	*lacking = required & ~may;
-	if (*lacking)
+	*missing = required & ~may;
+	if (*missing)
 		return ERR_NOTSUP;
 	*value = required | (optional & may) | must;
 	return ERR_OK;
 }
 
-static const char *lacking_text(enum vmx_ctl ctl, u32 bits)
+const char *vmx_ctl_lacking(enum vmx_ctl ctl, u32 bits)
 {
-	const char *text = NULL;
+	const char *text = bits ? lacking[ctl][__builtin_ctz(bits)] : NULL;
 
-	if (bits)
-		text = names[ctl][__builtin_ctz(bits)];
-	return text ? text : NO "bit of that number";
+	return text ? text : "no control bit of that number";
 }
 
 err_t vmx_ctl_make(enum vmx_ctl ctl, u64 cap, u32 required, u32 optional, u32 *value,
 		   const char **why)
 {
-	u32 lacking;
-	err_t err = vmx_ctl_adjust(cap, required, optional, value, &lacking);
+	u32 missing;
+	err_t err = vmx_ctl_adjust(cap, required, optional, value, &missing);
 
 	if (err)
-		*why = lacking_text(ctl, lacking);
+		*why = vmx_ctl_lacking(ctl, missing);
 	return err;
-}
-
-const char *vmx_ctl_name(enum vmx_ctl ctl, u32 bits)
-{
-	return lacking_text(ctl, bits) + sizeof(NO) - 1;
 }
 
 u32 vmx_ctl_wrong(u64 cap, u32 value)

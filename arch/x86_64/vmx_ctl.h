@@ -40,17 +40,17 @@ u32 vmx_ctl_msr(enum vmx_ctl ctl, u64 basic);
 /*
  * A control word: required bits, those of optional that the processor has, and
  * those that it does not let be 0. cap is the MSR's value (low half: must be 1;
- * high half: may be 1). ERR_NOTSUP: a required bit may not be 1; *lacking gets
+ * high half: may be 1). ERR_NOTSUP: a required bit may not be 1; *missing gets
  * the bits, *value is left alone.
  */
-err_t vmx_ctl_adjust(u64 cap, u32 required, u32 optional, u32 *value, u32 *lacking);
+err_t vmx_ctl_adjust(u64 cap, u32 required, u32 optional, u32 *value, u32 *missing);
 
 /* The same, with the first bit lacking in words: "no unrestricted guest" (static). */
 err_t vmx_ctl_make(enum vmx_ctl ctl, u64 cap, u32 required, u32 optional, u32 *value,
 		   const char **why);
 
-/* The manual's name of the lowest bit set in bits ("unrestricted guest"), static. */
-const char *vmx_ctl_name(enum vmx_ctl ctl, u32 bits);
+/* That of the lowest bit set in bits. */
+const char *vmx_ctl_lacking(enum vmx_ctl ctl, u32 bits);
 
 /* Bits of a control word that are not as cap demands. */
 u32 vmx_ctl_wrong(u64 cap, u32 value);

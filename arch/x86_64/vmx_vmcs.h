@@ -432,6 +432,14 @@ enum vmx_cr_type { VMX_CR_MOV_TO, VMX_CR_MOV_FROM, VMX_CR_CLTS, VMX_CR_LMSW };
 /* Of failed entries by reason 33 (26.8) */
 enum vmx_bad_guest { VMX_BAD_PDPTE = 2, VMX_BAD_NMI = 3, VMX_BAD_LINK = 4 };
 
+/* How a VMX instruction ended (30.2). */
+enum vmx_result {
+	VMX_OK,
+	VMX_FAIL_INVALID, /* CF: and there is no current VMCS to say why */
+	VMX_FAIL_VALID,	  /* ZF: VMCS_INSN_ERROR of the current VMCS says why */
+	VMX_FAULT,	  /* #GP; of VMXON only */
+};
+
 /* VM-instruction error numbers (30.4) */
 enum vmx_insn_error {
 	VMX_ERR_VMCALL_IN_ROOT = 1,

@@ -42,6 +42,7 @@
 #define RFLAGS_FIXED BIT64(1)
 #define RFLAGS_TF BIT64(8)
 #define RFLAGS_IF BIT64(9)
+#define RFLAGS_VM BIT64(17)
 #define RFLAGS_AC BIT64(18)
 
 #endif

@@ -7,14 +7,6 @@
 
 #include "arch/x86_64/vmx_vmcs.h"
 
-/* How an instruction ended (30.2). */
-enum vmx_result {
-	VMX_OK,
-	VMX_FAIL_INVALID, /* CF: and there is no current VMCS to say why */
-	VMX_FAIL_VALID,	  /* ZF: VMCS_INSN_ERROR of the current VMCS says why */
-	VMX_FAULT,	  /* #GP; of VMXON only */
-};
-
 /* An access to a field that the processor does not have: logged, harmless. */
 void vmcs_access_failed(enum vmcs_field field, bool write);
 
