@@ -73,6 +73,27 @@ $B/caisson.elf: $(HV_O) boot/caisson.ld
 		-o $B/caisson.elf64 $(HV_O) $(LIBGCC)
 	$(Q)$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/caisson.elf64 $@
 
+# --- vnetpd: the overlay core as a Linux process -----------------------------
+VP_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -fstack-protector-strong \
+	   -fno-strict-aliasing -I. $(WARN)
+VP_C	:= $(wildcard tools/vnetpd/*.c) hv/out.c hv/json.c \
+	   $(filter hv/base/% vnet/%,$(PURE))
+VP_O	:= $(VP_C:%.c=$B/vp/%.o)
+
+$B/vp/%.o: %.c | setup
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)
+	$(Q)$(HOSTCC) $(VP_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
+
+$B/vp/tools/vnetpd/version.o: $B/version
+
+##                 build/vnetpd, the overlay as a Linux process
+$B/vnetpd: $(VP_O)
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) -pie -Wl,-z,relro,-z,now -o $@ $^
+
+-include $(VP_O:.o=.d)
+
 # CONF becomes the module node.conf; MODULES are files (kernels, initrds) under their own names.
 CONF	?=
 MODULES	?=
@@ -252,9 +273,12 @@ $B/tools/pace.so: tools/labkit/pace.c | setup
 # --- all of it -------------------------------------------------------------
 # A part of the tests: tools/run-tests --only PART (style, unit, fuzz, guest, system).
 .PHONY: demo check test
+# BACKEND: svm (both nodes in QEMU), vmx (both in Bochs), mixed (one in each).
+BACKEND	?= svm
 ## make demo       two nodes, two guests, one overlay: build, boot, measure, show
+##                 (BACKEND=vmx: on VT-x, BACKEND=mixed: an AMD and an Intel node; QUICK=1)
 demo: setup
-	@tools/demo
+	@tools/demo --backend $(BACKEND)
 
 ## make check      unit tests, include directions, style (under a minute once built)
 check: setup
