@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The running configuration, and bringing the node to what a file says. Both
+ * are lists of statements; what one has and the other has not is undone or
+ * carried out. When that fails on the way, the same brings the old list back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hv/base/fmt.h"
+#include "hv/base/log.h"
+#include "hv/base/plat.h"
+#include "tools/vnetpd/ctl.h"
+#include "tools/vnetpd/node.h"
+#include "vnet/route.h"
+
+#define FILE_MAX (16u * 1024 * 1024)
+#define FNV_BASIS 2166136261u
+#define FNV_PRIME 16777619u
+
+struct settings running;
+
+/* --- lists of statements ---------------------------------------------------------- */
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* A line with one blank between words and no comment, so that lines that mean the
+ * same compare equal. */
+static void normalise(const char *line, size_t len, char *text)
+{
+	size_t n = 0;
+	bool quoted = false, gap = false;
+
+	for (size_t i = 0; i < len && n + 2 < LANG_LINE_MAX; i++) {
+		char ch = line[i];
+
+		if (!quoted && is_blank(ch)) {
+			gap = n > 0;
+			continue;
+		}
+		if (!quoted && ch == '#' && (gap || !n))
+			break;
+		if (gap)
+			text[n++] = ' ';
+		gap = false;
+		if (ch == '"')
+			quoted = !quoted;
+		text[n++] = ch;
+		if (quoted && ch == '\\' && i + 1 < len)
+			text[n++] = line[++i];
+	}
+	text[n] = '\0';
+}
+
+static u32 hash_of(const char *text)
+{
+	u32 h = FNV_BASIS;
+
+	while (*text)
+		h = (h ^ (u8)*text++) * FNV_PRIME;
+	return h;
+}
+
+static struct setting *append(struct settings *list, const struct lang_stmt *stmt,
+			      const char *line, size_t len)
+{
+	char text[LANG_LINE_MAX];
+	struct setting *s;
+	size_t bytes;
+
+	normalise(line, len, text);
+	bytes = sizeof(*s) + strlen(text) + 1;
+	s = plat_alloc(bytes);
+	if (!s)
+		return NULL;
+	if (!list->end)
+		list->end = &list->first;
+	s->bytes = bytes;
+	s->id = stmt->cmd->id;
+	fmt_snprintf(s->name, sizeof(s->name), "%s", stmt->name ? stmt->name : "");
+	memcpy(s->text, text, strlen(text) + 1);
+	s->hash = hash_of(s->text);
+	*list->end = s;
+	list->end = &s->next;
+	return s;
+}
+
+static void take_out(struct settings *list, struct setting **at)
+{
+	struct setting *s = *at;
+
+	*at = s->next;
+	if (list->end == &s->next)
+		list->end = at;
+	plat_free(s, s->bytes);
+}
+
+void config_free(struct settings *list)
+{
+	while (list->first)
+		take_out(list, &list->first);
+}
+
+static struct setting *find(const struct settings *list, const struct setting *like)
+{
+	struct setting *s = list->first;
+
+	while (s && (s->hash != like->hash || strcmp(s->text, like->text) != 0))
+		s = s->next;
+	return s;
+}
+
+/* --- what holds ------------------------------------------------------------------- */
+
+static bool route_there(u32 id)
+{
+	const struct route *r = route_next(id - 1);
+
+	return r && r->id == id;
+}
+
+/* A thing of that name went, and with it perhaps routes; or (set) its state is said anew. */
+static void forget(enum lang_id add, enum lang_id set, const char *name)
+{
+	struct setting **at = &running.first;
+
+	while (*at) {
+		struct setting *s = *at;
+		bool named = (s->id == add || s->id == set) && !strcmp(s->name, name);
+
+		if (named || (s->id == LANG_ROUTE_ADD && !route_there(s->route)))
+			take_out(&running, at);
+		else
+			at = &s->next;
+	}
+}
+
+void config_note(const struct ctl *c, const char *line, size_t len)
+{
+	const char *name = c->stmt->name ? c->stmt->name : "";
+	struct setting *s;
+
+	switch (c->stmt->cmd->id) {
+	case LANG_LINK_DEL:
+		forget(LANG_LINK_ADD, LANG_LINK_SET, name);
+		return;
+	case LANG_INTERFACE_DEL:
+		forget(LANG_INTERFACE_ADD, LANG_INTERFACE_SET, name);
+		return;
+	case LANG_ROUTE_DEL:
+		forget(LANG_ID_COUNT, LANG_ID_COUNT, "");
+		return;
+	case LANG_LINK_SET:
+	case LANG_INTERFACE_SET:
+		forget(LANG_ID_COUNT, c->stmt->cmd->id, name);
+		/* Up is what they are without a word. */
+		if (!ctl_num(c, "state", 0))
+			return;
+		break;
+	case LANG_LINK_ADD:
+	case LANG_INTERFACE_ADD:
+	case LANG_ROUTE_ADD:
+		break;
+	default:
+		return;
+	}
+	s = append(&running, c->stmt, line, len);
+	if (s && s->id == LANG_ROUTE_ADD)
+		s->route = ctl_route_made;
+}
+
+/* --- reading a file --------------------------------------------------------------- */
+
+struct reader {
+	struct lang_source src;
+	const char *node_name;
+	struct settings *want;
+	bool versioned;
+	bool mine; /* what stands before any section is for every node */
+	u32 sections, matched, errors;
+};
+
+static void error(struct reader *r, const char *message)
+{
+	r->errors++;
+	log_err("config", "%s", message);
+}
+
+static void read_line(struct reader *r, const char *line, size_t len)
+{
+	static struct lang_stmt stmt;
+	char message[LANG_MESSAGE_MAX];
+
+	if (lang_parse(&r->src, line, len, &stmt, message)) {
+		error(r, message);
+		return;
+	}
+	if (!stmt.cmd)
+		return;
+	if (stmt.cmd->id == LANG_CAISSON) {
+		r->versioned = true;
+		return;
+	}
+	if (!r->versioned) {
+		lang_error(&r->src, 1, message, "the file does not begin with \"caisson %d\"",
+			   LANG_VERSION);
+		r->versioned = true;
+		error(r, message);
+	}
+	if (stmt.cmd->id == LANG_NODE) {
+		r->sections++;
+		r->mine = !strcmp(stmt.name, r->node_name);
+		r->matched += r->mine;
+	} else if (r->mine) {
+		struct setting *s = append(r->want, &stmt, line, len);
+
+		if (s)
+			s->line = r->src.line;
+		else
+			error(r, "no memory");
+	}
+}
+
+static void read_text(struct reader *r, const char *text, size_t len)
+{
+	char message[LANG_MESSAGE_MAX];
+
+	while (len) {
+		const char *end = memchr(text, '\n', len);
+		size_t n = end ? (size_t)(end - text) : len;
+
+		r->src.line++;
+		read_line(r, text, n);
+		n += end ? 1 : 0;
+		text += n;
+		len -= n;
+	}
+	if (!r->sections || r->matched == 1)
+		return;
+	if (r->matched)
+		fmt_snprintf(message, sizeof(message), "%s: %u of its node sections are named %s",
+			     r->src.file, r->matched, r->node_name);
+	else
+		fmt_snprintf(message, sizeof(message),
+			     "%s: none of its %u node sections is named %s (--node NAME says "
+			     "another name)",
+			     r->src.file, r->sections, r->node_name);
+	error(r, message);
+}
+
+/* The whole file in memory of *size bytes, to be freed; NULL, and why in the log. */
+static char *slurp(const char *path, size_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char *text = NULL;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		log_err("config", "%s: %s", path, strerror(errno));
+		goto close;
+	}
+	if (st.st_size > FILE_MAX) {
+		log_err("config", "%s: more than %u bytes", path, FILE_MAX);
+		goto close;
+	}
+	*size = (size_t)st.st_size;
+	text = plat_alloc(MAX(*size, 1));
+	if (text && read(fd, text, *size) != st.st_size) {
+		log_err("config", "%s: cannot be read", path);
+		plat_free(text, MAX(*size, 1));
+		text = NULL;
+	}
+close:
+	if (fd >= 0)
+		close(fd);
+	return text;
+}
+
+u32 config_read(const char *path, const char *node_name, struct settings *want)
+{
+	struct reader r = {
+		.src = { .file = path },
+		.node_name = node_name,
+		.want = want,
+		.mine = true,
+	};
+	size_t size = 0;
+	char *text = slurp(path, &size);
+
+	if (!text)
+		return 1;
+	read_text(&r, text, size);
+	plat_free(text, MAX(size, 1));
+	return r.errors;
+}
+
+/* --- from one configuration to another ---------------------------------------------- */
+
+static void discard(void *ctx, const char *text, size_t len)
+{
+	(void)ctx;
+	(void)text;
+	(void)len;
+}
+
+static err_t carry_out(const struct lang_source *src, const char *line)
+{
+	const struct out out = { .write = discard };
+	char message[LANG_MESSAGE_MAX];
+	err_t err = ctl_line(src, line, strlen(line), &out, message);
+
+	if (err)
+		log_err("config", "%s", message);
+	return err;
+}
+
+static err_t undo(const struct setting *s)
+{
+	static const struct lang_source src = { .file = "undo" };
+	char line[LANG_NAME_MAX + 40];
+
+	switch (s->id) {
+	case LANG_ROUTE_ADD:
+		fmt_snprintf(line, sizeof(line), "route del %u", s->route);
+		break;
+	case LANG_LINK_ADD:
+		fmt_snprintf(line, sizeof(line), "link del %s force", s->name);
+		break;
+	case LANG_INTERFACE_ADD:
+		fmt_snprintf(line, sizeof(line), "interface del %s force", s->name);
+		break;
+	case LANG_LINK_SET:
+		fmt_snprintf(line, sizeof(line), "link set %s state up", s->name);
+		break;
+	default:
+		fmt_snprintf(line, sizeof(line), "interface set %s state up", s->name);
+		break;
+	}
+	return carry_out(&src, line);
+}
+
+/* Undo what is not wanted: first routes, which take nothing else along. */
+static err_t undo_rest(const struct settings *want)
+{
+	struct setting *s = running.first, *next;
+
+	for (; s; s = next) {
+		next = s->next;
+		if (s->id == LANG_ROUTE_ADD && !find(want, s) && undo(s))
+			return ERR_BUSY;
+	}
+	s = running.first;
+	while (s) {
+		if (find(want, s)) {
+			s = s->next;
+			continue;
+		}
+		if (undo(s))
+			return ERR_BUSY;
+		s = running.first; /* its routes went with it */
+	}
+	return ERR_OK;
+}
+
+static err_t converge(const char *file, const struct settings *want)
+{
+	struct lang_source src = { .file = file };
+	err_t err = undo_rest(want);
+
+	for (const struct setting *s = want->first; s && !err; s = s->next) {
+		src.line = s->line;
+		if (!find(&running, s))
+			err = carry_out(&src, s->text);
+	}
+	return err;
+}
+
+/* What holds, copied: undoing takes from the list. */
+static err_t copy_running(struct settings *copy)
+{
+	for (const struct setting *s = running.first; s; s = s->next) {
+		struct lang_command cmd = { .id = s->id };
+		struct lang_stmt stmt = { .cmd = &cmd, .name = s->name };
+
+		if (!append(copy, &stmt, s->text, strlen(s->text)))
+			return ERR_NOMEM;
+	}
+	return ERR_OK;
+}
+
+err_t config_load(const char *path, const char *node_name)
+{
+	struct settings want = { 0 }, before = { 0 };
+	err_t err = config_read(path, node_name, &want) ? ERR_INVAL : copy_running(&before);
+
+	if (!err) {
+		err = converge(path, &want);
+		if (err && converge("before", &before))
+			log_err("config", "what held before does not hold again");
+	}
+	config_free(&before);
+	config_free(&want);
+	return err;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a statement to its handler, see tools/vnetpd/ctl.h. */
+#include "tools/vnetpd/ctl.h"
+
+#include "hv/base/fmt.h"
+#include "hv/base/str.h"
+#include "tools/vnetpd/link_sock.h"
+#include "tools/vnetpd/tap.h"
+#include "vnet/route.h"
+
+static bool changed;
+
+static err_t nothing(struct ctl *c)
+{
+	(void)c;
+	return ERR_OK;
+}
+
+static err_t section(struct ctl *c)
+{
+	return ctl_fail(c, NULL, ERR_NOTSUP, "\"node NAME\" starts a section of a file");
+}
+
+static err_t no_guests(struct ctl *c)
+{
+	return ctl_fail(c, NULL, ERR_NOTSUP,
+			"vnetpd has no guests: \"%s\" is for a Caisson node; an interface here is "
+			"a TAP device of Linux (interface add NAME mac MAC)",
+			c->stmt->cmd->object);
+}
+
+static err_t no_uplink(struct ctl *c)
+{
+	return ctl_fail(c, NULL, ERR_NOTSUP,
+			"vnetpd has no uplink of its own: links use this machine's network, whose "
+			"addresses are set with Linux's tools");
+}
+
+static err_t no_machine(struct ctl *c)
+{
+	return ctl_fail(c, NULL, ERR_NOTSUP, "vnetpd does not own the machine: ask Linux");
+}
+
+static err_t help(struct ctl *c);
+
+static const ctl_fn handlers[LANG_ID_COUNT] = {
+	[LANG_CAISSON] = nothing,
+	[LANG_NODE] = section,
+	[LANG_HELP] = help,
+	[LANG_LINK_ADD] = ctl_link_add,
+	[LANG_LINK_DEL] = ctl_link_del,
+	[LANG_LINK_SET] = ctl_link_set,
+	[LANG_INTERFACE_ADD] = ctl_interface_add,
+	[LANG_INTERFACE_DEL] = ctl_interface_del,
+	[LANG_INTERFACE_SET] = ctl_interface_set,
+	[LANG_ROUTE_ADD] = ctl_route_add,
+	[LANG_ROUTE_DEL] = ctl_route_del,
+	[LANG_SHOW_NODE] = ctl_show_node,
+	[LANG_SHOW_INTERFACE] = ctl_show_interface,
+	[LANG_SHOW_LINK] = ctl_show_link,
+	[LANG_SHOW_ROUTE] = ctl_show_route,
+	[LANG_SHOW_STATS] = ctl_show_stats,
+	[LANG_SHOW_CONFIG] = ctl_show_config,
+};
+
+/* Why there is no handler. */
+static ctl_fn handler_of(const struct lang_command *cmd)
+{
+	if (handlers[cmd->id])
+		return handlers[cmd->id];
+	if (!strcmp(cmd->object, "uplink") || cmd->id == LANG_SHOW_UPLINK)
+		return no_uplink;
+	if (!strcmp(cmd->object, "node") || !strcmp(cmd->object, "show"))
+		return no_machine;
+	return no_guests;
+}
+
+static err_t help(struct ctl *c)
+{
+	for (const struct lang_command *cmd = lang_commands; cmd->object; cmd++) {
+		if (!handlers[cmd->id])
+			continue;
+		out_column(c->out, 24, "  %s %s%s", cmd->object, cmd->verb ? cmd->verb : "",
+			   cmd->name == LANG_NAME_REQUIRED ? " NAME" : "");
+		out_printf(c->out, "  %s\n", cmd->help);
+		for (const struct lang_key *k = cmd->keys; k->word; k++) {
+			out_column(c->out, 24, "    %s%s", k->required ? "" : "[", k->word);
+			out_printf(c->out, "  %s%s\n", k->help, k->required ? "" : "]");
+		}
+	}
+	return ERR_OK;
+}
+
+err_t ctl_execute(struct ctl *c)
+{
+	c->message[0] = '\0';
+	return c->stmt->cmd ? handler_of(c->stmt->cmd)(c) : ERR_OK;
+}
+
+err_t ctl_line(const struct lang_source *src, const char *line, size_t len,
+	       const struct out *out, char *message)
+{
+	static struct lang_stmt stmt;
+	struct ctl c = { .src = src, .stmt = &stmt, .out = out, .message = message };
+	err_t err = lang_parse(src, line, len, &stmt, message);
+
+	if (!err)
+		err = ctl_execute(&c);
+	if (!err && stmt.cmd)
+		config_note(&c, line, len);
+	return err;
+}
+
+err_t ctl_fail(struct ctl *c, const char *key, err_t err, const char *f, ...)
+{
+	const struct lang_value *v = key ? lang_get(c->stmt, key) : NULL;
+	char text[LANG_MESSAGE_MAX];
+	va_list ap;
+
+	va_start(ap, f);
+	fmt_vsnprintf(text, sizeof(text), f, ap);
+	va_end(ap);
+	lang_error(c->src, v ? v->column : c->stmt->name_column, c->message, "%s", text);
+	return err;
+}
+
+u64 ctl_num(const struct ctl *c, const char *key, u64 otherwise)
+{
+	const struct lang_value *v = lang_get(c->stmt, key);
+
+	return v ? v->num : otherwise;
+}
+
+const char *ctl_text(const struct ctl *c, const char *key)
+{
+	const struct lang_value *v = lang_get(c->stmt, key);
+
+	return v ? v->text : "";
+}
+
+static bool leads_from_edge_to_edge(const struct route *r)
+{
+	const struct vnet_port *to = vnet_port_by_id(r->spec.to);
+	const struct vnet_port *from = vnet_port_by_id(r->spec.from_port);
+
+	if (!to || to->kind != VNET_PORT_EDGE)
+		return false;
+	return r->spec.from == ROUTE_FROM_EDGES ||
+	       (r->spec.from == ROUTE_FROM_PORT && from && from->kind == VNET_PORT_EDGE);
+}
+
+void ctl_changed(void)
+{
+	changed = true;
+}
+
+void ctl_settle(void)
+{
+	bool transit = false;
+
+	if (!changed)
+		return;
+	changed = false;
+	for (const struct route *r = route_next(0); r && !transit; r = route_next(r->id))
+		transit = leads_from_edge_to_edge(r);
+	link_sock_set_transit(transit);
+	tap_follow_mtu(link_sock_guest_mtu());
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Statements of the control language in this process. Handlers are those of
+ * hv/ctl.h by name and form; this adds the running configuration: the
+ * statements that made the node what it is.
+ */
+#ifndef VNETPD_CTL_H
+#define VNETPD_CTL_H
+
+#include "hv/ctl.h"
+
+/* A statement that holds, or is to hold. */
+struct setting {
+	struct setting *next;
+	enum lang_id id;
+	char name[LANG_NAME_MAX];
+	u32 line;  /* in its file */
+	u32 route; /* of a route add: its number */
+	u32 hash;  /* of text */
+	size_t bytes; /* of memory */
+	char text[];
+};
+
+struct settings {
+	struct setting *first, **end;
+};
+
+/* What holds now, in the order in which it came. */
+extern struct settings running;
+
+/*
+ * Read the statements of this node's section in a file without carrying them
+ * out. Every error is written to the log; returns how many there were.
+ */
+u32 config_read(const char *path, const char *node_name, struct settings *want);
+void config_free(struct settings *s);
+
+/* Make the node what the file says, or leave it as it is: ERR_OK, or the errors are in the log. */
+err_t config_load(const char *path, const char *node_name);
+
+/* A statement was carried out: remember it, or forget what it undid. */
+void config_note(const struct ctl *c, const char *line, size_t len);
+
+/* The number of the route that the last route add made. */
+extern u32 ctl_route_made;
+
+/* Links or routes changed: MTUs and transit follow with the next ctl_settle(). */
+void ctl_changed(void);
+void ctl_settle(void);
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* show: what there is, as tables or as one line of JSON. */
+#include "hv/base/fmt.h"
+#include "hv/base/plat.h"
+#include "hv/base/str.h"
+#include "tools/vnetpd/ctl.h"
+#include "tools/vnetpd/link_sock.h"
+#include "tools/vnetpd/loop.h"
+#include "tools/vnetpd/node.h"
+#include "tools/vnetpd/sock.h"
+#include "tools/vnetpd/tap.h"
+#include "vnet/edge.h"
+#include "tools/vnetpd/version.h"
+#include "vnet/forward.h"
+#include "vnet/offload.h"
+#include "vnet/port.h"
+#include "vnet/route.h"
+
+#define NS_PER_S 1000000000ull
+
+static bool wants_json(const struct ctl *c)
+{
+	return lang_get(c->stmt, "json") != NULL;
+}
+
+static u32 count_ports(enum vnet_port_kind kind)
+{
+	u32 n = 0;
+
+	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
+		n += p->kind == kind;
+	return n;
+}
+
+err_t ctl_show_node(struct ctl *c)
+{
+	u64 up = (plat_now_ns() - node.start_ns) / NS_PER_S;
+	struct json j = { .out = c->out };
+
+	if (!wants_json(c)) {
+		out_printf(c->out, "node %s: vnetpd %s, up %lu s\n", node.name, vnetpd_version, up);
+		out_printf(c->out, "%u interfaces, %u links, %u routes\n",
+			   count_ports(VNET_PORT_INTERFACE), count_ports(VNET_PORT_EDGE),
+			   route_count());
+		out_printf(c->out, "reloads: %u, refused: %u\n", node.reloads,
+			   node.reloads_refused);
+		return ERR_OK;
+	}
+	json_open(&j, NULL, '{');
+	json_text(&j, "node", node.name);
+	json_text(&j, "program", "vnetpd");
+	json_text(&j, "version", vnetpd_version);
+	json_num(&j, "up_s", up);
+	json_num(&j, "interfaces", count_ports(VNET_PORT_INTERFACE));
+	json_num(&j, "links", count_ports(VNET_PORT_EDGE));
+	json_num(&j, "routes", route_count());
+	json_num(&j, "reloads", node.reloads);
+	json_num(&j, "reloads_refused", node.reloads_refused);
+	json_close(&j, '}');
+	out_printf(c->out, "\n");
+	return ERR_OK;
+}
+
+/* --- ports ------------------------------------------------------------------------- */
+
+static void describe(const struct out *out, struct vnet_port *p)
+{
+	char text[FMT_MAC_LEN];
+
+	if (p->kind == VNET_PORT_INTERFACE) {
+		out_printf(out, "%s  mac %s  device %s", p->name, fmt_mac(text, p->mac),
+			   tap_of(p)->device);
+	} else {
+		const struct edge *e = edge_of(p);
+
+		out_printf(out, "%s  %s  remote %s  port %u", p->name, e->link->name,
+			   fmt_ip4(text, e->dst.remote_ip), e->local_port);
+	}
+	out_printf(out, "  mtu %u  %s\n", p->mtu, p->up ? "up" : "down");
+}
+
+/* An interface's figures are the machine's: what the core received, it sent. */
+static void print_port(const struct out *out, struct vnet_port *p)
+{
+	const struct vnet_counters *c = &p->count;
+	bool guest = p->kind == VNET_PORT_INTERFACE;
+
+	describe(out, p);
+	out_printf(out, "    sent %lu frames %lu bytes, received %lu frames %lu bytes\n",
+		   guest ? c->rx_frames : c->tx_frames, guest ? c->rx_bytes : c->tx_bytes,
+		   guest ? c->tx_frames : c->rx_frames, guest ? c->tx_bytes : c->rx_bytes);
+	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
+		if (c->drop[d])
+			out_printf(out, "    dropped %s %lu\n", vnet_drop_name((enum vnet_drop)d),
+				   c->drop[d]);
+}
+
+static void json_port(struct json *j, struct vnet_port *p)
+{
+	const struct vnet_counters *c = &p->count;
+	bool guest = p->kind == VNET_PORT_INTERFACE;
+
+	json_open(j, p->name, '{');
+	json_bool(j, "up", p->up);
+	json_num(j, "mtu", p->mtu);
+	json_num(j, guest ? "tx_frames" : "rx_frames", c->rx_frames);
+	json_num(j, guest ? "tx_bytes" : "rx_bytes", c->rx_bytes);
+	json_num(j, guest ? "rx_frames" : "tx_frames", c->tx_frames);
+	json_num(j, guest ? "rx_bytes" : "tx_bytes", c->tx_bytes);
+	json_num(j, guest ? "tx_segments" : "rx_segments", c->rx_segments);
+	json_num(j, guest ? "rx_segments" : "tx_segments", c->tx_segments);
+	json_num(j, guest ? "tx_copies" : "rx_copies", c->rx_copies);
+	json_num(j, guest ? "rx_copies" : "tx_copies", c->tx_copies);
+	json_num(j, guest ? "rx_joined" : "tx_joined", c->tx_joined);
+	json_num(j, "held", c->tx_held);
+	json_open(j, "drops", '{');
+	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
+		if (c->drop[d])
+			json_num(j, vnet_drop_name((enum vnet_drop)d), c->drop[d]);
+	json_close(j, '}');
+	json_close(j, '}');
+}
+
+static void json_ports(struct json *j, const char *key, enum vnet_port_kind kind,
+		       const char *name)
+{
+	json_open(j, key, '{');
+	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
+		if (p->kind == kind && (!name || !strcmp(p->name, name)))
+			json_port(j, p);
+	json_close(j, '}');
+}
+
+static err_t show_ports(struct ctl *c, enum vnet_port_kind kind)
+{
+	const char *name = c->stmt->name;
+	struct json j = { .out = c->out };
+	u32 shown = 0;
+
+	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
+		if (p->kind != kind || (name && strcmp(p->name, name) != 0))
+			continue;
+		shown++;
+		if (!wants_json(c))
+			print_port(c->out, p);
+	}
+	if (name && !shown)
+		return ctl_fail(c, NULL, ERR_NOENT, "there is no %s \"%s\"",
+				kind == VNET_PORT_EDGE ? "link" : "interface", name);
+	if (wants_json(c)) {
+		json_ports(&j, NULL, kind, name);
+		out_printf(c->out, "\n");
+	}
+	return ERR_OK;
+}
+
+err_t ctl_show_interface(struct ctl *c)
+{
+	return show_ports(c, VNET_PORT_INTERFACE);
+}
+
+err_t ctl_show_link(struct ctl *c)
+{
+	return show_ports(c, VNET_PORT_EDGE);
+}
+
+err_t ctl_show_route(struct ctl *c)
+{
+	struct json j = { .out = c->out };
+	char text[ROUTE_TEXT_MAX];
+
+	if (wants_json(c))
+		json_open(&j, NULL, '{');
+	for (const struct route *r = route_next(0); r; r = route_next(r->id)) {
+		route_format(&r->spec, text, sizeof(text));
+		if (wants_json(c)) {
+			char number[16];
+
+			fmt_snprintf(number, sizeof(number), "%u", r->id);
+			json_text(&j, number, text);
+		} else {
+			out_printf(c->out, "%u  %s\n", r->id, text);
+		}
+	}
+	if (wants_json(c)) {
+		json_close(&j, '}');
+		out_printf(c->out, "\n");
+	}
+	return ERR_OK;
+}
+
+err_t ctl_show_config(struct ctl *c)
+{
+	out_printf(c->out, "caisson %d\nnode %s\n", LANG_VERSION, node.name);
+	for (const struct setting *s = running.first; s; s = s->next) {
+		/* As a whole: a line of output may be longer than one out_printf(). */
+		c->out->write(c->out->ctx, s->text, strlen(s->text));
+		out_printf(c->out, "\n");
+	}
+	return ERR_OK;
+}
+
+/* --- counters ------------------------------------------------------------------------ */
+
+static void json_drops(struct json *j)
+{
+	struct vnet_counters sum = { 0 };
+
+	vnet_port_sum(&sum);
+	json_open(j, "drops", '{');
+	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
+		json_num(j, vnet_drop_name((enum vnet_drop)d), sum.drop[d]);
+	for (u32 d = 0; d < EDGE_STRAY_COUNT; d++)
+		json_num(j, edge_stray_name((enum edge_stray)d), edge_strays((enum edge_stray)d));
+	json_close(j, '}');
+}
+
+static void json_sockets(struct json *j)
+{
+	const struct sock_counters *s = &sock_counters;
+
+	json_open(j, "sockets", '{');
+	json_num(j, "tx_datagrams", s->tx_datagrams);
+	json_num(j, "tx_messages", s->tx_messages);
+	json_num(j, "tx_calls", s->tx_calls);
+	json_num(j, "tx_waiting", link_sock_waiting());
+	json_num(j, "rx_datagrams", s->rx_datagrams);
+	json_num(j, "rx_messages", s->rx_messages);
+	json_num(j, "rx_calls", s->rx_calls);
+	json_num(j, "rx_no_packet", s->rx_no_packet);
+	json_open(j, "drops", '{');
+	for (u32 d = 0; d < SOCK_DROP_COUNT; d++)
+		json_num(j, sock_drop_name((enum sock_drop)d), s->drop[d]);
+	json_close(j, '}');
+	json_close(j, '}');
+}
+
+static void json_sum(struct json *j)
+{
+	struct vnet_audit a;
+
+	vnet_audit(&a);
+	json_open(j, "sum", '{');
+	json_num(j, "received", a.received);
+	json_num(j, "cloned", a.cloned);
+	json_num(j, "cut", a.cut);
+	json_num(j, "delivered", a.delivered);
+	json_num(j, "dropped", a.dropped);
+	json_num(j, "in_flight", a.in_flight);
+	json_bool(j, "balanced", a.balanced);
+	json_close(j, '}');
+}
+
+static void json_core(struct json *j)
+{
+	struct vnet_core_stats v;
+	struct offload_stats o;
+
+	vnet_core_stats(0, &v);
+	offload_stats(0, &o);
+	json_num(j, "syscalls", loop_syscalls);
+	json_num(j, "bursts", v.bursts);
+	json_num(j, "cache_hits", v.cache_hits);
+	json_num(j, "cache_misses", v.cache_misses);
+	json_num(j, "long_in", o.long_in);
+	json_num(j, "long_whole", o.long_whole);
+	json_num(j, "long_cut", o.long_cut);
+	json_num(j, "segments_made", o.segments);
+}
+
+static void json_pool(struct json *j, const struct pkt_pool *pool)
+{
+	json_open(j, pool->name, '{');
+	json_num(j, "count", pool->count);
+	json_num(j, "free", pool->free_count);
+	json_num(j, "exhausted", pool->exhausted);
+	json_close(j, '}');
+}
+
+static void stats_json(const struct out *out)
+{
+	struct json j = { .out = out };
+
+	json_open(&j, NULL, '{');
+	json_text(&j, "node", node.name);
+	json_ports(&j, "interfaces", VNET_PORT_INTERFACE, NULL);
+	json_ports(&j, "links", VNET_PORT_EDGE, NULL);
+	json_sockets(&j);
+	json_core(&j);
+	json_open(&j, "pools", '{');
+	json_pool(&j, &node.headers);
+	json_pool(&j, &node.frames);
+	json_pool(&j, &node.messages);
+	json_close(&j, '}');
+	json_drops(&j);
+	json_sum(&j);
+	json_close(&j, '}');
+	out_printf(out, "\n");
+}
+
+err_t ctl_show_stats(struct ctl *c)
+{
+	const struct sock_counters *s = &sock_counters;
+	const struct out *out = c->out;
+	struct vnet_counters sum = { 0 };
+	struct vnet_audit a;
+
+	if (wants_json(c)) {
+		stats_json(out);
+		return ERR_OK;
+	}
+	vnet_audit(&a);
+	out_printf(out,
+		   "received %lu + cloned %lu + cut %lu = delivered %lu + dropped %lu + in flight "
+		   "%lu: %s\n",
+		   a.received, a.cloned, a.cut, a.delivered, a.dropped, a.in_flight,
+		   a.balanced ? "balanced" : "NOT BALANCED");
+	out_printf(out,
+		   "sockets: sent %lu datagrams in %lu messages and %lu calls, received %lu in "
+		   "%lu and %lu; system calls %lu\n",
+		   s->tx_datagrams, s->tx_messages, s->tx_calls, s->rx_datagrams, s->rx_messages,
+		   s->rx_calls, loop_syscalls);
+	vnet_port_sum(&sum);
+	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
+		if (sum.drop[d])
+			out_printf(out, "dropped %s %lu\n", vnet_drop_name((enum vnet_drop)d),
+				   sum.drop[d]);
+	for (u32 d = 0; d < EDGE_STRAY_COUNT; d++)
+		if (edge_strays((enum edge_stray)d))
+			out_printf(out, "dropped %s %lu\n", edge_stray_name((enum edge_stray)d),
+				   edge_strays((enum edge_stray)d));
+	for (u32 d = 0; d < SOCK_DROP_COUNT; d++)
+		if (s->drop[d])
+			out_printf(out, "dropped by the sockets: %s %lu\n",
+				   sock_drop_name((enum sock_drop)d), s->drop[d]);
+	return ERR_OK;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the overlay's edges and the UDP sockets, see link_sock.h. */
+#include "tools/vnetpd/link_sock.h"
+
+#include <sys/random.h>
+
+#include "hv/base/fmt.h"
+#include "hv/base/log.h"
+#include "hv/base/plat.h"
+#include "hv/base/str.h"
+#include "tools/vnetpd/loop.h"
+#include "tools/vnetpd/node.h"
+#include "tools/vnetpd/sock.h"
+#include "tools/vnetpd/tap.h"
+#include "vnet/edge.h"
+
+/* RFC 6335 section 6: the dynamic ports. */
+#define PORT_FIRST 49152u
+#define PORT_COUNT 16384u
+#define PORT_TRIES 64u
+#define MTU_UNKNOWN 1500u
+/* How often the kernel is asked what it learned of a path. */
+#define MTU_CHECK_NS 1000000000ull
+/* Interfaces rest when less room is left: more than most long frames need. */
+#define ROOM_LOW (LINK_SOCK_QUEUE / 4)
+
+/* A local port that links receive on. */
+struct local {
+	struct loop_fd lf;
+	struct sock sock;
+	u32 users;
+};
+
+/* The sender's part of a link. */
+struct path {
+	int fd; /* knows the path's MTU; -1: no route when it was opened */
+	u32 mtu;
+	u64 checked_ns;
+	struct sock *fixed; /* sends from this one; NULL: by flow */
+};
+
+static struct local locals[LINK_SOCK_PORTS_MAX];
+static struct sock ways[LINK_SOCK_WAYS];
+static u32 ways_open;
+static bool transit;
+
+/* What was sent in this turn, in order: entry i goes by via[i]. */
+static u32 waiting;
+static struct sock_frame queue[LINK_SOCK_QUEUE];
+static struct {
+	struct sock *sock;
+	bool df;
+} via[LINK_SOCK_QUEUE];
+/* The socket that has no room; its loop_fd waits for some. */
+static struct loop_fd blocked = { .fd = -1 };
+
+/* --- sending ---------------------------------------------------------------------- */
+
+static u32 same_socket(u32 from)
+{
+	u32 n = 1;
+
+	while (from + n < waiting && via[from + n].sock == via[from].sock &&
+	       via[from + n].df == via[from].df)
+		n++;
+	return n;
+}
+
+static void room_again(struct loop_fd *f, u32 events)
+{
+	(void)events;
+	loop_del(f);
+	f->fd = -1;
+	link_sock_settle();
+}
+
+/* The receiving sockets are watched already, and epoll takes a descriptor once: those
+ * just try again with the next turn. */
+static void wait_for_room(struct sock *s)
+{
+	if (blocked.fd >= 0 || s < ways || s >= ways + LINK_SOCK_WAYS)
+		return;
+	blocked = (struct loop_fd){ .fd = s->fd, .ready = room_again };
+	if (loop_add(&blocked, LOOP_OUT))
+		blocked.fd = -1;
+}
+
+void link_sock_settle(void)
+{
+	u32 done = 0;
+
+	while (done < waiting) {
+		u32 n = same_socket(done);
+		struct sock *s = via[done].sock;
+		u32 sent;
+
+		sock_set_df(s, via[done].df);
+		sent = sock_send(s, queue + done, n);
+		done += sent;
+		if (sent == n)
+			continue;
+		wait_for_room(s);
+		break;
+	}
+	waiting -= done;
+	memmove(queue, queue + done, waiting * sizeof(queue[0]));
+	memmove(via, via + done, waiting * sizeof(via[0]));
+	tap_read_all(LINK_SOCK_QUEUE - waiting >= ROOM_LOW);
+}
+
+static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
+{
+	struct path *path = dst->priv;
+
+	(void)ctx;
+	for (u32 i = 0; i < n; i++) {
+		struct pkt *p = pkts[i];
+		u32 len = p->len + LINK_IP_UDP_HEADER;
+		u8 ttl = p->ttl ? (u8)(p->ttl - 1) : dst->ttl;
+
+		via[waiting].sock = path->fixed ? path->fixed : &ways[p->hash % LINK_SOCK_WAYS];
+		/* What needs no fragments is not to be cut on the way either. */
+		via[waiting].df = dst->df || len <= dst->mtu;
+		queue[waiting++] = (struct sock_frame){
+			.p = p,
+			.ip = dst->remote_ip,
+			.port = dst->dport,
+			.ttl = ttl == SOCK_TTL ? 0 : ttl,
+			.tos = dst->tos,
+		};
+	}
+	return n;
+}
+
+static u32 tx_room(void *ctx)
+{
+	(void)ctx;
+	if (LINK_SOCK_QUEUE - waiting < PKT_BURST)
+		link_sock_settle();
+	return LINK_SOCK_QUEUE - waiting;
+}
+
+static u32 tx_path_mtu(void *ctx, const struct link_dst *dst)
+{
+	struct path *path = dst->priv;
+	u64 now = loop_now_ns();
+	u32 mtu;
+
+	(void)ctx;
+	if (path->checked_ns && now - path->checked_ns < MTU_CHECK_NS)
+		return path->mtu;
+	path->checked_ns = MAX(now, 1);
+	if (path->fd < 0)
+		path->fd = sock_path_open(dst->remote_ip, dst->dport);
+	mtu = sock_path_mtu(path->fd);
+	path->mtu = mtu ? mtu : MTU_UNKNOWN;
+	return path->mtu;
+}
+
+/* A socket at some free port of the range, so that nobody can know which. */
+static err_t open_way(struct sock *s, char *why, size_t size)
+{
+	err_t err = ERR_BUSY;
+
+	for (u32 i = 0; i < PORT_TRIES && err == ERR_BUSY; i++) {
+		u16 random;
+
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			return ERR_IO;
+		err = sock_open(s, (u16)(PORT_FIRST + random % PORT_COUNT), true, why, size);
+	}
+	return err;
+}
+
+static err_t open_ways(char *why, size_t size)
+{
+	while (ways_open < LINK_SOCK_WAYS) {
+		err_t err = open_way(&ways[ways_open], why, size);
+
+		if (err)
+			return err;
+		ways_open++;
+	}
+	return ERR_OK;
+}
+
+static struct local *local_find(u16 port)
+{
+	for (u32 i = 0; i < LINK_SOCK_PORTS_MAX; i++)
+		if (locals[i].users && locals[i].sock.port == port)
+			return &locals[i];
+	return NULL;
+}
+
+static err_t tx_open(void *ctx, struct link_dst *dst)
+{
+	struct path *path = plat_alloc(sizeof(*path));
+
+	(void)ctx;
+	if (!path)
+		return ERR_NOMEM;
+	path->fd = -1;
+	path->fixed = dst->sport_hash ? NULL : &local_find(dst->sport)->sock;
+	dst->priv = path;
+	return ERR_OK;
+}
+
+static void tx_close(void *ctx, struct link_dst *dst)
+{
+	struct path *path = dst->priv;
+
+	(void)ctx;
+	sock_path_close(path->fd);
+	plat_free(path, sizeof(*path));
+	dst->priv = NULL;
+}
+
+static const struct link_tx link_tx = {
+	.open = tx_open,
+	.close = tx_close,
+	.send = tx_send,
+	.room = tx_room,
+	.path_mtu = tx_path_mtu,
+};
+
+/* --- receiving --------------------------------------------------------------------- */
+
+static void received(void *ctx, u32 ip, u16 port, struct pkt **pkts, u32 n)
+{
+	struct local *l = ctx;
+
+	(void)port;
+	edge_input(l->sock.port, ip, pkts, n);
+}
+
+static void local_ready(struct loop_fd *f, u32 events)
+{
+	struct local *l = container_of(f, struct local, lf);
+	const struct sock_rx rx = {
+		.big = &node.messages,
+		.pieces = &node.headers,
+		.headroom = transit,
+		.deliver = received,
+		.ctx = l,
+	};
+
+	(void)events;
+	sock_recv(&l->sock, &rx);
+	node_settle();
+}
+
+static err_t bind_local(u16 port, char *why, size_t size)
+{
+	struct local *l = local_find(port);
+	err_t err;
+
+	if (l) {
+		l->users++;
+		return ERR_OK;
+	}
+	for (l = locals; l < locals + LINK_SOCK_PORTS_MAX && l->users; l++)
+		;
+	if (l == locals + LINK_SOCK_PORTS_MAX) {
+		fmt_snprintf(why, size, "links use %u local ports already", LINK_SOCK_PORTS_MAX);
+		return ERR_NOMEM;
+	}
+	err = sock_open(&l->sock, port, false, why, size);
+	if (err)
+		return err;
+	l->lf = (struct loop_fd){ .fd = l->sock.fd, .ready = local_ready };
+	err = loop_add(&l->lf, LOOP_IN);
+	if (err)
+		sock_close(&l->sock);
+	else
+		l->users = 1;
+	return err;
+}
+
+static void unbind_local(u16 port)
+{
+	struct local *l = local_find(port);
+
+	if (--l->users)
+		return;
+	loop_del(&l->lf);
+	sock_close(&l->sock);
+}
+
+/* --- links -------------------------------------------------------------------------- */
+
+err_t link_sock_add(struct edge_setup *setup, char *why, size_t size)
+{
+	struct edge *e;
+	err_t err = open_ways(why, size);
+
+	if (!err)
+		err = bind_local(setup->local_port, why, size);
+	if (err)
+		return err;
+	setup->tx = &link_tx;
+	setup->pool = &node.headers;
+	err = edge_create(setup, &e);
+	if (!err)
+		return ERR_OK;
+	unbind_local(setup->local_port);
+	fmt_snprintf(why, size, "%s",
+		     err == ERR_EXIST ? "its name, or a link with this port and remote address, "
+					"is there"
+				      : err_str(err));
+	return err;
+}
+
+err_t link_sock_del(struct edge *e, bool force)
+{
+	u16 port = e->local_port;
+	err_t err = edge_destroy(e, force);
+
+	if (err)
+		return err;
+	/* What waits may wait for the socket that goes. */
+	link_sock_settle();
+	while (waiting)
+		pkt_put(queue[--waiting].p);
+	unbind_local(port);
+	return ERR_OK;
+}
+
+void link_sock_set_transit(bool on)
+{
+	transit = on;
+}
+
+u32 link_sock_guest_mtu(void)
+{
+	u32 mtu = UINT32_MAX;
+
+	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
+		if (p->kind == VNET_PORT_EDGE)
+			mtu = MIN(mtu, MIN(p->mtu, p->caps_max - LINK_ETH_HEADER));
+	return mtu == UINT32_MAX ? MTU_UNKNOWN : MIN(mtu, TAP_MTU_MAX);
+}
+
+u32 link_sock_waiting(void)
+{
+	return waiting;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* epoll(7) with a list of times, see loop.h. */
+#include "tools/vnetpd/loop.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "hv/base/plat.h"
+
+#define EVENTS 16
+#define NS_PER_MS 1000000ull
+#define WAIT_MAX_MS 60000
+
+u64 loop_syscalls;
+
+static int epfd = -1;
+static bool stop;
+static u64 now;
+static struct loop_timer *timers;
+/* The events of this round; loop_del() takes out those of what is gone. */
+static struct epoll_event round_events[EVENTS];
+static int round_count;
+
+err_t loop_init(void)
+{
+	epfd = epoll_create1(EPOLL_CLOEXEC);
+	now = plat_now_ns();
+	return epfd < 0 ? ERR_IO : ERR_OK;
+}
+
+void loop_fini(void)
+{
+	close(epfd);
+	epfd = -1;
+}
+
+static struct epoll_event event_of(struct loop_fd *f, u32 events)
+{
+	return (struct epoll_event){
+		.events = (events & LOOP_IN ? EPOLLIN : 0u) | (events & LOOP_OUT ? EPOLLOUT : 0u),
+		.data.ptr = f,
+	};
+}
+
+err_t loop_add(struct loop_fd *f, u32 events)
+{
+	struct epoll_event e = event_of(f, events);
+
+	f->events = events;
+	return epoll_ctl(epfd, EPOLL_CTL_ADD, f->fd, &e) ? ERR_IO : ERR_OK;
+}
+
+void loop_change(struct loop_fd *f, u32 events)
+{
+	struct epoll_event e = event_of(f, events);
+
+	if (f->events == events)
+		return;
+	f->events = events;
+	loop_syscalls++;
+	epoll_ctl(epfd, EPOLL_CTL_MOD, f->fd, &e);
+}
+
+void loop_del(struct loop_fd *f)
+{
+	epoll_ctl(epfd, EPOLL_CTL_DEL, f->fd, NULL);
+	for (int i = 0; i < round_count; i++)
+		if (round_events[i].data.ptr == f)
+			round_events[i].data.ptr = NULL;
+}
+
+void loop_timer_set(struct loop_timer *t, u64 due_ns)
+{
+	loop_timer_clear(t);
+	t->due_ns = MAX(due_ns, 1);
+	t->next = timers;
+	timers = t;
+}
+
+void loop_timer_clear(struct loop_timer *t)
+{
+	struct loop_timer **at = &timers;
+
+	while (*at && *at != t)
+		at = &(*at)->next;
+	if (*at)
+		*at = t->next;
+	t->due_ns = 0;
+}
+
+/* Milliseconds to the first timer, rounded up. */
+static int wait_ms(void)
+{
+	u64 first = now + WAIT_MAX_MS * NS_PER_MS;
+
+	for (struct loop_timer *t = timers; t; t = t->next)
+		first = MIN(first, t->due_ns);
+	return first <= now ? 0 : (int)((first - now + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static void run_timers(void)
+{
+	struct loop_timer *t = timers;
+
+	while (t) {
+		if (t->due_ns > now) {
+			t = t->next;
+			continue;
+		}
+		loop_timer_clear(t);
+		t->due(t, now);
+		t = timers; /* the list may be another one now */
+	}
+}
+
+static void dispatch(const struct epoll_event *e)
+{
+	struct loop_fd *f = e->data.ptr;
+
+	if (f)
+		f->ready(f, (e->events & EPOLLIN ? LOOP_IN : 0u) |
+				    (e->events & EPOLLOUT ? LOOP_OUT : 0u) |
+				    (e->events & (EPOLLHUP | EPOLLERR) ? LOOP_HUP : 0u));
+}
+
+void loop_run(void (*settle)(void))
+{
+	while (!stop) {
+		loop_syscalls++;
+		round_count = epoll_wait(epfd, round_events, EVENTS, wait_ms());
+		now = plat_now_ns();
+		for (int i = 0; i < round_count; i++)
+			dispatch(&round_events[i]);
+		round_count = 0;
+		run_timers();
+		settle();
+	}
+}
+
+void loop_stop(void)
+{
+	stop = true;
+}
+
+u64 loop_now_ns(void)
+{
+	return now;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of the process share: its packet pools, and the end of a turn. */
+#ifndef VNETPD_NODE_H
+#define VNETPD_NODE_H
+
+#include "hv/base/err.h"
+#include "hv/base/pkt.h"
+#include "vnet/lang.h"
+
+/* Headers of what is cut, clones, and datagrams of longer messages. */
+#define NODE_HEADERS 4096
+#define NODE_HEADER_BUFFER (PKT_HEADROOM + PKT_COPY_WHOLE + 128)
+/* Frames from interfaces, messages from sockets: 64 KiB each, of which only what is
+ * used becomes memory. */
+#define NODE_FRAMES 96
+#define NODE_MESSAGES 96
+
+struct node {
+	char name[LANG_NAME_MAX];
+	struct pkt_pool headers, frames, messages;
+	u64 start_ns;
+	u32 reloads, reloads_refused;
+};
+
+extern struct node node;
+
+/* The core and the pools. ERR_NOMEM, ERR_IO (no random numbers). */
+err_t node_init(void);
+void node_fini(void);
+
+/* Everything that was routed leaves the process, as far as the kernel takes it. */
+void node_settle(void);
+
+#endif

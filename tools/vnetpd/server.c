@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control socket, unix(7); see server.h. */
+#include "tools/vnetpd/server.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "hv/base/log.h"
+#include "tools/vnetpd/ctl.h"
+#include "tools/vnetpd/loop.h"
+#include "tools/vnetpd/node.h"
+
+#define BACKLOG 8
+/* Statements of one client in a turn: frames come in between. */
+#define LINES_A_TURN 64
+
+struct client {
+	struct loop_fd lf;
+	bool used;
+	bool closing; /* no more is read; what waits is still written */
+	bool failed;  /* too much waits, or no memory */
+	u32 have;
+	char line[LANG_LINE_MAX + 1];
+	char *answer;
+	size_t len, sent, size;
+};
+
+static struct loop_fd listener = { .fd = -1 };
+static struct client clients[SERVER_CLIENTS];
+static struct sockaddr_un address;
+
+static void drop_client(struct client *c)
+{
+	loop_del(&c->lf);
+	close(c->lf.fd);
+	free(c->answer);
+	*c = (struct client){ 0 };
+}
+
+/* --- answering ----------------------------------------------------------------------- */
+
+static void answer_write(void *ctx, const char *text, size_t len)
+{
+	struct client *c = ctx;
+
+	if (c->failed)
+		return;
+	if (c->len + len > c->size) {
+		size_t size = MAX(2 * c->size, ALIGN_UP(c->len + len, (size_t)4096));
+		char *more = size <= SERVER_ANSWER_MAX ? realloc(c->answer, size) : NULL;
+
+		c->failed = !more;
+		if (!more)
+			return;
+		c->answer = more;
+		c->size = size;
+	}
+	memcpy(c->answer + c->len, text, len);
+	c->len += len;
+}
+
+/* false: the client is gone. */
+static bool answer_send(struct client *c)
+{
+	while (c->sent < c->len) {
+		ssize_t n = send(c->lf.fd, c->answer + c->sent, c->len - c->sent,
+				 MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0) {
+			drop_client(c);
+			return false;
+		}
+		c->sent += (size_t)n;
+	}
+	if (c->sent == c->len) {
+		c->sent = 0;
+		c->len = 0;
+	}
+	if (c->failed || (c->closing && !c->len)) {
+		if (c->failed)
+			log_warn("control", "a client does not read its answers: cut off");
+		drop_client(c);
+		return false;
+	}
+	/* Whoever has answers to fetch asks nothing new meanwhile. */
+	loop_change(&c->lf, c->len ? LOOP_OUT : LOOP_IN);
+	return true;
+}
+
+static void one_statement(struct client *c, const char *line, size_t len)
+{
+	static const struct lang_source src = { .file = "control", .terminal = true };
+	const struct out out = { .write = answer_write, .ctx = c };
+	char message[LANG_MESSAGE_MAX];
+
+	if (ctl_line(&src, line, len, &out, message))
+		out_printf(&out, "= error %s\n", message);
+	else
+		out_printf(&out, "= ok\n");
+}
+
+static void take_lines(struct client *c)
+{
+	const struct out out = { .write = answer_write, .ctx = c };
+
+	for (u32 i = 0; i < LINES_A_TURN && !c->len; i++) {
+		char *end = memchr(c->line, '\n', c->have);
+		u32 used;
+
+		if (!end)
+			break;
+		one_statement(c, c->line, (size_t)(end - c->line));
+		used = (u32)(end + 1 - c->line);
+		c->have -= used;
+		memmove(c->line, c->line + used, c->have);
+		if (!answer_send(c))
+			return;
+	}
+	if (c->have == sizeof(c->line) && !memchr(c->line, '\n', c->have)) {
+		out_printf(&out, "= error a line has at most %d bytes\n", LANG_LINE_MAX);
+		c->closing = true;
+		c->have = 0;
+		answer_send(c);
+	}
+}
+
+static void client_ready(struct loop_fd *f, u32 events)
+{
+	struct client *c = container_of(f, struct client, lf);
+	ssize_t n;
+
+	if (c->len) {
+		if (answer_send(c) && !c->len && !c->closing)
+			take_lines(c);
+		return;
+	}
+	n = recv(f->fd, c->line + c->have, sizeof(c->line) - c->have, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR) && !(events & LOOP_HUP))
+		return;
+	if (n <= 0) {
+		drop_client(c);
+		return;
+	}
+	c->have += (u32)n;
+	take_lines(c);
+	node_settle();
+}
+
+/* --- clients come ---------------------------------------------------------------------- */
+
+static void listener_ready(struct loop_fd *f, u32 events)
+{
+	int fd = accept4(f->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)events;
+	if (fd < 0)
+		return;
+	for (u32 i = 0; i < SERVER_CLIENTS; i++) {
+		struct client *c = &clients[i];
+
+		if (c->used)
+			continue;
+		*c = (struct client){ .used = true, .lf = { .fd = fd, .ready = client_ready } };
+		if (loop_add(&c->lf, LOOP_IN))
+			drop_client(c);
+		return;
+	}
+	close(fd);
+	LOG_LIMITED(LOG_WARN, "control", "more than %u clients at a time", SERVER_CLIENTS);
+}
+
+/* What another vnetpd left, or is it there still? */
+static bool taken(const char *path)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool answers = !connect(fd, (struct sockaddr *)&address, sizeof(address));
+
+	close(fd);
+	if (!answers && errno == ECONNREFUSED)
+		unlink(path);
+	return answers;
+}
+
+static bool set_group(const char *path, const char *group)
+{
+	struct group *g = group ? getgrnam(group) : NULL;
+
+	if (!group)
+		return true;
+	if (!g) {
+		log_err("control", "there is no group %s", group);
+		return false;
+	}
+	return !chown(path, (uid_t)-1, g->gr_gid) && !chmod(path, 0660);
+}
+
+err_t server_open(const char *path, const char *group)
+{
+	mode_t mask;
+	int bound;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		log_err("control", "%s: longer than a socket's path may be", path);
+		return ERR_RANGE;
+	}
+	address.sun_family = AF_UNIX;
+	strcpy(address.sun_path, path);
+	if (taken(path)) {
+		log_err("control", "%s: another vnetpd answers there", path);
+		return ERR_BUSY;
+	}
+	listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	listener.ready = listener_ready;
+	mask = umask(0177);
+	bound = bind(listener.fd, (struct sockaddr *)&address, sizeof(address));
+	umask(mask);
+	if (bound || !set_group(path, group) || listen(listener.fd, BACKLOG)) {
+		log_err("control", "%s: %s", path, strerror(errno));
+		return ERR_IO;
+	}
+	return loop_add(&listener, LOOP_IN);
+}
+
+void server_close(void)
+{
+	for (u32 i = 0; i < SERVER_CLIENTS; i++)
+		if (clients[i].used)
+			drop_client(&clients[i]);
+	if (listener.fd < 0)
+		return;
+	loop_del(&listener);
+	close(listener.fd);
+	listener.fd = -1;
+	unlink(address.sun_path);
+}

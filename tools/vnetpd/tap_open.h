@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Making TAP devices and setting their properties. */
+#ifndef VNETPD_TAP_OPEN_H
+#define VNETPD_TAP_OPEN_H
+
+#include "hv/base/err.h"
+#include "hv/base/types.h"
+
+/*
+ * The device, made when it is not there, with virtio's header, all offloads, its address
+ * and MTU, up. *fd does not block. Errors as tap_add(), with the reason in why.
+ */
+err_t tap_open(const char *device, const u8 mac[6], u32 mtu, int *fd, char *why, size_t size);
+
+void tap_carrier(int fd, bool on);
+err_t tap_device_mtu(const char *device, u32 mtu);
+
+#endif
