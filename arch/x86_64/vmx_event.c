@@ -5,6 +5,8 @@
  */
 #include "arch/x86_64/vmx.h"
 
+#include "hv/base/x86.h"
+
 #define VECTOR_NMI 2
 #define VECTOR_DF 8
 

@@ -535,7 +535,8 @@ static void test_every_segment(void **state)
 
 		REFUSED(good_pae, W(SEG(VMCS_GUEST_ES_BASE, n), wide ? NOT_CANONICAL : BIT64(32)),
 			words[n].base);
-		REFUSED(good_pae, W(SEG(VMCS_GUEST_ES_AR, n), plain ? 0xc098 : 0x89), words[n].type);
+		REFUSED(good_pae, W(SEG(VMCS_GUEST_ES_AR, n), plain ? 0xc098 : 0x89),
+			words[n].type);
 		REFUSED(good_pae, vmcs_write(SEG(VMCS_GUEST_ES_AR, n),
 					     vmcs_read(SEG(VMCS_GUEST_ES_AR, n)) ^ VMX_AR_S),
 			words[n].kind);
@@ -596,10 +597,12 @@ static void test_every_rule_failed(void **state)
 {
 	(void)state;
 	for (u32 i = 0; i < noted_count; i++) {
-		if (!strcmp(noted[i].what, words[TR].dpl) || !strcmp(noted[i].what, words[LDTR].dpl))
+		const char *what = noted[i].what;
+
+		if (!strcmp(what, words[TR].dpl) || !strcmp(what, words[LDTR].dpl))
 			continue;
 		if (!noted[i].failed)
-			fail_msg("never seen: %s", noted[i].what);
+			fail_msg("never seen: %s", what);
 	}
 }
 
