@@ -73,6 +73,13 @@ def test_islands_are_what_wires_join():
     assert [[m.name for m in group] for group in lab.islands()] == [["a", "c", "b", "d"], ["e"]]
 
 
+def test_the_backend_says_whose_machine_it_is():
+    lab = parse("machine a backend vmx\nmachine b backend bochs-svm model trinity_apu\n"
+                "machine c backend none\nmachine d plain yes kernel k backend vmx\n")
+    assert [m.name for m in lab.machines.values() if m.in_bochs] == ["a", "b", "d"]
+    assert lab.machines["b"].model == "trinity_apu"
+
+
 @pytest.mark.parametrize("text, message", [
     ("machine a cors 2", '1:11: unknown word "cors" (did you mean "cores"?); expected: backend'),
     ("machine a cores two", "1:17: cores: expected a number from 1 to 64"),
@@ -96,6 +103,13 @@ def test_islands_are_what_wires_join():
     ("machin a", '1:1: unknown word "machin" (did you mean "machine"?)'),
     ("caisson 1", "no machine and no node in it"),
     ("machine a nic none\nmachine b\nwire w a b", 'a wire ends at "a"'),
+    ("machine a model ryzen", '1:11: "model" is for a machine of Bochs: one with "backend vmx or '),
+    ("machine a backend vmx nic e1000e", '1:23: a machine of Bochs has no nic "e1000e"; '
+     "expected: e1000, none"),
+    ("machine a backend vmx boot kernel", '1:23: a machine of Bochs has no boot "kernel"'),
+    ("machine a cores 9 backend vmx", "1:11: a machine of Bochs has at most 8 cores"),
+    ("machine a backend vmx\nmachine b\nwire v a b\nwire w a b", '"a" is a machine of Bochs: '
+     "only one wire"),
 ])
 def test_mistakes_are_named_with_their_place(text, message):
     with pytest.raises(ToolError) as error:

@@ -32,6 +32,7 @@ IPS = 50_000_000
 CLOCK_FREE = "none"
 CLOCK_SLOWED = "slowdown"
 PACE = os.path.join(os.path.dirname(__file__), "../../build/tools/pace.so")
+SAID_BYTES = 4096  # kept of what it says beside its log
 DEBUGGER_SCRIPT = "debugger.rc"
 SCREEN = re.compile(rb'connected to screen "(/dev/pts/\d+)"')
 # What a panic ends the log with: a dump of the registers of each processor.
@@ -71,7 +72,8 @@ class Bochs:
     the MAC of its e1000, None for no NIC: frames go by VDE's protocol to the socket
     `wire` (a name of at most 15 bytes in the directory; see labkit/keeper.py).
 
-    `serial` is the descriptor of its serial line. Call tend() when one of `side` is
+    `serial` is the descriptor of its serial line; `said` is the end of what it says on the
+    terminal, where a wrong configuration is told. Call tend() when one of `side` is
     readable, or every now and then."""
 
     def __init__(self, directory, model, cores=1, memory=512, clock=CLOCK_FREE, nic=None,
@@ -95,12 +97,12 @@ class Bochs:
         try:
             self.process = subprocess.Popen(
                 [PROGRAM, "-q", "-f", "bochsrc", "-rc", DEBUGGER_SCRIPT], cwd=directory,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 env=environment, preexec_fn=_die_with_parent)
         except FileNotFoundError:
             raise ToolError(f"there is no {PROGRAM}: run tools/setup") from None
         self.said = b""
-        self.side = [self.process.stderr.fileno()]
+        self.side = [self.process.stdout.fileno()]
         for descriptor in (self.serial, *self.side):
             os.set_blocking(descriptor, False)
 
@@ -114,15 +116,13 @@ class Bochs:
         It draws its screen at one end of a pseudo-terminal and reads the keyboard there.
         With nobody at the other end, its output would echo as typed keys, and stop it
         when the terminal is full."""
-        for descriptor in self.side:
-            with contextlib.suppress(OSError):
-                self.said += os.read(descriptor, 65536)
+        self.said = (self.said + _read(self.side[0]))[-SAID_BYTES:]
         screen = SCREEN.search(self.said)
-        if screen and len(self.side) == 1:
+        if len(self.side) > 1:
+            _read(self.side[1])
+        elif screen:
             self.side.append(os.open(screen[1], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
             tty.setraw(self.side[1])
-        if len(self.side) > 1:
-            self.said = b""
         return self.process.poll() is None
 
     def stop(self):
@@ -130,6 +130,13 @@ class Bochs:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+
+def _read(descriptor):
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""
 
 
 def _die_with_parent():

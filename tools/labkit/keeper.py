@@ -282,6 +282,8 @@ def keep(options):
     if wire:
         wire.write_counts()
     status = machine.process.returncode
+    if status:
+        print(machine.said.decode(errors="replace"), file=sys.stderr)
     return status if status >= 0 else SIGNAL_STATUS - status
 
 
