@@ -6,6 +6,7 @@
 
 static const struct vcpu_backend *const backends[] = {
 	&svm_backend,
+	&vmx_backend,
 };
 
 static const char *const kind_name[EXIT_KIND_COUNT] = {

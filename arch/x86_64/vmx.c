@@ -20,7 +20,7 @@
  * is interrupted as it should be. So the preemption timer ends the stays that
  * begin with IF=0, and those alone, after this time at most.
  */
-#define DEAF_STAY_US 200u
+#define DEAF_STAY_US 1000u
 #define US_PER_MS 1000u
 
 /* The VMCS, then the extended state, with room to align the page. */
