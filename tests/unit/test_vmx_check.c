@@ -263,7 +263,8 @@ static void test_execution_controls(void **state)
 		"the address of I/O bitmap B");
 	REFUSED(good_long, set(VMCS_MSR_BITMAP, 0x800), "the address of the MSR bitmap");
 	REFUSED(good_long, clear(VMCS_PIN, VMX_PIN_NMI), "virtual NMIs without NMI exiting");
-	REFUSED(good_long, clear(VMCS_PIN, VMX_PIN_VIRTUAL_NMI); set(VMCS_PROC, VMX_PROC_NMI_WINDOW),
+	REFUSED(good_long, clear(VMCS_PIN, VMX_PIN_VIRTUAL_NMI);
+		 set(VMCS_PROC, VMX_PROC_NMI_WINDOW),
 		"NMI-window exiting without virtual NMIs");
 	REFUSED(good_long, set(VMCS_EXIT, VMX_EXIT_SAVE_TIMER),
 		"saving of a preemption timer that does not run");
@@ -305,7 +306,8 @@ static void test_apic_controls(void **state)
 		"posted interrupts without virtual-interrupt delivery");
 	REFUSED(good_apic, clear(VMCS_EXIT, VMX_EXIT_ACK_INTR),
 		"posted interrupts without acknowledging of interrupts on exit");
-	REFUSED(good_apic, W(VMCS_POSTED_INTR_VECTOR, 256), "the posted-interrupt notification vector");
+	REFUSED(good_apic, W(VMCS_POSTED_INTR_VECTOR, 256),
+		"the posted-interrupt notification vector");
 	REFUSED(good_apic, set(VMCS_POSTED_INTR_DESC, 0x20),
 		"the address of the posted-interrupt descriptor");
 }
@@ -331,7 +333,8 @@ static void test_injection(void **state)
 	ACCEPTED(good_long, inject(GP));
 	ACCEPTED(good_long, inject(INFO(VMX_INTR_NMI, 2u)));
 	REFUSED(good_long, inject(INFO(1u, 0u)), "the injected event has a reserved type");
-	REFUSED(good_long, inject(INFO(VMX_INTR_OTHER, 0u)), "the injected event has a reserved type");
+	REFUSED(good_long, inject(INFO(VMX_INTR_OTHER, 0u)),
+		"the injected event has a reserved type");
 	REFUSED(good_long, inject(INFO(VMX_INTR_NMI, 3u)),
 		"the injected event's vector is not one of its type");
 	REFUSED(good_long, inject(INFO(VMX_INTR_EXCEPTION, 32u)),
@@ -390,8 +393,10 @@ static void test_host(void **state)
 	REFUSED(good_long, W(VMCS_HOST_FS_BASE, NOT_CANONICAL), "host FS.base is not canonical");
 	REFUSED(good_long, W(VMCS_HOST_GS_BASE, NOT_CANONICAL), "host GS.base is not canonical");
 	REFUSED(good_long, W(VMCS_HOST_TR_BASE, NOT_CANONICAL), "host TR.base is not canonical");
-	REFUSED(good_long, W(VMCS_HOST_GDTR_BASE, NOT_CANONICAL), "host GDTR.base is not canonical");
-	REFUSED(good_long, W(VMCS_HOST_IDTR_BASE, NOT_CANONICAL), "host IDTR.base is not canonical");
+	REFUSED(good_long, W(VMCS_HOST_GDTR_BASE, NOT_CANONICAL),
+		"host GDTR.base is not canonical");
+	REFUSED(good_long, W(VMCS_HOST_IDTR_BASE, NOT_CANONICAL),
+		"host IDTR.base is not canonical");
 }
 
 static void test_guest_cr(void **state)
@@ -457,7 +462,8 @@ static void test_guest_rip(void **state)
 	REFUSED(good_real, set(VMCS_GUEST_RFLAGS, RFLAGS_VM), "guest RFLAGS.VM in real mode");
 	REFUSED(good_long, inject(INFO(VMX_INTR_EXTERNAL, 0x20u)),
 		"an external interrupt for a guest with RFLAGS.IF 0");
-	ACCEPTED(good_long, inject(INFO(VMX_INTR_EXTERNAL, 0x20u)); set(VMCS_GUEST_RFLAGS, RFLAGS_IF));
+	ACCEPTED(good_long, inject(INFO(VMX_INTR_EXTERNAL, 0x20u));
+		 set(VMCS_GUEST_RFLAGS, RFLAGS_IF));
 }
 
 static void test_guest_activity(void **state)
@@ -492,10 +498,12 @@ static void test_guest_shadow(void **state)
 	const u32 nmi = INFO(VMX_INTR_NMI, 2u);
 
 	(void)state;
-	REFUSED(good_long, W(VMCS_GUEST_SHADOW, BIT(5)), "guest interruptibility has reserved bits");
+	REFUSED(good_long, W(VMCS_GUEST_SHADOW, BIT(5)),
+		"guest interruptibility has reserved bits");
 	REFUSED(good_long, W(VMCS_GUEST_SHADOW, VMX_SHADOW_STI | VMX_SHADOW_MOV_SS),
 		"blocking by STI and by MOV SS together");
-	REFUSED(good_long, W(VMCS_GUEST_SHADOW, VMX_SHADOW_STI), "blocking by STI with RFLAGS.IF 0");
+	REFUSED(good_long, W(VMCS_GUEST_SHADOW, VMX_SHADOW_STI),
+		"blocking by STI with RFLAGS.IF 0");
 	REFUSED(good_long, W(VMCS_GUEST_SHADOW, VMX_SHADOW_MOV_SS);
 		set(VMCS_GUEST_RFLAGS, RFLAGS_IF); inject(INFO(VMX_INTR_EXTERNAL, 32u)),
 		"an external interrupt in the shadow of STI or MOV SS");

@@ -40,20 +40,20 @@ static int naive_bit(bool must_be_1, bool may_be_1, bool required, bool optional
 
 static void compare(u64 cap, u32 required, u32 optional)
 {
-	u32 want = 0, want_lacking = 0, value = 0xdead, lacking = 0xbeef;
-	err_t err = vmx_ctl_adjust(cap, required, optional, &value, &lacking);
+	u32 want = 0, want_missing = 0, value = 0xdead, missing = 0xbeef;
+	err_t err = vmx_ctl_adjust(cap, required, optional, &value, &missing);
 
 	for (unsigned n = 0; n < 32; n++) {
 		int bit = naive_bit(cap & BIT64(n), cap & BIT64(32 + n), required & BIT(n),
 				    optional & BIT(n));
 
 		if (bit < 0)
-			want_lacking |= BIT(n);
+			want_missing |= BIT(n);
 		else if (bit)
 			want |= BIT(n);
 	}
-	assert_int_equal(lacking, want_lacking);
-	if (want_lacking) {
+	assert_int_equal(missing, want_missing);
+	if (want_missing) {
 		assert_int_equal(err, ERR_NOTSUP);
 		assert_int_equal(value, 0xdead);
 	} else {
