@@ -232,6 +232,19 @@ RUNS	?= 9
 bench-core: $B/bench/bench-core
 	@BENCH_DIR=$B/bench $< $(RUNS)
 
+# Load generator and the plain daemon that vnetpd is compared with.
+NETTOOLS := $B/bench/netload $B/bench/plaintap
+$(NETTOOLS): $B/bench/%: tests/bench/%.c | setup
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
+
+.PHONY: bench-vnetpd nettools
+nettools: $(NETTOOLS)
+## make bench-vnetpd against the kernel's VXLAN and a plain TAP, into build/bench/vnetpd.json (root)
+bench-vnetpd: $B/vnetpd nettools
+	@tests/bench/vnetpd $(BENCH_OPTIONS)
+
 -include $(BENCH_O:.o=.d) $(BENCH_HOST_O:.o=.d) $B/benchobj/tests/bench/core.d
 
 # --- guest tests: one image for the hypervisor (or a bare machine) to run -----

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two network namespaces with a wire between them, and vnetpd in each.
+
+    tap0 -- vnetpd -- va0 ======= vb0 -- vnetpd -- tap0
+    10.7.0.1       10.9.0.1     10.9.0.2      10.7.0.2
+    `--- namespace a ---'         `--- namespace b ---'
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+VNETPD = os.path.join(ROOT, "build/vnetpd")
+NETLOAD = os.path.join(ROOT, "build/bench/netload")
+
+SIDES = ("a", "b")
+UNDER = {"a": "10.9.0.1", "b": "10.9.0.2"}  # the wire's addresses
+OVER = {"a": "10.7.0.1", "b": "10.7.0.2"}   # the overlay's
+MACS = {"a": "02:00:00:00:00:0a", "b": "02:00:00:00:00:0b"}
+OTHER = {"a": "b", "b": "a"}
+
+START_TIMEOUT_S = 10
+STOP_TIMEOUT_S = 5
+ANSWER_TIMEOUT_S = 10
+PAUSE_S = 0.02
+
+
+def why_not():
+    """Why none of this works here, or None."""
+    if os.geteuid() != 0:
+        return "network namespaces take root"
+    if not os.path.exists("/dev/net/tun"):
+        return "there is no /dev/net/tun"
+    if not shutil.which("ip"):
+        return "there is no ip (iproute2)"
+    probe = f"vnetprobe{os.getpid()}"
+    if subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False).returncode:
+        return "no network namespace can be made here"
+    subprocess.run(["ip", "netns", "del", probe], check=False)
+    return None
+
+
+def wait_for(condition, what, timeout=ANSWER_TIMEOUT_S):
+    """What condition() gives once that is true."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
+        time.sleep(PAUSE_S)
+
+
+class Control:
+    """A client of a control socket (vnetpd(8))."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(ANSWER_TIMEOUT_S)
+        self.socket.connect(path)
+        self.rest = b""
+
+    def ask(self, statement):
+        """(status line without "= ", output)"""
+        self.socket.sendall(statement.encode() + b"\n")
+        return self.answer()
+
+    def answer(self):
+        lines = []
+        while True:
+            line, found, after = self.rest.partition(b"\n")
+            if not found:
+                data = self.socket.recv(65536)
+                if not data:
+                    return None, "".join(lines)
+                self.rest += data
+                continue
+            self.rest = after
+            if line.startswith(b"= "):
+                return line[2:].decode(), "".join(lines)
+            lines.append(line.decode() + "\n")
+
+    def close(self):
+        self.socket.close()
+
+
+class Vnetpd:
+    """A vnetpd that runs in a namespace."""
+
+    def __init__(self, world, side, config, *options, wait=True):
+        self.world = world
+        self.side = side
+        self.directory = world.directory
+        self.config = os.path.join(self.directory, f"{side}.conf")
+        self.socket = os.path.join(self.directory, f"{side}.sock")
+        self.log_path = os.path.join(self.directory, f"{side}.log")
+        self.write_config(config)
+        with open(self.log_path, "w", encoding="utf-8") as log:
+            self.process = world.popen(side, [VNETPD, "--node", side, "--socket", self.socket,
+                                              *options, self.config],
+                                       stdout=log, stderr=subprocess.STDOUT)
+        if wait:
+            wait_for(lambda: "is up" in self.log() or self.process.poll() is not None,
+                     "vnetpd's start", START_TIMEOUT_S)
+            assert self.process.poll() is None, self.log()
+
+    def write_config(self, text):
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8") as f:
+            return f.read()
+
+    def ask(self, statement):
+        client = Control(self.socket)
+        try:
+            return client.ask(statement)
+        finally:
+            client.close()
+
+    def ctl(self, statement):
+        status, output = self.ask(statement)
+        assert status == "ok", f"{statement}: {status}"
+        return output
+
+    def stats(self):
+        return json.loads(self.ctl("show stats json"))
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self):
+        """Its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        return self.process.returncode
+
+
+class World(contextlib.AbstractContextManager):
+    """Both namespaces and all that was started in them."""
+
+    def __init__(self, mtu=1500):
+        self.names = {side: f"vnet{os.getpid()}{side}" for side in SIDES}
+        self.directory = tempfile.mkdtemp(prefix="vnetpd-test-")
+        self.processes = []
+        try:
+            self.build(mtu)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def build(self, mtu):
+        for side in SIDES:
+            subprocess.run(["ip", "netns", "add", self.names[side]], check=True)
+            # An interface's first IPv6 messages would stand between those of a test.
+            self.run(side, ["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6"])
+            self.ip(side, "link set lo up")
+        self.ip("a", f"link add va0 mtu {mtu} type veth peer name vb0 mtu {mtu} "
+                     f"netns {self.names['b']}")
+        for side in SIDES:
+            self.ip(side, f"address add {UNDER[side]}/24 dev v{side}0")
+            self.ip(side, f"link set v{side}0 up")
+
+    def ip(self, side, words):
+        subprocess.run(["ip", "-n", self.names[side], *words.split()], check=True)
+
+    def command(self, side, arguments):
+        return ["ip", "netns", "exec", self.names[side], *arguments]
+
+    def run(self, side, arguments, **options):
+        return subprocess.run(self.command(side, arguments), capture_output=True, text=True,
+                              check=False, timeout=options.pop("timeout", 60), **options)
+
+    def popen(self, side, arguments, **options):
+        process = subprocess.Popen(self.command(side, arguments), stdin=subprocess.DEVNULL,
+                                   **options)
+        self.processes.append(process)
+        return process
+
+    def vnetpd(self, side, config, *options, **more):
+        daemon = Vnetpd(self, side, config, *options, **more)
+        if more.get("wait", True):
+            self.address(side)
+        return daemon
+
+    def address(self, side, device="tap0"):
+        """Give the interface its address, unless it has one."""
+        self.ip(side, f"address replace {OVER[side]}/24 dev {device}")
+
+    def ping(self, side, address, count=3, spacing_us=20000):
+        """Round trips in us; those that were lost are not among them."""
+        done = self.run(side, [NETLOAD, "ping", address, str(count), str(spacing_us)])
+        return [float(line) for line in done.stdout.split()]
+
+    def stream(self, side, address, seconds, port=5001):
+        """Bits a second of a TCP stream from `side` to the other one's address."""
+        sink = self.popen(OTHER[side], [NETLOAD, "sink", str(port)], stdout=subprocess.PIPE,
+                          text=True)
+        assert sink.stdout.readline() == "ready\n"
+        done = self.run(side, [NETLOAD, "send", address, str(port), str(seconds)],
+                        timeout=seconds + 60)
+        assert done.returncode == 0, done.stderr
+        total, took = sink.stdout.readline().split()
+        sink.wait(STOP_TIMEOUT_S)
+        return 8 * float(total) / float(took)
+
+    def __exit__(self, *_exception):
+        for process in self.processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for name in self.names.values():
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def config(side, kind="udp", options="", interface="", extra=""):
+    """A node with one interface and one link to the other side."""
+    other = OTHER[side]
+    return f"""caisson 1
+node {side}
+  link add {other} {kind} remote {UNDER[other]} {options}
+  interface add tap0 mac {MACS[side]} {interface}
+  route add src any dst any to edge {other} from interface tap0
+  route add src any dst any to interface tap0 from edge {other}
+{extra}"""
