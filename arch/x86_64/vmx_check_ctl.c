@@ -87,10 +87,12 @@ static const char *check_apic(const struct vmx_cap *cap)
 	const bool delivery = proc2 & VMX_PROC2_INTR_DELIVERY;
 	const bool posted = pin & VMX_PIN_POSTED_INTR;
 	const struct vmx_rule rules[] = {
-		{ tpr && bad_page(cap, VMCS_VIRTUAL_APIC), "the address of the virtual-APIC page" },
+		{ tpr && bad_page(cap, VMCS_VIRTUAL_APIC),
+		  "the address of the virtual-APIC page" },
 		{ tpr && !delivery && (vmcs_read(VMCS_TPR_THRESHOLD) & TPR_THRESHOLD_RESERVED),
 		  "a TPR threshold above 15" },
-		{ !tpr && (proc2 & VMX_PROC2_X2APIC), "virtualised x2APIC mode without TPR shadow" },
+		{ !tpr && (proc2 & VMX_PROC2_X2APIC),
+		  "virtualised x2APIC mode without TPR shadow" },
 		{ !tpr && (proc2 & VMX_PROC2_APIC_REGISTER),
 		  "APIC-register virtualisation without TPR shadow" },
 		{ !tpr && delivery, "virtual-interrupt delivery without TPR shadow" },

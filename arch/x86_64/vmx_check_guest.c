@@ -101,7 +101,8 @@ static const char *check_rip(const struct vmx_cap *cap)
 	const u64 rip = vmcs_read(VMCS_GUEST_RIP), rflags = vmcs_read(VMCS_GUEST_RFLAGS);
 	const bool real = !(vmcs_read(VMCS_GUEST_CR0) & CR0_PE);
 	const struct vmx_rule rules[] = {
-		{ !wide && (rip & VMX_UPPER_HALF), "guest RIP has bits above 31 outside 64-bit code" },
+		{ !wide && (rip & VMX_UPPER_HALF),
+		  "guest RIP has bits above 31 outside 64-bit code" },
 		{ wide && !vmx_is_canonical(cap, rip), "guest RIP is not canonical" },
 		{ rflags & RFLAGS_RESERVED, "guest RFLAGS has reserved bits" },
 		{ !(rflags & RFLAGS_FIXED), "guest RFLAGS bit 1 is 0" },

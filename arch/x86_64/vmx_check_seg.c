@@ -145,7 +145,9 @@ static bool bad_type(const struct view *v, u32 n)
 	case LDTR:
 		return type != TYPE_LDT;
 	default: /* code must be readable */
-		return !(type & VMX_AR_ACCESSED) || ((type & VMX_AR_CODE) && !(type & VMX_AR_WRITE));
+		if ((type & VMX_AR_CODE) && !(type & VMX_AR_WRITE))
+			return true;
+		return !(type & VMX_AR_ACCESSED);
 	}
 }
 

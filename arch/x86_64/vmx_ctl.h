@@ -7,9 +7,56 @@
 #ifndef ARCH_X86_64_VMX_CTL_H
 #define ARCH_X86_64_VMX_CTL_H
 
-#include "arch/x86_64/vmx_vmcs.h"
 #include "hv/base/err.h"
 #include "hv/base/types.h"
+
+/* Capability MSRs (vol. 3D appendix A) */
+#define MSR_FEATURE_CONTROL 0x3a
+#define FEATURE_CONTROL_LOCK BIT64(0)
+#define FEATURE_CONTROL_VMX BIT64(2) /* outside SMX */
+
+#define MSR_VMX_BASIC 0x480
+#define VMX_BASIC_REVISION 0x7fffffffull
+#define VMX_BASIC_SIZE_SHIFT 32
+#define VMX_BASIC_SIZE_MASK 0x1fffull
+#define VMX_BASIC_32BIT BIT64(48) /* addresses of the structures */
+#define VMX_BASIC_TYPE_SHIFT 50
+#define VMX_BASIC_TYPE_MASK 0xfull
+#define VMX_BASIC_WRITE_BACK 6u
+#define VMX_BASIC_TRUE BIT64(55) /* the MSRs from 48Dh on are there */
+/* Of these, bits 31:0 must be 1 where they are, bits 63:32 may be 1. */
+#define MSR_VMX_PIN 0x481
+#define MSR_VMX_PROC 0x482
+#define MSR_VMX_EXIT 0x483
+#define MSR_VMX_ENTRY 0x484
+#define MSR_VMX_MISC 0x485
+#define VMX_MISC_TIMER_SHIFT 0x1full /* the timer counts at TSC >> this */
+#define VMX_MISC_HLT BIT64(6)
+#define VMX_MISC_SHUTDOWN BIT64(7)
+#define VMX_MISC_WAIT_SIPI BIT64(8)
+#define MSR_VMX_CR0_FIXED0 0x486 /* 1: must be 1 */
+#define MSR_VMX_CR0_FIXED1 0x487 /* 0: must be 0 */
+#define MSR_VMX_CR4_FIXED0 0x488
+#define MSR_VMX_CR4_FIXED1 0x489
+#define MSR_VMX_PROC2 0x48b
+#define MSR_VMX_EPT_VPID 0x48c
+#define VMX_EPT_EXEC_ONLY BIT64(0)
+#define VMX_EPT_WALK_4 BIT64(6)
+#define VMX_EPT_TYPE_UC BIT64(8)
+#define VMX_EPT_TYPE_WB BIT64(14)
+#define VMX_EPT_2M BIT64(16)
+#define VMX_EPT_1G BIT64(17)
+#define VMX_EPT_INVEPT BIT64(20)
+#define VMX_EPT_AD BIT64(21)
+#define VMX_EPT_INVEPT_SINGLE BIT64(25)
+#define VMX_EPT_INVEPT_ALL BIT64(26)
+#define VMX_EPT_INVVPID BIT64(32)
+#define VMX_EPT_INVVPID_SINGLE BIT64(41)
+#define VMX_EPT_INVVPID_ALL BIT64(42)
+#define MSR_VMX_TRUE_PIN 0x48d
+#define MSR_VMX_TRUE_PROC 0x48e
+#define MSR_VMX_TRUE_EXIT 0x48f
+#define MSR_VMX_TRUE_ENTRY 0x490
 
 /* The words of controls. */
 enum vmx_ctl {
@@ -21,7 +68,7 @@ enum vmx_ctl {
 	VMX_CTL_COUNT,
 };
 
-/* What the capability MSRs say (vol. 3D appendix A). */
+/* What they say. */
 struct vmx_cap {
 	u64 basic;
 	u64 ctl[VMX_CTL_COUNT]; /* of vmx_ctl_msr() each; PROC2's 0 where it has none */

@@ -264,7 +264,7 @@ static void test_execution_controls(void **state)
 	REFUSED(good_long, set(VMCS_MSR_BITMAP, 0x800), "the address of the MSR bitmap");
 	REFUSED(good_long, clear(VMCS_PIN, VMX_PIN_NMI), "virtual NMIs without NMI exiting");
 	REFUSED(good_long, clear(VMCS_PIN, VMX_PIN_VIRTUAL_NMI);
-		 set(VMCS_PROC, VMX_PROC_NMI_WINDOW),
+		set(VMCS_PROC, VMX_PROC_NMI_WINDOW),
 		"NMI-window exiting without virtual NMIs");
 	REFUSED(good_long, set(VMCS_EXIT, VMX_EXIT_SAVE_TIMER),
 		"saving of a preemption timer that does not run");
