@@ -200,7 +200,7 @@ unit: $(UNIT)
 ## make fuzz       the fuzz targets, build/fuzz/*
 fuzz: $(FUZZ)
 
--include $(HV_O:.o=.d) $(PURE_O:.o=.d) $(HOST_O:.o=.d) $(FUZZ_O:.o=.d)
+-include $(HV_O:.o=.d) $(PURE_O:.o=.d) $(HOST_O:.o=.d) $(FUZZ_O:.o=.d) $(UNIT:=.d)
 
 # --- benchmarks of the core, on the build host ------------------------------
 # Compiled as for the hypervisor, its own memory and string functions included;

@@ -32,14 +32,11 @@
 /* The MSR permission map has two bits a register, read and write, for three
  * ranges of 2000h registers; the I/O map has one bit a port and three more for
  * accesses across the end (15.10, 15.11). A set bit exits. */
-#define MSRPM_BYTES 8192
 #define MSRPM_RANGE 0x2000u
 #define MSRPM_RANGE_BYTES 0x800u
-#define MSRPM_READ 1u
-#define MSRPM_WRITE 2u
 #define IOPM_BYTES 12288
 
-static u8 msrpm[MSRPM_BYTES] ALIGNED(PAGE);
+u8 svm_msrpm[SVM_MSRPM_BYTES] ALIGNED(PAGE);
 static u8 iopm[IOPM_BYTES] ALIGNED(PAGE);
 
 /* Per core: where VMRUN keeps the host's state, and what VMSAVE stored. */
@@ -60,17 +57,17 @@ static const struct {
 	u32 msr;
 	u8 pass;
 } msr_pass[] = {
-	{ MSR_SYSENTER_CS, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_SYSENTER_ESP, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_SYSENTER_EIP, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_STAR, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_LSTAR, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_CSTAR, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_SFMASK, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_FS_BASE, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_GS_BASE, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_KERNEL_GS_BASE, MSRPM_READ | MSRPM_WRITE },
-	{ MSR_TSC_AUX, MSRPM_READ }, /* writes exit: xstate.c keeps the value */
+	{ MSR_SYSENTER_CS, SVM_MSR_PASS_READ | SVM_MSR_PASS_WRITE },
+	{ MSR_SYSENTER_ESP, SVM_MSR_PASS_READ | SVM_MSR_PASS_WRITE },
+	{ MSR_SYSENTER_EIP, SVM_MSR_PASS_READ | SVM_MSR_PASS_WRITE },
+	{ MSR_STAR, SVM_MSR_PASS_READ | SVM_MSR_PASS_WRITE },
+	{ MSR_LSTAR, SVM_MSR_PASS_READ | SVM_MSR_PASS_WRITE },
+	{ MSR_CSTAR, SVM_MSR_PASS_READ | SVM_MSR_PASS_WRITE },
+	{ MSR_SFMASK, SVM_MSR_PASS_READ | SVM_MSR_PASS_WRITE },
+	{ MSR_FS_BASE, SVM_MSR_PASS_READ | SVM_MSR_PASS_WRITE },
+	{ MSR_GS_BASE, SVM_MSR_PASS_READ | SVM_MSR_PASS_WRITE },
+	{ MSR_KERNEL_GS_BASE, SVM_MSR_PASS_READ | SVM_MSR_PASS_WRITE },
+	{ MSR_TSC_AUX, SVM_MSR_PASS_READ }, /* writes exit: xstate.c keeps the value */
 };
 
 static u64 phys(const void *p)
@@ -78,7 +75,7 @@ static u64 phys(const void *p)
 	return (u64)(uintptr_t)p; /* the hypervisor is identity-mapped */
 }
 
-static void msrpm_pass(u32 msr, u8 access)
+void svm_msrpm_pass(u8 *map, u32 msr, u8 access)
 {
 	static const u32 range_base[] = { 0, 0xc0000000, 0xc0010000 };
 
@@ -86,16 +83,16 @@ static void msrpm_pass(u32 msr, u8 access)
 		u32 n = msr - range_base[i];
 
 		if (n < MSRPM_RANGE)
-			msrpm[i * MSRPM_RANGE_BYTES + n / 4] &= (u8) ~(access << (n % 4 * 2));
+			map[i * MSRPM_RANGE_BYTES + n / 4] &= (u8) ~(access << (n % 4 * 2));
 	}
 }
 
 static void maps_init(void)
 {
 	memset(iopm, 0xff, sizeof(iopm));
-	memset(msrpm, 0xff, sizeof(msrpm));
+	memset(svm_msrpm, 0xff, sizeof(svm_msrpm));
 	for (size_t i = 0; i < ARRAY_SIZE(msr_pass); i++)
-		msrpm_pass(msr_pass[i].msr, msr_pass[i].pass);
+		svm_msrpm_pass(svm_msrpm, msr_pass[i].msr, msr_pass[i].pass);
 }
 
 static void caps_read(struct backend_caps *caps, const struct cpuid_regs *svm)
@@ -199,6 +196,15 @@ static void intercepts_init(struct vmcb *v, bool own_hlt)
 			     VMCB_I_MONITOR | VMCB_I_MWAIT;
 }
 
+static void svm_destroy(struct vcpu_hw *hw)
+{
+	if (!hw)
+		return;
+	svm_avic_destroy(hw);
+	plat_free(hw->block, block_bytes());
+	plat_free(hw, sizeof(*hw));
+}
+
 static struct vcpu_hw *svm_create(const struct vcpu_hw_setup *setup)
 {
 	struct vcpu_hw *hw;
@@ -209,32 +215,24 @@ static struct vcpu_hw *svm_create(const struct vcpu_hw_setup *setup)
 	hw = plat_alloc(sizeof(*hw));
 	if (!hw)
 		return NULL;
+	hw->features = svm_feature_mask();
 	hw->block = plat_alloc(block_bytes());
-	if (!hw->block) {
-		plat_free(hw, sizeof(*hw));
+	if (!hw->block || svm_avic_create(hw, setup->apic_page)) {
+		svm_destroy(hw);
 		return NULL;
 	}
 	v = (struct vmcb *)ALIGN_UP((uintptr_t)hw->block, PAGE);
 	hw->vmcb = v;
-	hw->features = svm_feature_mask();
 	hw->x.area = v + 1;
 	intercepts_init(v, setup->own_hlt);
 	v->iopm_base = phys(iopm);
-	v->msrpm_base = phys(msrpm);
+	v->msrpm_base = phys(svm_msrpm);
 	v->asid = setup->asid;
 	v->np_control = VMCB_NP_ENABLE;
 	v->n_cr3 = setup->nested_root;
 	v->int_ctl = VMCB_V_INTR_MASKING | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO_MAX;
 	svm_reset(hw);
 	return hw;
-}
-
-static void svm_destroy(struct vcpu_hw *hw)
-{
-	if (!hw)
-		return;
-	plat_free(hw->block, block_bytes());
-	plat_free(hw, sizeof(*hw));
 }
 
 static void svm_load(struct vcpu_hw *hw)
@@ -266,6 +264,7 @@ static void svm_run(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	struct vmcb *v = hw->vmcb;
 	struct vcpu_regs *r = &hw->regs;
 
+	svm_avic_enter(hw);
 	svm_event_enter(hw);
 	v->rax = r->gpr[GPR_RAX];
 	v->rsp = r->gpr[GPR_RSP];
@@ -279,6 +278,7 @@ static void svm_run(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	v->event_inj = 0;
 	v->tlb_control = VMCB_TLB_KEEP;
 	v->clean = svm_uses(hw, SVM_F_CLEAN) ? VMCB_CLEAN_ALL : 0;
+	svm_avic_leave(hw);
 	svm_event_settle(hw, &exit->interrupted);
 	svm_exit_record(hw, exit);
 }
@@ -331,6 +331,8 @@ const struct vcpu_backend svm_backend = {
 	.inject = svm_inject,
 	.offer_intr = svm_offer_intr,
 	.set_tpr_threshold = svm_set_tpr_threshold,
+	.apic_mode = svm_apic_mode,
+	.apic_enter = svm_apic_enter,
 	.intr_taken = svm_intr_taken,
 	.intr_enabled = svm_intr_enabled,
 	.skip_insn = svm_skip_insn,

@@ -2,7 +2,8 @@
 /*
  * What the parts of the SVM backend share: svm.c (set-up, the run function),
  * svm_feature.c (optional abilities), svm_state.c (registers), svm_event.c
- * (injection), svm_exit.c (exit records), svm_switch.asm (the world switch);
+ * (injection), svm_avic.c (delivery by the processor), svm_exit.c (exit
+ * records), svm_switch.asm (the world switch);
  * svm_check.c says why VMRUN refused.
  */
 #ifndef ARCH_X86_64_SVM_H
@@ -15,7 +16,7 @@
 
 enum svm_feature {
 	SVM_F_NEXT_RIP, SVM_F_DECODE, SVM_F_FLUSH_ASID, SVM_F_CLEAN, SVM_F_GIB_PAGES, SVM_F_XSAVE,
-	SVM_F_INJECT_INTR, SVM_F_PAUSE_FILTER, SVM_F_VGIF, SVM_F_VNMI,
+	SVM_F_INJECT_INTR, SVM_F_X2AVIC, SVM_F_AVIC, SVM_F_PAUSE_FILTER, SVM_F_VGIF, SVM_F_VNMI,
 	SVM_F_COUNT,
 };
 
@@ -33,6 +34,10 @@ struct vcpu_hw {
 	int offered;	       /* vector in V_IRQ, or -1 */
 	u8 tpr_threshold;      /* an interrupt waits for CR8 below this; 0: none */
 	int taken;	       /* vector that was delivered and not yet asked for, or -1 */
+	u32 *apic_page;
+	void *avic_block;      /* the allocation that avic_table is in */
+	u64 *avic_table;       /* physical APIC IDs; NULL without x2AVIC */
+	bool avic_wanted;      /* the guest's APIC is in x2APIC mode */
 };
 
 /* Fields of these groups changed: the processor reads them at the next entry. */
@@ -68,6 +73,27 @@ void svm_dump(struct vcpu_hw *hw, void (*line)(void *ctx, const char *text), voi
 
 /* svm.c: translations of the ASID are forgotten at the next entry. */
 void svm_flush_tlb(struct vcpu_hw *hw);
+
+/* The map of MSRs that exit, and a change to a map: SVM_MSR_PASS_*. */
+#define SVM_MSRPM_BYTES 8192
+#define SVM_MSR_PASS_READ 1u
+#define SVM_MSR_PASS_WRITE 2u
+extern u8 svm_msrpm[SVM_MSRPM_BYTES];
+void svm_msrpm_pass(u8 *map, u32 msr, u8 access);
+
+/* svm_avic.c. ERR_NOMEM leaves nothing behind; apic_page: of struct vcpu_hw_setup. */
+err_t svm_avic_create(struct vcpu_hw *hw, void *apic_page);
+void svm_avic_destroy(struct vcpu_hw *hw);
+void svm_avic_reset(struct vcpu_hw *hw);
+bool svm_apic_mode(struct vcpu_hw *hw, enum apic_mode mode);
+void svm_apic_enter(struct vcpu_hw *hw, const struct apic_delivery *state);
+/* Around each run; is it delivering, or was it in the run that just ended? */
+void svm_avic_enter(struct vcpu_hw *hw);
+void svm_avic_leave(struct vcpu_hw *hw);
+bool svm_avic_active(const struct vcpu_hw *hw);
+/* Its exits, for svm_exit_record(). */
+void svm_avic_incomplete_ipi(struct vcpu_hw *hw, struct vcpu_exit *exit);
+void svm_avic_noaccel(struct vcpu_hw *hw, struct vcpu_exit *exit);
 
 /* svm_event.c */
 err_t svm_inject(struct vcpu_hw *hw, const struct vcpu_event *ev);

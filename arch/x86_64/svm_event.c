@@ -38,6 +38,13 @@ err_t svm_inject(struct vcpu_hw *hw, const struct vcpu_event *ev)
 			return ERR_BUSY;
 		hw->nmi_pending = true;
 		return ERR_OK;
+	case EVENT_INTR: /* in service already: V_IRQ is not for it */
+		if (!svm_avic_active(hw))
+			return ERR_INVAL;
+		if (v->event_inj & VMCB_EV_VALID)
+			return ERR_BUSY;
+		v->event_inj = event_inj(VMCB_EV_INTR, ev->vector);
+		return ERR_OK;
 	default:
 		return ERR_INVAL;
 	}
@@ -184,7 +191,7 @@ void svm_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev)
 		interrupted_event(v->exit_int_info, ev);
 		if (ev->type == EVENT_NMI)
 			nmi_unblock(hw);
-		if (ev->type == EVENT_INTR) {
+		if (ev->type == EVENT_INTR && !svm_avic_active(hw)) {
 			svm_offer_intr(hw, ev->vector);
 			ev->type = EVENT_NONE;
 		}

@@ -134,12 +134,22 @@ static const struct exit_desc exit_npf = {
 static const struct exit_desc exit_invalid = {
 	.name = "invalid-vmcb", .kind = EXIT_BAD_STATE, .fill = fill_invalid
 };
+static const struct exit_desc exit_incomplete_ipi = {
+	.name = "avic-incomplete-ipi", .kind = EXIT_HOST_INTR, .fill = svm_avic_incomplete_ipi
+};
+static const struct exit_desc exit_noaccel = {
+	.name = "avic-noaccel", .kind = EXIT_OTHER, .fill = svm_avic_noaccel
+};
 static const struct exit_desc exit_unknown = { .name = "unknown", .kind = EXIT_OTHER };
 
 static const struct exit_desc *exit_find(u64 code)
 {
 	if (code == SVM_EXIT_NPF)
 		return &exit_npf;
+	if (code == SVM_EXIT_AVIC_INCOMPLETE_IPI)
+		return &exit_incomplete_ipi;
+	if (code == SVM_EXIT_AVIC_NOACCEL)
+		return &exit_noaccel;
 	if ((u32)code == SVM_EXIT_INVALID)
 		return &exit_invalid;
 	if (code < ARRAY_SIZE(exits) && exits[code].name)

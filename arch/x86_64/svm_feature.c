@@ -21,6 +21,10 @@ static struct backend_feature table[SVM_F_COUNT] = {
 			  .note = "guests have x87 and SSE, without AVX" },
 	[SVM_F_INJECT_INTR] = { .name = "inject-intr",
 				.note = "interrupts wait in V_IRQ, even where IF is 1" },
+	[SVM_F_X2AVIC] = { .name = "x2avic", .untested = true,
+			   .note = "interrupts are delivered by software" },
+	[SVM_F_AVIC] = { .name = "avic", .always = true,
+			 .note = "an APIC in xAPIC mode is left to software" },
 	[SVM_F_PAUSE_FILTER] = { .name = "pause-filter", .always = true,
 				 .note = "PAUSE does not exit" },
 	[SVM_F_VGIF] = { .name = "vgif", .always = true, .note = "guests have no SVM" },
@@ -32,11 +36,12 @@ static struct backend_feature table[SVM_F_COUNT] = {
 static const u32 cpuid_bit[SVM_F_COUNT] = {
 	[SVM_F_NEXT_RIP] = BIT(3),	 [SVM_F_CLEAN] = BIT(5), [SVM_F_FLUSH_ASID] = BIT(6),
 	[SVM_F_DECODE] = BIT(7),	 [SVM_F_PAUSE_FILTER] = BIT(10),
-	[SVM_F_VGIF] = BIT(16),		 [SVM_F_VNMI] = BIT(25),
+	[SVM_F_AVIC] = BIT(13),		 [SVM_F_VGIF] = BIT(16),
+	[SVM_F_X2AVIC] = BIT(18),	 [SVM_F_VNMI] = BIT(25),
 };
 
 /* No code here uses these, where the processor has them. */
-static const u8 never_used[] = { SVM_F_PAUSE_FILTER, SVM_F_VGIF, SVM_F_VNMI };
+static const u8 never_used[] = { SVM_F_AVIC, SVM_F_PAUSE_FILTER, SVM_F_VGIF, SVM_F_VNMI };
 
 void svm_feature_detect(u32 edx, const struct backend_caps *caps)
 {

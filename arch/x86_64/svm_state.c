@@ -162,6 +162,7 @@ void svm_reset(struct vcpu_hw *hw)
 	hw->vmcb->event_inj = 0;
 	hw->vmcb->int_shadow = 0;
 	hw->vmcb->intercept_misc1 &= ~VMCB_I_IRET;
+	svm_avic_reset(hw);
 	hw->nmi_pending = false;
 	hw->nmi_blocked = false;
 	hw->nmi_iret = false;

@@ -56,6 +56,8 @@ enum vmcb_tlb {
 #define VMCB_V_INTR_PRIO_MAX (15u << 16)
 #define VMCB_V_IGN_TPR BIT(20)
 #define VMCB_V_INTR_MASKING BIT(24)
+#define VMCB_X2AVIC_ENABLE BIT(30)
+#define VMCB_AVIC_ENABLE BIT(31)
 #define VMCB_SHADOW BIT64(0)
 
 #define VMCB_NP_ENABLE BIT64(0)
@@ -125,7 +127,8 @@ struct vmcb {
 	u64 exit_info2;
 	u64 exit_int_info;
 	u64 np_control;
-	u8 reserved_098[0xa8 - 0x98];
+	u64 avic_bar;
+	u8 reserved_0a0[0xa8 - 0xa0];
 	u64 event_inj;
 	u64 n_cr3;
 	u64 lbr_control;
@@ -134,7 +137,11 @@ struct vmcb {
 	u64 next_rip;
 	u8 insn_len;
 	u8 insn_bytes[15];
-	u8 reserved_0e0[0x400 - 0xe0];
+	u64 avic_page; /* of the APIC's registers */
+	u64 reserved_0e8;
+	u64 avic_logical;
+	u64 avic_physical; /* and the last valid index in bits 8:0 */
+	u8 reserved_100[0x400 - 0x100];
 	/* state save area */
 	struct vmcb_seg es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr;
 	u8 reserved_4a0[0x4cb - 0x4a0];
@@ -184,11 +191,14 @@ VMCB_AT(int_shadow, 0x068);
 VMCB_AT(exit_code, 0x070);
 VMCB_AT(exit_int_info, 0x088);
 VMCB_AT(np_control, 0x090);
+VMCB_AT(avic_bar, 0x098);
 VMCB_AT(event_inj, 0x0a8);
 VMCB_AT(n_cr3, 0x0b0);
 VMCB_AT(clean, 0x0c0);
 VMCB_AT(next_rip, 0x0c8);
 VMCB_AT(insn_bytes, 0x0d1);
+VMCB_AT(avic_page, 0x0e0);
+VMCB_AT(avic_physical, 0x0f8);
 VMCB_AT(es, 0x400);
 VMCB_AT(cs, 0x410);
 VMCB_AT(fs, 0x440);
@@ -238,6 +248,8 @@ enum svm_exit_code {
 	SVM_EXIT_MWAIT = 0x08b,
 	SVM_EXIT_LOW_COUNT = 0x090, /* codes below it are in one table */
 	SVM_EXIT_NPF = 0x400,
+	SVM_EXIT_AVIC_INCOMPLETE_IPI = 0x401,
+	SVM_EXIT_AVIC_NOACCEL = 0x402,
 };
 
 /* VMEXIT_INVALID is -1; QEMU writes the lower half only. */

@@ -12,47 +12,7 @@
 
 #include <cmocka.h>
 
-#include "hv/base/cpuid.h"
-
-/* --- the processor ------------------------------------------------------------ */
-
-static u32 svm_edx; /* CPUID 8000_000Ah */
-
-static struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
-{
-	struct cpuid_regs r = { 0 };
-
-	(void)subleaf;
-	if (leaf == 0x80000000)
-		r.eax = 0x8000001e;
-	else if (leaf == 0x80000001)
-		r.ecx = BIT(2); /* SVM */
-	else if (leaf == 0x80000008)
-		r.eax = 48;
-	else if (leaf == 0x8000000a)
-		r = (struct cpuid_regs){ .ebx = 16, .edx = svm_edx };
-	return r;
-}
-
-static u64 rdmsr(u32 msr)
-{
-	(void)msr;
-	return 0;
-}
-
-static void wrmsr(u32 msr, u64 value)
-{
-	(void)msr;
-	(void)value;
-}
-
-#include "arch/x86_64/svm.c"
-#include "arch/x86_64/svm_check.c"
-#include "arch/x86_64/svm_event.c"
-#include "arch/x86_64/svm_exit.c"
-#include "arch/x86_64/svm_feature.c"
-#include "arch/x86_64/svm_state.c"
-#include "tests/host/plat_host.h"
+#include "tests/unit/svm_harness.h"
 
 #define EDX_ALL (~0u)
 #define EDX_NESTED_PAGING 1u
@@ -70,54 +30,6 @@ void svm_switch(struct vcpu_regs *regs, u64 vmcb, u64 host_vmcb)
 	entered_tlb = hw->vmcb->tlb_control;
 	hw->vmcb->rip = RAN_RIP;
 	hw->vmcb->exit_code = SVM_EXIT_INTR;
-}
-
-/* --- xstate.c, which moves registers that no VMCB has ---------------------------- */
-
-void xstate_detect(struct backend_caps *caps)
-{
-	caps->xcr0_allowed = 7;
-	caps->xsave_bytes = 1024;
-}
-
-u32 xstate_bytes(void)
-{
-	return 1024;
-}
-
-void xstate_cpu_enable(void)
-{
-}
-
-void xstate_reset(struct xstate *x)
-{
-	x->tsc_aux = 0;
-}
-
-void xstate_load(struct xstate *x)
-{
-	x->loaded = true;
-}
-
-void xstate_put(struct xstate *x)
-{
-	x->loaded = false;
-}
-
-u64 xstate_get_xcr0(const struct xstate *x)
-{
-	return x->xcr0;
-}
-
-err_t xstate_set_xcr0(struct xstate *x, u64 value)
-{
-	x->xcr0 = value;
-	return ERR_OK;
-}
-
-void xstate_set_tsc_aux(struct xstate *x, u64 value)
-{
-	x->tsc_aux = value;
 }
 
 /* --- which bytes belong to which bit: 15.15.3 ----------------------------------- */
@@ -216,6 +128,13 @@ static void run(void)
 	assert_int_equal(exit.kind, EXIT_HOST_INTR);
 }
 
+static u32 group_of_msr(u32 msr)
+{
+	if (msr == VCPU_MSR_PAT)
+		return VMCB_CLEAN_NP;
+	return msr == VCPU_MSR_DEBUGCTL ? VMCB_CLEAN_LBR : 0;
+}
+
 /* --- the calls ------------------------------------------------------------------- */
 
 static void test_registers(void **state)
@@ -241,9 +160,7 @@ static void test_registers(void **state)
 	WRITES(svm_set_tsc_offset(hw, 12345), VMCB_CLEAN_INTERCEPTS);
 	WRITES(svm_flush_tlb(hw), 0);
 	for (u32 msr = 0; msr < VCPU_MSR_COUNT; msr++)
-		WRITES(svm_set_msr(hw, msr, 0x0101010101010101), msr == VCPU_MSR_PAT ? VMCB_CLEAN_NP
-			: msr == VCPU_MSR_DEBUGCTL				     ? VMCB_CLEAN_LBR
-											     : 0);
+		WRITES(svm_set_msr(hw, msr, 0x0101010101010101), group_of_msr(msr));
 	WRITES(svm_reset(hw), VMCB_CLEAN_TPR | VMCB_CLEAN_NP | VMCB_CLEAN_CR | VMCB_CLEAN_DR |
 				      VMCB_CLEAN_DT | VMCB_CLEAN_SEG | VMCB_CLEAN_CR2 |
 				      VMCB_CLEAN_LBR);
