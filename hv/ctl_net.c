@@ -5,6 +5,7 @@
 #include "hv/ctl.h"
 #include "hv/link_net.h"
 #include "hv/uplink.h"
+#include "vnet/link_lang.h"
 #include "vnet/route.h"
 
 #define DEFAULT_MTU 1500
@@ -84,33 +85,30 @@ err_t ctl_uplink_del(struct ctl *c)
 
 err_t ctl_link_add(struct ctl *c)
 {
-	const struct link_ops *link = link_find(ctl_text(c, "kind"));
-	struct edge_setup setup = {
-		.name = c->stmt->name,
-		.link = link,
-		.remote_ip = lang_get(c->stmt, "remote")->ip,
-		.sport_fixed = ctl_num(c, "sport", 0),
-		.fragment = ctl_num(c, "fragment", 1),
-		.mtu = (u32)ctl_num(c, "mtu", 0),
-	};
-	struct vnet_port *port;
-	err_t err;
+	const struct edge_local *local;
+	struct edge_setup setup;
+	char why[200] = "";
+	const char *key;
+	err_t err = link_lang_read(c->stmt, &setup, &key, why, sizeof(why));
 
-	setup.local_port = (u16)ctl_num(c, "port", link->default_port);
-	setup.remote_port = setup.local_port;
-	if (setup.mtu) /* of the inner frame; an edge counts the outer IPv4 packet */
-		setup.mtu += LINK_ETH_HEADER + link->overhead + LINK_IP_UDP_HEADER;
+	if (err)
+		return ctl_fail(c, key, err, "%s", why);
+	local = edge_local_find(setup.local_port);
 	err = link_net_add(&setup);
-	if (err == ERR_BUSY)
+	if (err == ERR_NOENT)
 		return ctl_fail(c, NULL, err, "no uplink is in use; add one first");
+	if (err == ERR_BUSY && local)
+		return ctl_fail(c, "port", err, "port %u is in use by %s links", setup.local_port,
+				local->kind->name);
 	if (err == ERR_EXIST)
-		return ctl_fail(c, NULL, err,
-				"its name, or a link with this port and remote address, is there");
+		return ctl_fail(c, NULL, err, "its name, or a link with this port and remote "
+				"address (or VNI, or tag), is there");
+	if (err == ERR_RANGE)
+		return ctl_fail(c, "mtu", err, "that leaves too little for a frame");
 	if (err)
 		return ctl_fail(c, NULL, err, "%s", err_str(err));
-	port = vnet_port_find(c->stmt->name);
 	if (ctl_num(c, "state", 0))
-		edge_set_up(edge_of(port), false);
+		edge_set_up(edge_of(vnet_port_find(c->stmt->name)), false);
 	return ERR_OK;
 }
 

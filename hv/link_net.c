@@ -6,15 +6,10 @@
 #include "hv/link_net.h"
 
 #include "hv/base/plat.h"
+#include "hv/core.h"
 #include "hv/uplink.h"
 
-/* UDP ports in use by links, and by how many. */
-static struct {
-	u16 port;
-	u32 users;
-} bound[UDP_PORTS_MAX];
-
-static u32 links;
+static u32 links, talking; /* of these, with a keep-alive */
 
 u32 link_net_count(void)
 {
@@ -44,10 +39,22 @@ static err_t tx_open(void *ctx, struct link_dst *dst)
 		.ttl = dst->ttl,
 		.tos = dst->tos,
 		.flags = (u8)((dst->df ? UDP_DST_DF : 0) |
+			      (dst->checksum ? UDP_DST_CSUM : 0) |
+			      (dst->tos_by_pkt ? UDP_DST_TOS : 0) |
 			      (dst->sport_hash ? UDP_DST_SPORT_HASH : 0)),
 	};
 	dst->priv = to;
 	return ERR_OK;
+}
+
+static void tx_moved(void *ctx, struct link_dst *dst)
+{
+	struct udp_dst *to = dst->priv;
+
+	(void)ctx;
+	to->addr = dst->remote_ip;
+	to->dport = dst->dport;
+	to->gen = 0; /* its headers are built anew */
 }
 
 static void tx_close(void *ctx, struct link_dst *dst)
@@ -90,6 +97,14 @@ static void tx_flush(void *ctx)
 		uplink_flush();
 }
 
+static bool tx_carrier(void *ctx)
+{
+	struct uplink *up = uplink_at(0);
+
+	(void)ctx;
+	return netif() && up->nic.ops->link(&up->nic).up;
+}
+
 static u32 tx_room(void *ctx)
 {
 	const struct netif *nif = netif();
@@ -111,58 +126,57 @@ static u32 tx_path_mtu(void *ctx, const struct link_dst *dst)
 static struct link_tx link_tx = {
 	.open = tx_open,
 	.close = tx_close,
+	.moved = tx_moved,
 	.send = tx_send,
 	.flush = tx_flush,
+	.carrier = tx_carrier,
 	.room = tx_room,
 	.path_mtu = tx_path_mtu,
 };
 
 /* --- receiving ----------------------------------------------------------------- */
 
-/* Runs of datagrams from one sender go on together. */
+/* Runs of datagrams from one sender go on together. Its port is its flow's,
+ * unless it may be one of several behind one address. */
+static bool same_sender(const struct edge_local *local, const struct udp_meta *a,
+			const struct udp_meta *b)
+{
+	return a->src == b->src && (!local->nat_users || a->sport == b->sport);
+}
+
 static void received(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
 {
+	const struct edge_local *local = ctx;
 	u32 i = 0;
 
-	(void)ctx;
 	while (i < n) {
 		u32 k = i + 1;
 
-		while (k < n && meta[k].src == meta[i].src)
+		while (k < n && same_sender(local, &meta[i], &meta[k]))
 			k++;
-		edge_input(meta[i].dport, meta[i].src, pkts + i, k - i);
+		edge_input(local, meta[i].src, meta[i].sport, pkts + i, k - i);
 		i = k;
 	}
 }
 
-static err_t bind(u16 port)
-{
-	u32 free = UDP_PORTS_MAX;
-	err_t err;
+/* --- keep-alive --------------------------------------------------------------- */
 
-	for (u32 i = 0; i < UDP_PORTS_MAX; i++) {
-		if (bound[i].users && bound[i].port == port) {
-			bound[i].users++;
-			return ERR_OK;
-		}
-		if (!bound[i].users)
-			free = i;
-	}
-	if (free == UDP_PORTS_MAX)
-		return ERR_NOMEM;
-	err = udp_bind(netif(), port, received, NULL);
-	if (!err) {
-		bound[free].port = port;
-		bound[free].users = 1;
-	}
-	return err;
+static void tick_due(struct timer *t, u64 now_ns)
+{
+	edge_tick(now_ns);
+	timer_set(&core_this()->timers, t, now_ns + HEALTH_INTERVAL_NS);
 }
 
-static void unbind(u16 port)
+static struct timer tick_timer = { .deadline_ns = TIMER_NEVER, .fn = tick_due };
+
+/* The timer runs while there are links that say hello: how many more there are. */
+static void talk(int more)
 {
-	for (u32 i = 0; i < UDP_PORTS_MAX; i++)
-		if (bound[i].users && bound[i].port == port && !--bound[i].users && netif())
-			udp_unbind(netif(), port);
+	talking += (u32)more;
+	if (!talking)
+		timer_cancel(&core_this()->timers, &tick_timer);
+	else if (tick_timer.deadline_ns == TIMER_NEVER)
+		timer_set(&core_this()->timers, &tick_timer, plat_now_ns());
 }
 
 /* --- links ---------------------------------------------------------------------- */
@@ -173,30 +187,36 @@ err_t link_net_add(struct edge_setup *setup)
 	err_t err;
 
 	if (!netif())
-		return ERR_BUSY;
-	err = bind(setup->local_port);
-	if (err)
-		return err;
+		return ERR_NOENT;
 	link_tx.caps = netif()->setup.caps;
 	setup->tx = &link_tx;
 	setup->pool = netif()->setup.pool;
 	err = edge_create(setup, &e);
-	if (err) {
-		unbind(setup->local_port);
+	if (err)
 		return err;
+	if (e->local->users == 1) {
+		err = udp_bind(netif(), e->local->port, received, e->local);
+		if (err) {
+			edge_destroy(e, true);
+			return err;
+		}
 	}
 	links++;
+	talk(edge_has_health(e));
 	return ERR_OK;
 }
 
 err_t link_net_del(struct edge *e, bool force)
 {
-	u16 port = e->local_port;
+	u16 port = e->local->port;
+	bool had_health = edge_has_health(e);
 	err_t err = edge_destroy(e, force);
 
 	if (err)
 		return err;
-	unbind(port);
+	if (!edge_local_find(port) && netif())
+		udp_unbind(netif(), port);
 	links--;
+	talk(-(int)had_health);
 	return ERR_OK;
 }

@@ -7,7 +7,7 @@
 #include "vnet/edge.h"
 
 /* Create the edge; fills in setup->tx and ->pool. Errors as edge_create() and udp_bind();
- * ERR_BUSY without an uplink in use. */
+ * ERR_NOENT without an uplink in use. */
 err_t link_net_add(struct edge_setup *setup);
 
 /* ERR_BUSY while routes name it, unless force. */

@@ -15,6 +15,7 @@
 #include "hv/node.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
+#include "vnet/link_lang.h"
 #include "vnet/route.h"
 
 /* --- show node ------------------------------------------------------------------ */
@@ -88,19 +89,9 @@ static void config_uplink(const struct out *out)
 
 static void config_link(const struct out *out, struct vnet_port *p)
 {
-	const struct edge *e = edge_of(p);
-	char ip[FMT_IP4_LEN];
+	char text[LINK_LANG_MAX];
 
-	out_printf(out, "  link add %s %s remote %s port %u", p->name, e->link->name,
-		   fmt_ip4(ip, e->dst.remote_ip), e->local_port);
-	if (!e->dst.sport_hash)
-		out_printf(out, " sport fixed");
-	if (e->mtu_max)
-		out_printf(out, " mtu %u",
-			   e->mtu_max - LINK_ETH_HEADER - e->link->overhead - LINK_IP_UDP_HEADER);
-	if (e->dst.df)
-		out_printf(out, " fragment off");
-	out_printf(out, "%s\n", p->up ? "" : " state down");
+	out_printf(out, "  %s\n", link_lang_write(edge_of(p), text));
 }
 
 static void config_vm(const struct out *out, const struct vm *vm)

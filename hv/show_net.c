@@ -28,19 +28,64 @@ static void interface_row(const struct out *out, struct vnet_port *p)
 	out_printf(out, "%12lu%12lu%12lu\n", p->count.rx_frames, p->count.tx_frames, drops(p));
 }
 
+/* What is known about the way to its peer. */
+static void health_text(const struct out *out, const struct health *h)
+{
+	u32 loss = health_loss_permille(h);
+
+	if (h->state == HEALTH_INCOMPATIBLE)
+		out_printf(out, ", peer speaks versions %u to %u of the protocol",
+			   h->peer.version_min, h->peer.version_max);
+	if (h->rtt_us)
+		out_printf(out, ", rtt %u us (least %u)", h->rtt_us, h->rtt_min_us);
+	out_printf(out, ", loss %u.%u %%", loss / 10, loss % 10);
+}
+
 static void link_row(const struct out *out, struct vnet_port *p)
 {
 	const struct edge *e = edge_of(p);
 	char ip[FMT_IP4_LEN];
 
 	out_column(out, 14, "%s", p->name);
-	out_column(out, 6, "%s", e->link->name);
-	out_column(out, 16, "%s", fmt_ip4(ip, e->dst.remote_ip));
-	out_column(out, 7, "%u", e->local_port);
+	out_column(out, 8, "%s", e->link->name);
+	out_column(out, 16, "%s", e->dst.remote_ip ? fmt_ip4(ip, e->dst.remote_ip) : "any");
+	out_column(out, 7, "%u", e->setup.local_port);
 	out_column(out, 7, "%u", p->mtu);
-	out_column(out, 6, "%s", p->up ? "up" : "down");
-	out_printf(out, "%12lu%12lu%12lu  unauthenticated\n", p->count.tx_frames,
+	out_column(out, 13, "%s", edge_state_name(edge_state(e)));
+	out_printf(out, "%12lu%12lu%12lu  unauthenticated", p->count.tx_frames,
 		   p->count.rx_frames, drops(p));
+	if (edge_has_health(e))
+		health_text(out, &e->health);
+	out_printf(out, "\n");
+}
+
+static void health_json(struct json *j, const struct health *h)
+{
+	json_open(j, "keepalive", '{');
+	json_num(j, "sent", h->sent);
+	json_num(j, "received", h->received);
+	json_num(j, "lost", h->lost);
+	json_num(j, "loss_permille", health_loss_permille(h));
+	json_num(j, "rtt_us", h->rtt_us);
+	json_num(j, "rtt_min_us", h->rtt_min_us);
+	json_num(j, "changes", h->changes);
+	json_close(j, '}');
+}
+
+static void link_json(struct json *j, const struct edge *e)
+{
+	char text[FMT_IP4_LEN];
+
+	json_text(j, "kind", e->link->name);
+	json_text(j, "remote", fmt_ip4(text, e->dst.remote_ip));
+	json_num(j, "port", e->setup.local_port);
+	json_num(j, "remote_port", e->dst.dport);
+	json_text(j, "state", edge_state_name(edge_state(e)));
+	json_text(j, "security", "unauthenticated");
+	if (e->link->flags & LINK_HAS_VNI)
+		json_num(j, "vni", e->setup.id.vni);
+	if (edge_has_health(e))
+		health_json(j, &e->health);
 }
 
 static void port_json(struct json *j, struct vnet_port *p)
@@ -52,11 +97,7 @@ static void port_json(struct json *j, struct vnet_port *p)
 	if (p->kind == VNET_PORT_INTERFACE) {
 		json_text(j, "mac", fmt_mac(text, p->mac));
 	} else {
-		const struct edge *e = edge_of(p);
-
-		json_text(j, "kind", e->link->name);
-		json_text(j, "remote", fmt_ip4(text, e->dst.remote_ip));
-		json_num(j, "port", e->local_port);
+		link_json(j, edge_of(p));
 	}
 	json_num(j, "mtu", p->mtu);
 	json_bool(j, "up", p->up);
@@ -107,8 +148,8 @@ err_t ctl_show_interface(struct ctl *c)
 err_t ctl_show_link(struct ctl *c)
 {
 	return show_ports(c, VNET_PORT_EDGE,
-			  "NAME          KIND  REMOTE          PORT   MTU    STATE         SENT"
-			  "    RECEIVED     DROPPED\n",
+			  "NAME          KIND    REMOTE          PORT   MTU    STATE        "
+			  "        SENT    RECEIVED     DROPPED\n",
 			  link_row);
 }
 

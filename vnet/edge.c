@@ -1,114 +1,47 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Edges, and the small table that finds the edge of a received datagram.
+ * Edges: their life, and frames on the way out.
  *
  * The outer header: DF unless the link may fragment; the hop count lives in
- * its TTL, because a bare inner frame has no room for one. TOS is 0: our
- * outer packets are Not-ECT (RFC 6040 section 4.1, compatibility mode), so no
- * router marks them and nothing has to be copied back on the way in.
+ * its TTL, because most formats have no room for one. Bare formats are sent
+ * Not-ECT (RFC 6040 section 4.1, compatibility mode), so that no router marks
+ * them and nothing has to be copied back on the way in; others copy the inner
+ * ECN bits. What a link does for its frames is decided when it is added: a
+ * link that adds nothing has a deliver() that knows of nothing.
  */
 #include "vnet/edge.h"
 
 #include "hv/base/fmt.h"
-#include "hv/base/log.h"
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
-#include "vnet/epoch.h"
+#include "vnet/edge_priv.h"
 #include "vnet/flow.h"
 #include "vnet/hash.h"
 #include "vnet/port.h"
+#include "vnet/tos.h"
 
-#define SLOTS_BITS 11
-#define SLOTS BIT(SLOTS_BITS)
 #define FRAME_MIN_MTU 68 /* what an inner IPv4 needs (RFC 791) */
-
-STATIC_ASSERT(SLOTS >= 2 * VNET_MAX_PORTS, "probes stay short");
-
-/*
- * Open addressing, changed in place by the boot core while others read. A slot
- * is never empty again once used; an edge that goes leaves key and NULL, and
- * the next one may take the slot over. A reader that saw the old key and gets
- * the new edge notices by the key in the edge.
- */
-struct edge_slot {
-	u64 key; /* 0: never used, ends a probe */
-	struct edge *edge;
-};
-
-static struct edge_slot slots[SLOTS];
-
-static struct {
-	u64 n[EDGE_STRAY_COUNT] ALIGNED(CACHE_LINE);
-} strays[PLAT_MAX_CORES];
-
-static u64 edge_key(u16 local_port, u32 remote_ip)
-{
-	return (u64)local_port << 32 | remote_ip;
-}
-
-static u32 first_slot(u64 key)
-{
-	return (u32)(hash_mix(key ^ HASH_K0, HASH_K1) >> (64 - SLOTS_BITS));
-}
-
-static struct edge *edge_lookup(u64 key)
-{
-	u32 at = first_slot(key);
-
-	for (u32 i = 0; i < SLOTS; i++, at = (at + 1) % SLOTS) {
-		u64 have = __atomic_load_n(&slots[at].key, __ATOMIC_ACQUIRE);
-		struct edge *e;
-
-		if (!have)
-			break;
-		if (have != key)
-			continue;
-		e = __atomic_load_n(&slots[at].edge, __ATOMIC_ACQUIRE);
-		if (e && e->key == key)
-			return e;
-	}
-	return NULL;
-}
-
-static void table_add(struct edge *e)
-{
-	u32 at = first_slot(e->key);
-
-	/* There is a place: at most VNET_MAX_PORTS are in use. */
-	while (slots[at].edge)
-		at = (at + 1) % SLOTS;
-	__atomic_store_n(&slots[at].key, e->key, __ATOMIC_RELEASE);
-	__atomic_store_n(&slots[at].edge, e, __ATOMIC_RELEASE);
-}
-
-static void table_del(const struct edge *e)
-{
-	for (u32 i = 0; i < SLOTS; i++) {
-		if (slots[i].edge == e)
-			__atomic_store_n(&slots[i].edge, NULL, __ATOMIC_RELEASE);
-	}
-}
 
 /* --- out ------------------------------------------------------------------ */
 
 /* What the path carries now, and what that leaves to the guests. */
 static void edge_learn_mtu(struct edge *e)
 {
-	u32 outer = LINK_IP_UDP_HEADER + e->link->overhead;
+	u32 outer = LINK_IP_UDP_HEADER + e->header.len;
 	u32 mtu = e->tx->path_mtu(e->tx_ctx, &e->dst);
 	u32 frame;
 
-	if (e->mtu_max)
-		mtu = MIN(mtu, e->mtu_max);
+	if (e->setup.mtu)
+		mtu = MIN(mtu, e->setup.mtu + LINK_ETH_HEADER + outer);
 	e->dst.mtu = mtu;
-	frame = e->dst.df ? mtu - MIN(mtu, outer) : LINK_PAYLOAD_MAX - e->link->overhead;
+	frame = e->dst.df ? mtu - MIN(mtu, outer) : LINK_PAYLOAD_MAX - e->header.len;
 	e->port.mtu = frame - MIN(frame, LINK_ETH_HEADER);
 	/* What would be fragmented needs plain frames. */
 	e->port.caps_max = mtu - MIN(mtu, outer);
 }
 
-/* true: p is an outer payload now; else *why. */
-static bool edge_wrap(struct edge *e, struct pkt *p, enum vnet_drop *why)
+/* true: p fits and may go on; else *why. */
+static bool edge_accepts(const struct edge *e, struct pkt *p, enum vnet_drop *why)
 {
 	u32 len = pkt_wire_len(p);
 
@@ -124,11 +57,17 @@ static bool edge_wrap(struct edge *e, struct pkt *p, enum vnet_drop *why)
 	}
 	if (!p->hash)
 		p->hash = flow_hash(p->data, p->head_len);
-	if (e->link->encap(p, p->overlay) != ERR_OK) {
-		*why = VNET_DROP_TOO_BIG;
-		return false;
-	}
 	return true;
+}
+
+/* true: p is an outer payload now; else *why. */
+static bool edge_wrap(const struct edge *e, struct pkt *p, enum vnet_drop *why)
+{
+	p->tos = (u8)(e->dst.tos | (tos_of(p->data, p->head_len) & e->tos_mask));
+	if (!e->link->encap || e->link->encap(p, &e->header) == ERR_OK)
+		return true;
+	*why = VNET_DROP_TOO_BIG;
+	return false;
 }
 
 /* What goes to the sender in one call, and what it amounts to. */
@@ -160,9 +99,10 @@ static void edge_send(struct edge *e, struct edge_batch *b)
 	edge_batch_clear(b);
 }
 
-static void edge_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
+/* wrap is a constant where this is called. */
+static inline __attribute__((always_inline)) void deliver(struct edge *e, struct pkt **pkts, u32 n,
+							  bool wrap)
 {
-	struct edge *e = edge_of(port);
 	struct edge_batch b;
 	u32 room = e->tx->room(e->tx_ctx);
 
@@ -178,8 +118,8 @@ static void edge_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 			edge_send(e, &b);
 			room = e->tx->room(e->tx_ctx);
 		}
-		if (!room || !edge_wrap(e, p, &why)) {
-			vnet_port_drop(port, p, why);
+		if (!room || !edge_accepts(e, p, &why) || (wrap && !edge_wrap(e, p, &why))) {
+			vnet_port_drop(&e->port, p, why);
 			continue;
 		}
 		b.pkt[b.n++] = p;
@@ -187,6 +127,23 @@ static void edge_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 		b.segments += frames;
 	}
 	edge_send(e, &b);
+}
+
+static void deliver_bare(struct vnet_port *port, struct pkt **pkts, u32 n)
+{
+	deliver(edge_of(port), pkts, n, false);
+}
+
+static void deliver_wrapped(struct vnet_port *port, struct pkt **pkts, u32 n)
+{
+	deliver(edge_of(port), pkts, n, true);
+}
+
+/* Nobody is there to get them. */
+static void deliver_unreachable(struct vnet_port *port, struct pkt **pkts, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		vnet_port_drop(port, pkts[i], VNET_DROP_UNREACHABLE);
 }
 
 static void edge_flush(struct vnet_port *port)
@@ -202,84 +159,7 @@ u32 edge_room(const struct edge *e)
 	return e->tx->room(e->tx_ctx);
 }
 
-/* --- in ------------------------------------------------------------------- */
-
-static void drop_strays(u16 local_port, u32 remote_ip, struct pkt **pkts, u32 n)
-{
-	enum edge_stray why = EDGE_STRAY_PORT;
-	char from[FMT_IP4_LEN];
-
-	for (u32 i = 0; i < SLOTS; i++) {
-		struct edge *e = __atomic_load_n(&slots[i].edge, __ATOMIC_ACQUIRE);
-
-		if (e && e->local_port == local_port)
-			why = EDGE_STRAY_SENDER;
-	}
-	strays[plat_core()].n[why] += n;
-	LOG_LIMITED(LOG_WARN, "edge", "no link from %s to port %u", fmt_ip4(from, remote_ip),
-		    local_port);
-	for (u32 i = 0; i < n; i++)
-		pkt_put(pkts[i]);
-}
-
-static void edge_receive(struct edge *e, struct pkt **pkts, u32 n)
-{
-	struct pkt *in[PKT_BURST];
-	u32 good = 0;
-
-	for (u32 i = 0; i < n; i++) {
-		struct pkt *p = pkts[i];
-
-		if (!__atomic_load_n(&e->port.up, __ATOMIC_RELAXED)) {
-			vnet_port_drop(&e->port, p, VNET_DROP_PORT_DOWN);
-			continue;
-		}
-		if (e->link->decap(p) != ERR_OK) {
-			vnet_port_drop(&e->port, p, VNET_DROP_RUNT);
-			continue;
-		}
-		/* 0 would mean that it starts here and may go 64 hops. */
-		p->ttl = MAX(p->ttl, (u8)1);
-		in[good++] = p;
-	}
-	if (good)
-		vnet_input(&e->port, in, good);
-}
-
-void edge_input(u16 local_port, u32 remote_ip, struct pkt **pkts, u32 n)
-{
-	unsigned core = plat_core();
-	bool begun = epoch_read_begin(core);
-	struct edge *e = edge_lookup(edge_key(local_port, remote_ip));
-
-	while (n) {
-		u32 take = MIN(n, (u32)PKT_BURST);
-
-		if (e)
-			edge_receive(e, pkts, take);
-		else
-			drop_strays(local_port, remote_ip, pkts, take);
-		pkts += take;
-		n -= take;
-	}
-	epoch_read_end(core, begun);
-}
-
-u64 edge_strays(enum edge_stray why)
-{
-	u64 sum = 0;
-
-	for (u32 i = 0; i < PLAT_MAX_CORES; i++)
-		sum += strays[i].n[why];
-	return sum;
-}
-
-const char *edge_stray_name(enum edge_stray why)
-{
-	return why == EDGE_STRAY_PORT ? "unknown-port" : "unknown-sender";
-}
-
-/* --- life ----------------------------------------------------------------- */
+/* --- state ---------------------------------------------------------------- */
 
 static void edge_gone(struct vnet_port *port)
 {
@@ -289,39 +169,165 @@ static void edge_gone(struct vnet_port *port)
 	plat_free(e, sizeof(*e));
 }
 
-static const struct vnet_port_ops edge_port_ops = {
-	.deliver = edge_deliver,
+static const struct vnet_port_ops bare_ops = {
+	.deliver = deliver_bare,
 	.flush = edge_flush,
 	.gone = edge_gone,
 };
 
-static void edge_fill(struct edge *e, const struct edge_setup *setup)
+static const struct vnet_port_ops wrapped_ops = {
+	.deliver = deliver_wrapped,
+	.flush = edge_flush,
+	.gone = edge_gone,
+};
+
+static const struct vnet_port_ops unreachable_ops = {
+	.deliver = deliver_unreachable,
+	.gone = edge_gone,
+};
+
+bool edge_has_health(const struct edge *e)
+{
+	return (e->link->flags & LINK_HAS_HELLO) && !e->setup.no_keepalive;
+}
+
+enum edge_state edge_state(const struct edge *e)
+{
+	if (!e->port.up)
+		return EDGE_DOWN;
+	if (e->tx->carrier && !e->tx->carrier(e->tx_ctx))
+		return EDGE_NO_CARRIER;
+	if (!e->dst.remote_ip)
+		return EDGE_UNREACHABLE;
+	if (!edge_has_health(e) || e->health.state == HEALTH_UP)
+		return EDGE_UP;
+	return e->health.state == HEALTH_INCOMPATIBLE ? EDGE_INCOMPATIBLE : EDGE_UNREACHABLE;
+}
+
+const char *edge_state_name(enum edge_state state)
+{
+	static const char *const name[EDGE_STATE_COUNT] = {
+		[EDGE_UP] = "up",
+		[EDGE_DOWN] = "down",
+		[EDGE_NO_CARRIER] = "no-carrier",
+		[EDGE_UNREACHABLE] = "unreachable",
+		[EDGE_INCOMPATIBLE] = "incompatible",
+	};
+
+	return (u32)state < EDGE_STATE_COUNT ? name[state] : "?";
+}
+
+void edge_apply_state(struct edge *e)
+{
+	const struct vnet_port_ops *ops = &unreachable_ops;
+	bool there = e->dst.remote_ip && (!edge_has_health(e) || e->health.state == HEALTH_UP);
+
+	if (there)
+		ops = e->link->encap || e->dst.tos_by_pkt ? &wrapped_ops : &bare_ops;
+	__atomic_store_n(&e->port.ops, ops, __ATOMIC_RELEASE);
+}
+
+void edge_set_up(struct edge *e, bool up)
+{
+	/* What was known of the peer before is no news. */
+	if (up && !e->port.up) {
+		health_init(&e->health, e->health.us.session + 1);
+		edge_apply_state(e);
+	}
+	__atomic_store_n(&e->port.up, up, __ATOMIC_RELAXED);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+static void fill_dst(struct edge *e)
+{
+	const struct edge_setup *s = &e->setup;
+	bool ecn = s->ecn == EDGE_ECN_COPY ||
+		   (s->ecn == EDGE_ECN_BY_KIND && (s->link->flags & LINK_COPIES_ECN));
+	bool dscp = s->dscp == EDGE_DSCP_COPY;
+
+	e->tos_mask = (u8)((ecn ? TOS_ECN : 0) | (dscp ? TOS_DSCP : 0));
+	e->dst = (struct link_dst){
+		.remote_ip = s->remote_ip,
+		.sport = s->local_port,
+		.dport = s->remote_port,
+		.ttl = s->ttl ? s->ttl : LINK_TTL,
+		.tos = (u8)(dscp ? 0 : s->dscp << TOS_DSCP_SHIFT),
+		.df = !s->fragment,
+		.checksum = s->checksum,
+		.tos_by_pkt = e->tos_mask != 0,
+		/* Whoever sits behind NAT hears only whom it spoke to. */
+		.sport_hash = !s->sport_fixed && s->remote_ip,
+	};
+}
+
+static void fill(struct edge *e, const struct edge_setup *setup)
 {
 	*e = (struct edge){
 		.port = {
-			.ops = &edge_port_ops,
+			.ops = &unreachable_ops,
 			.kind = VNET_PORT_EDGE,
 			.overlay = setup->overlay,
 			.core = setup->core,
-			.caps = setup->tx->caps,
+			/* A segment that a NIC makes has no outer checksum. */
+			.caps = setup->checksum ? 0 : setup->tx->caps,
 			.pool = setup->pool,
 		},
 		.link = setup->link,
 		.tx = setup->tx,
 		.tx_ctx = setup->tx_ctx,
-		.dst = {
-			.remote_ip = setup->remote_ip,
-			.sport = setup->local_port,
-			.dport = setup->remote_port,
-			.ttl = LINK_TTL,
-			.df = !setup->fragment,
-			.sport_hash = !setup->sport_fixed,
-		},
-		.local_port = setup->local_port,
-		.mtu_max = setup->mtu,
-		.key = edge_key(setup->local_port, setup->remote_ip),
+		.setup = *setup,
 	};
 	fmt_snprintf(e->port.name, sizeof(e->port.name), "%s", setup->name);
+	e->setup.name = e->port.name;
+	e->link->make_header(&e->header, &setup->id);
+	fill_dst(e);
+	health_init(&e->health, (u32)hash_mix(plat_now_ns() ^ HASH_K0, (u64)e ^ HASH_K1));
+	edge_apply_state(e);
+}
+
+static bool setup_makes_sense(const struct edge_setup *s)
+{
+	u32 flags = s->link->flags;
+
+	return s->local_port && (s->remote_ip ? s->remote_port : s->id.tag && s->tx->moved) &&
+	       strnlen(s->name, VNET_NAME_MAX) < VNET_NAME_MAX && s->dscp <= EDGE_DSCP_COPY &&
+	       (!s->id.vni || (flags & LINK_HAS_VNI)) && s->id.vni <= LINK_VNI_MAX &&
+	       (!s->id.tag || (flags & LINK_HAS_TAG)) &&
+	       (!s->fragment || (flags & LINK_MAY_FRAGMENT));
+}
+
+/* The edge of its own local port, with the key that finds it. */
+static err_t take_place(struct edge *e)
+{
+	const struct edge_setup *s = &e->setup;
+	err_t err;
+
+	e->local = edge_local_get(s->local_port, s->link, &err);
+	if (!e->local)
+		return err;
+	e->key = s->remote_ip ? edge_key_address(e->local, s->id.vni, s->remote_ip)
+			      : edge_key_tag(e->local, s->id.vni, s->id.tag);
+	if (edge_table_find(&e->key)) {
+		edge_local_put(e->local);
+		return ERR_EXIST;
+	}
+	return ERR_OK;
+}
+
+/* Into the table with all keys it has (1), or out of it (-1). */
+static void table_move(struct edge *e, int more)
+{
+	void (*move)(struct edge *, const struct edge_key *) =
+		more > 0 ? edge_table_add : edge_table_del;
+
+	move(e, &e->key);
+	if (e->nat_key.who)
+		move(e, &e->nat_key);
+	if (e->setup.remote_ip)
+		edge_peer_count(e->local, e->setup.remote_ip, more);
+	else
+		e->local->nat_users += (u32)more;
 }
 
 err_t edge_create(const struct edge_setup *setup, struct edge **out)
@@ -329,28 +335,30 @@ err_t edge_create(const struct edge_setup *setup, struct edge **out)
 	struct edge *e;
 	err_t err;
 
-	if (!setup->remote_ip || !setup->remote_port || !setup->local_port ||
-	    strnlen(setup->name, VNET_NAME_MAX) == VNET_NAME_MAX)
+	if (!setup_makes_sense(setup))
 		return ERR_INVAL;
-	if (edge_lookup(edge_key(setup->local_port, setup->remote_ip)))
-		return ERR_EXIST;
 	e = plat_alloc(sizeof(*e));
 	if (!e)
 		return ERR_NOMEM;
-	edge_fill(e, setup);
-	err = e->tx->open(e->tx_ctx, &e->dst);
+	fill(e, setup);
+	err = take_place(e);
 	if (err != ERR_OK)
 		goto free;
+	err = e->tx->open(e->tx_ctx, &e->dst);
+	if (err != ERR_OK)
+		goto leave;
 	edge_learn_mtu(e);
 	err = e->port.mtu < FRAME_MIN_MTU ? ERR_RANGE : vnet_port_add(&e->port);
 	if (err != ERR_OK)
 		goto close;
 	e->port.up = true;
-	table_add(e);
+	table_move(e, 1);
 	*out = e;
 	return ERR_OK;
 close:
 	e->tx->close(e->tx_ctx, &e->dst);
+leave:
+	edge_local_put(e->local);
 free:
 	plat_free(e, sizeof(*e));
 	return err;
@@ -358,17 +366,16 @@ free:
 
 err_t edge_destroy(struct edge *e, bool force)
 {
+	struct edge_local *local = e->local;
 	err_t err;
 
-	/* Nothing may come in by a port that is on its way out. */
-	table_del(e);
+	/* Nothing may come in by a port that is on its way out; once it is gone,
+	 * so is the edge. */
+	table_move(e, -1);
 	err = vnet_port_del(&e->port, force);
 	if (err == ERR_BUSY)
-		table_add(e);
+		table_move(e, 1);
+	else
+		edge_local_put(local);
 	return err;
-}
-
-void edge_set_up(struct edge *e, bool up)
-{
-	__atomic_store_n(&e->port.up, up, __ATOMIC_RELAXED);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An edge: a port of the overlay whose other side is a link to another node.
- * On the way out it decides about size, hop count and flow hash, puts the
+ * On the way out it decides about size, hop count, TOS and flow hash, puts the
  * link's header in front and gives the frames to the link's sender. On the
- * way in a link is known by the local UDP port and the remote address; the
- * remote port carries the sender's flow hash and says nothing.
+ * way in a link is known by the local UDP port, the remote address, and the
+ * VNI where its format has one; the remote port carries the sender's flow hash
+ * and says nothing. The exception is a peer whose address nobody knows before
+ * (it sits behind NAT): it is known by its tag first, then by the address and
+ * port that it came from.
  */
 #ifndef VNET_EDGE_H
 #define VNET_EDGE_H
@@ -12,40 +15,85 @@
 #include "hv/base/err.h"
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
+#include "vnet/health.h"
 #include "vnet/link.h"
 #include "vnet/vnet.h"
+
+/* edge_setup.dscp: that of the inner frame. */
+#define EDGE_DSCP_COPY 64u
+
+enum edge_ecn {
+	EDGE_ECN_BY_KIND, /* as enum link_flags says */
+	EDGE_ECN_COPY,	  /* the inner bits go outside: RFC 6040, normal mode */
+	EDGE_ECN_OFF,	  /* Not-ECT: compatibility mode */
+};
 
 /* Addresses and ports in host byte order. */
 struct edge_setup {
 	const char *name;
-	const struct link_ops *link;
+	const struct link_kind *link;
 	const struct link_tx *tx;
 	void *tx_ctx;
-	u32 remote_ip;
+	u32 remote_ip;	  /* 0: learned from packets with the right tag */
 	u16 remote_port;
 	u16 local_port;	  /* that we receive on */
 	bool sport_fixed; /* send from local_port; else from a port by flow hash */
 	bool fragment;	  /* may fragment; else frames longer than the path are dropped */
-	u32 mtu;	  /* of the path at most this; 0: as the sender says */
+	bool checksum;	  /* outer UDP checksum; long frames are cut in software then */
+	bool no_keepalive; /* where the kind has one: its peer is none of our nodes */
+	u8 ttl;		  /* of frames that start here; 0: LINK_TTL */
+	u8 dscp;	  /* of the outer header, or EDGE_DSCP_COPY */
+	enum edge_ecn ecn;
+	struct link_id id;
+	u32 mtu;	  /* largest inner frame, Ethernet header aside; 0: as the path allows */
 	u32 overlay;
 	u32 core; /* that owns the uplink */
-	struct pkt_pool *pool; /* of that core, for long frames that are cut; may be NULL */
+	struct pkt_pool *pool; /* of that core, for hellos, and long frames that are cut */
+};
+
+enum edge_state {
+	EDGE_UP,
+	EDGE_DOWN,	   /* switched off here */
+	EDGE_NO_CARRIER,   /* the uplink has no cable */
+	EDGE_UNREACHABLE,  /* with keep-alive: the peer does not answer; or not known yet */
+	EDGE_INCOMPATIBLE, /* it speaks no version of the protocol that we do */
+	EDGE_STATE_COUNT,
+};
+
+/* Says which link a packet is for; the second half tells the first's meaning. */
+struct edge_key {
+	u64 where, who;
+};
+
+/* A UDP port that links of one format receive on. Boot core. */
+struct edge_local {
+	const struct link_kind *kind;
+	u16 port;
+	u16 index;
+	u32 users;    /* edges; 0: not in use */
+	u32 nat_users; /* of these, with a peer that the remote port matters for */
 };
 
 struct edge {
 	struct vnet_port port;
-	const struct link_ops *link;
+	const struct link_kind *link;
 	const struct link_tx *tx;
 	void *tx_ctx;
 	struct link_dst dst;
-	u16 local_port;
-	u32 mtu_max; /* as configured */
-	u64 key;     /* for received packets */
+	struct link_header header;
+	u8 tos_mask; /* bits of the inner TOS that go outside */
+	struct edge_setup setup; /* as configured; name is the port's */
+	struct edge_local *local;
+	struct edge_key key;	 /* by address, or by tag */
+	struct edge_key nat_key; /* by address and port, once known; else 0 */
+	struct health health;	 /* where there is a keep-alive */
 };
 
 /*
- * Boot core. The edge comes up at once. ERR_EXIST: the name, or the pair of
- * local port and remote address, is taken; ERR_INVAL, ERR_RANGE, ERR_NOMEM.
+ * Boot core. The edge comes up at once; with a keep-alive it is unreachable
+ * until its peer is heard. ERR_EXIST: the name, or what tells it from other
+ * links, is taken; ERR_BUSY: links of another kind receive on the port;
+ * ERR_INVAL, ERR_RANGE (the path is too narrow), ERR_NOMEM.
  */
 err_t edge_create(const struct edge_setup *setup, struct edge **out);
 
@@ -56,6 +104,12 @@ err_t edge_destroy(struct edge *e, bool force);
 /* Boot core. Down: frames for it and from it are dropped as port-down. */
 void edge_set_up(struct edge *e, bool up);
 
+enum edge_state edge_state(const struct edge *e);
+const char *edge_state_name(enum edge_state state);
+
+/* It has a keep-alive. */
+bool edge_has_health(const struct edge *e);
+
 /* The edge of a port of kind VNET_PORT_EDGE. */
 static inline struct edge *edge_of(struct vnet_port *port)
 {
@@ -65,17 +119,29 @@ static inline struct edge *edge_of(struct vnet_port *port)
 /* Packets that the edge's uplink takes now. Its core. */
 u32 edge_room(const struct edge *e);
 
+/* Keep-alive of all edges: say hello, find who is silent. Every
+ * HEALTH_INTERVAL_NS, on the boot core, which owns the uplink. */
+void edge_tick(u64 now_ns);
+
+/* The port's entry; NULL when no edge receives on it. Stays good while one does. */
+const struct edge_local *edge_local_find(u16 port);
+
 /*
- * Datagrams from remote_ip on local_port, all from one sender: data at the UDP
- * payload, p->ttl and p->tos as they arrived. Consumes them. On the core of
+ * Datagrams that came to a local port from one sender: data at the UDP
+ * payload, p->ttl and p->tos as they arrived. from_port needs to be right
+ * (and the same for all) where local->nat_users. Consumes them. On the core of
  * the uplink.
  */
-void edge_input(u16 local_port, u32 remote_ip, struct pkt **pkts, u32 n);
+void edge_input(const struct edge_local *local, u32 from_ip, u16 from_port, struct pkt **pkts,
+		u32 n);
 
 /* Datagrams that belong to no edge, counted by reason since the start. */
 enum edge_stray {
 	EDGE_STRAY_PORT,   /* no edge receives on that port */
 	EDGE_STRAY_SENDER, /* none to that sender */
+	EDGE_STRAY_VNI,	   /* ... but to that sender with another VNI */
+	EDGE_STRAY_TAG,	   /* nobody's tag, from an address that nobody knows */
+	EDGE_STRAY_HEADER, /* too malformed to say whose it is */
 	EDGE_STRAY_COUNT,
 };
 u64 edge_strays(enum edge_stray why);

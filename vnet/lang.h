@@ -20,7 +20,7 @@
 #define LANG_VERSION 1
 #define LANG_LINE_MAX 1024
 #define LANG_WORDS_MAX 64
-#define LANG_KEYS_MAX 16
+#define LANG_KEYS_MAX 24
 #define LANG_NAME_MAX 32
 #define LANG_MESSAGE_MAX 320
 
@@ -50,6 +50,8 @@ struct lang_value {
 	bool set;
 	u32 column;	       /* where it stood, from 1; a FLAG's is its key's */
 	u64 num;	       /* UINT, SIZE, BOOL, CHOICE; enum lang_match; enum lang_from */
+	u32 word;	       /* not a CHOICE, but a key with choices: 1 + the index of
+				  the word that stands in place of a value; else 0 */
 	u32 ip;		       /* host byte order */
 	u8 prefix_len;
 	bool dhcp;
@@ -64,7 +66,8 @@ struct lang_key {
 	bool required;
 	bool bare;	       /* the value stands without its key, right behind the name */
 	u64 min, max;	       /* UINT and SIZE */
-	const char *const *choices; /* CHOICE, NULL-terminated */
+	const char *const *choices; /* CHOICE, and words in place of other values;
+				       NULL-terminated */
 	const char *help;
 };
 

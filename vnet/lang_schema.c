@@ -7,7 +7,11 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-static const char *const link_kinds[] = { "udp", NULL };
+static const char *const link_kinds[] = { "udp", "vxlan", "geneve", "direct", "tcp", NULL };
+static const char *const header_kinds[] = { "none", "vnetu", NULL };
+static const char *const any_word[] = { "any", NULL };
+static const char *const copy_word[] = { "copy", NULL };
+static const char *const ecn_kinds[] = { "copy", "off", NULL };
 static const char *const sport_kinds[] = { "hash", "fixed", NULL };
 static const char *const crash_policies[] = { "stop", "reset", "hold", NULL };
 static const char *const crash_node_policies[] = { "reboot", "hold", NULL };
@@ -55,11 +59,26 @@ static const struct lang_key uplink_set_keys[] = {
 static const struct lang_key link_add_keys[] = {
 	{ .word = "kind", .type = LANG_CHOICE, .required = true, .bare = true,
 	  .choices = link_kinds, .help = "wire format" },
-	{ .word = "remote", .type = LANG_IP4, .required = true, .help = "the peer's address" },
+	{ .word = "remote", .type = LANG_IP4, .choices = any_word,
+	  .help = "the peer's address; any: whoever shows the tag" },
 	{ .word = "port", .type = LANG_UINT, .min = 1, .max = 65535,
-	  .help = "UDP port here and there (9000)" },
+	  .help = "UDP port here and there (udp 9000, vxlan 4789, geneve 6081)" },
+	{ .word = "header", .type = LANG_CHOICE, .choices = header_kinds,
+	  .help = "udp: what stands before the frame" },
+	{ .word = "vni", .type = LANG_UINT, .min = 0, .max = 0xffffff,
+	  .help = "the overlay's number on the wire" },
+	{ .word = "tag", .type = LANG_UINT, .min = 1, .max = UINT32_MAX,
+	  .help = "geneve: tells peers apart; protects nothing" },
+	{ .word = "keepalive", .type = LANG_BOOL, .help = "geneve: find out whether it answers" },
 	{ .word = "sport", .type = LANG_CHOICE, .choices = sport_kinds,
 	  .help = "source port: by flow, or the link's port" },
+	{ .word = "ttl", .type = LANG_UINT, .min = 1, .max = 255,
+	  .help = "hops that a frame may make (64)" },
+	{ .word = "dscp", .type = LANG_UINT, .min = 0, .max = 63, .choices = copy_word,
+	  .help = "outer DS field, or the inner one's copy (0)" },
+	{ .word = "ecn", .type = LANG_CHOICE, .choices = ecn_kinds,
+	  .help = "outer ECN bits: the inner ones', or none" },
+	{ .word = "checksum", .type = LANG_BOOL, .help = "outer UDP checksum" },
 	{ .word = "mtu", .type = LANG_UINT, .min = 576, .max = 65507,
 	  .help = "largest inner frame, Ethernet header aside" },
 	{ .word = "fragment", .type = LANG_BOOL, .help = "let IPv4 cut frames above the path MTU" },

@@ -229,12 +229,10 @@ static void describe(const struct lang_key *key, char *buf, size_t size)
 	};
 	size_t len = 0;
 
-	if (key->type != LANG_CHOICE) {
+	if (key->type != LANG_CHOICE)
 		fmt_append(buf, size, &len, "%s", shape[key->type]);
-		return;
-	}
-	for (u32 i = 0; key->choices[i]; i++)
-		fmt_append(buf, size, &len, "%s%s", i ? ", " : "", key->choices[i]);
+	for (u32 i = 0; key->choices && key->choices[i]; i++)
+		fmt_append(buf, size, &len, "%s%s", len ? ", " : "", key->choices[i]);
 }
 
 err_t lang_value_parse(const struct lang_key *key, char *const *words, u32 count, u32 *used,
@@ -242,8 +240,15 @@ err_t lang_value_parse(const struct lang_key *key, char *const *words, u32 count
 {
 	char expected[120] = "";
 	bool ranged = key->type == LANG_UINT || key->type == LANG_SIZE;
+	u64 index = 0;
 
 	*used = 1;
+	if (count && key->type != LANG_CHOICE && key->choices &&
+	    parse_choice(words[0], key->choices, &index)) {
+		out->word = (u32)index + 1;
+		out->set = true;
+		return ERR_OK;
+	}
 	if (!count || !parse_by_type(key, words, count, used, out)) {
 		describe(key, expected, sizeof(expected));
 		if (count)

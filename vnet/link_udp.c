@@ -9,25 +9,27 @@
 
 #define VNETP_PORT 9000
 
-static err_t udp_encap(struct pkt *p, u32 overlay)
+static void udp_make_header(struct link_header *h, const struct link_id *id)
 {
-	(void)p;
-	(void)overlay;
-	return ERR_OK;
+	(void)id;
+	h->len = 0;
 }
 
-static err_t udp_decap(struct pkt *p)
+static enum link_verdict udp_decap(struct pkt *p, struct link_rx *rx)
 {
-	/* A reassembled datagram may have less than that in its first piece. */
-	if (p->len < LINK_ETH_HEADER || !pkt_pullup(p, MIN(p->len, (u32)PKT_HEADER_COPY)))
-		return ERR_RANGE;
-	return ERR_OK;
+	/* A reassembled datagram may have less than the header in its first piece. */
+	link_pullup(p, 0);
+	return link_frame(p, rx);
 }
 
-const struct link_ops link_udp = {
+static const char *const keys[] = { LINK_KEYS_UDP, "header", "fragment", NULL };
+
+const struct link_kind link_udp = {
 	.name = "udp",
+	.header = "none",
 	.default_port = VNETP_PORT,
-	.overhead = 0,
-	.encap = udp_encap,
+	.flags = LINK_MAY_FRAGMENT,
+	.keys = keys,
+	.make_header = udp_make_header,
 	.decap = udp_decap,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a peer can send: datagrams of any content, sender, port and TTL, in
- * bursts, between route changes and frames of guests. Whatever comes, every
- * frame is accounted for and every packet is back in its pool at the end.
+ * What a peer can send: datagrams of any content, sender, port, TTL and TOS, in
+ * bursts, to links of each kind, between route changes, ticks and frames of
+ * guests. Whatever comes, every frame is accounted for and every packet is back
+ * in its pool at the end.
  *
  * Input: a list of steps, each a byte that chooses and then what it needs.
  */
@@ -16,14 +17,15 @@
 #include "vnet/edge.h"
 
 #define POOL 256
-#define EDGES 3
+#define EDGES 8
 #define INTERFACES 2
 #define REMOTE 0x0a000001u
-#define PORT 9000
+#define PORTS 4
 
 static struct pkt_pool pool;
 static struct fake_port guest[INTERFACES];
 static struct edge *edge[EDGES];
+static const struct edge_local *local[PORTS];
 
 struct input {
 	const uint8_t *at;
@@ -41,7 +43,7 @@ static u8 byte(struct input *in)
 static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
 	(void)ctx;
-	(void)dst;
+	ASSERT(dst->remote_ip && dst->dport);
 	for (u32 i = 0; i < n; i++) {
 		ASSERT(pkts[i]->hash && pkts[i]->ttl != 1 && pkts[i]->len >= 14);
 		pkt_put(pkts[i]);
@@ -62,6 +64,12 @@ static void tx_close(void *ctx, struct link_dst *dst)
 	(void)dst;
 }
 
+static void tx_moved(void *ctx, struct link_dst *dst)
+{
+	(void)ctx;
+	ASSERT(dst->remote_ip && dst->dport);
+}
+
 static u32 tx_room(void *ctx)
 {
 	(void)ctx;
@@ -78,6 +86,7 @@ static u32 tx_mtu(void *ctx, const struct link_dst *dst)
 static const struct link_tx tx = {
 	.open = tx_open,
 	.close = tx_close,
+	.moved = tx_moved,
 	.send = tx_send,
 	.room = tx_room,
 	.path_mtu = tx_mtu,
@@ -87,6 +96,21 @@ static void no_kick(unsigned core)
 {
 	(void)core;
 }
+
+/* One of each kind, and of what tells them apart. */
+static const struct edge_setup kinds[EDGES] = {
+	{ .link = &link_udp, .remote_ip = REMOTE, .local_port = 9000, .fragment = true },
+	{ .link = &link_udp, .remote_ip = REMOTE + 1, .local_port = 9000,
+	  .dscp = EDGE_DSCP_COPY },
+	{ .link = &link_vnetu, .remote_ip = REMOTE, .local_port = 9001 },
+	{ .link = &link_vxlan, .remote_ip = REMOTE, .local_port = 9002, .id = { .vni = 1 } },
+	{ .link = &link_geneve, .remote_ip = REMOTE, .local_port = 9003, .id = { .vni = 1 } },
+	{ .link = &link_geneve, .remote_ip = REMOTE, .local_port = 9003,
+	  .id = { .vni = 2, .tag = 7 }, .no_keepalive = true },
+	{ .link = &link_geneve, .local_port = 9003, .id = { .vni = 2, .tag = 8 } },
+	{ .link = &link_geneve, .local_port = 9003, .id = { .vni = 2, .tag = 9 },
+	  .no_keepalive = true },
+};
 
 static void start(void)
 {
@@ -100,21 +124,19 @@ static void start(void)
 		fake_port_add(&guest[i], name, VNET_PORT_INTERFACE, (u8)(1 + i), 0);
 	}
 	for (u32 i = 0; i < EDGES; i++) {
-		struct edge_setup s = {
-			.name = name,
-			.link = link_find("udp"),
-			.tx = &tx,
-			.remote_ip = REMOTE + i,
-			.remote_port = PORT,
-			.local_port = PORT,
-			.fragment = i == 0,
-		};
+		struct edge_setup s = kinds[i];
 
+		s.name = name;
+		s.tx = &tx;
+		s.remote_port = s.local_port;
+		s.pool = &pool;
 		fmt_snprintf(name, sizeof(name), "e%u", i);
 		if (edge_create(&s, &edge[i]) != ERR_OK)
 			abort();
 		fake_route(0, &guest[i % INTERFACES], &edge[i]->port);
 	}
+	for (u32 i = 0; i < PORTS; i++)
+		local[i] = edge_local_find((u16)(9000 + i));
 }
 
 static void clear(void)
@@ -171,8 +193,9 @@ static void receive(struct input *in)
 	for (u32 i = 0; i < n; i++) {
 		burst[i] = datagram(in);
 		burst[i]->ttl = byte(in);
+		burst[i]->tos = choice & 0x40 ? byte(in) : 0;
 	}
-	edge_input(choice & 0x80 ? PORT + 1 : PORT, REMOTE + byte(in) % (EDGES + 1), burst, n);
+	edge_input(local[byte(in) % PORTS], REMOTE + byte(in) % 3, 1 + byte(in) % 3, burst, n);
 	clear();
 }
 
@@ -208,6 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
+	u64 now = 0;
 
 	start();
 	while (in.left) {
@@ -223,6 +247,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 3:
 			send(&in);
+			break;
+		case 7:
+			edge_tick(now += byte(&in) * (HEALTH_INTERVAL_NS / 16));
 			break;
 		default:
 			receive(&in);

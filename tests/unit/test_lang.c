@@ -49,6 +49,13 @@ static void statements(void **state)
 	assert_true(lang_get(&s, "address")->dhcp);
 	OK("link add beta udp remote 10.0.0.2 port 9000");
 	assert_int_equal(lang_get(&s, "port")->num, 9000);
+	assert_int_equal(lang_get(&s, "remote")->word, 0);
+	OK("link add gamma geneve remote any tag 77 dscp copy ecn off keepalive off");
+	assert_int_equal(lang_get(&s, "remote")->word, 1);
+	assert_int_equal(lang_get(&s, "dscp")->word, 1);
+	assert_int_equal(lang_get(&s, "tag")->num, 77);
+	OK("link add beta udp remote 10.0.0.2 port 9000 dscp 63");
+	assert_int_equal(lang_get(&s, "dscp")->num, 63);
 	assert_null(lang_get(&s, "mtu"));
 	OK("vm add g1 memory 512M cpus 2 kernel vmlinuz cmdline \"a=\\\"b c\\\" d\\\\\"");
 	assert_int_equal(lang_get(&s, "memory")->num, 512 << 20);
@@ -101,11 +108,15 @@ static void mistakes(void **state)
 	BAD("cpu-feature avic maybe",
 	    "18: \"maybe\" is no value for \"on|off\"; expected: on or off");
 	BAD("cpu-feature avic on off", "21: unexpected word \"off\"; nothing may follow here");
-	BAD("link add b tcp remote 10.0.0.2",
-	    "12: \"tcp\" is no value for \"kind\"; expected: udp");
+	BAD("link add b gre remote 10.0.0.2",
+	    "12: \"gre\" is no value for \"kind\"; expected: udp, vxlan, geneve, direct, tcp");
 	BAD("link add b udp remote 10.0.0.256",
 	    "23: \"10.0.0.256\" is no value for \"remote\"; expected: an IPv4 address such as "
-	    "10.0.0.1");
+	    "10.0.0.1, any");
+	BAD("link add b geneve remote any dscp 64",
+	    "35: dscp 64 is out of range; expected: 0 to 63");
+	BAD("link add b geneve remote any dscp no",
+	    "35: \"no\" is no value for \"dscp\"; expected: a number, copy");
 	BAD("caisson 2", "9: version 2 is out of range; expected: 1 to 1");
 	BAD("vm\x01", "3: control character \\x01");
 }

@@ -147,6 +147,11 @@ static void set_checksum(const struct netif *nif, const struct udp_dst *d, struc
 	csum_store(p->data + off + UDP_CSUM, csum ? csum : 0xffff);
 }
 
+static u8 packet_tos(const struct udp_dst *d, const struct pkt *p)
+{
+	return d->flags & UDP_DST_TOS ? p->tos : d->tos;
+}
+
 /* Build the headers for this destination. False while its next hop is unknown. */
 static bool prepare(struct netif *nif, struct udp_dst *d)
 {
@@ -170,7 +175,7 @@ static bool prepare(struct netif *nif, struct udp_dst *d)
 	memcpy(d->hdr + ETH_SRC, nif->setup.mac, ETH_ALEN);
 	store_be16(d->hdr + ETH_TYPE, ETH_TYPE_IPV4);
 	ip[IP_VER_IHL] = IP_VER_IHL_PLAIN;
-	ip[IP_TOS] = d->tos;
+	ip[IP_TOS] = d->flags & UDP_DST_TOS ? 0 : d->tos;
 	store_be16(ip + IP_FRAG, d->flags & UDP_DST_DF ? IP_FRAG_DF : 0);
 	ip[IP_PROTO] = IP_PROTO_UDP;
 	store_be32(ip + IP_SRC, nif->addr);
@@ -183,13 +188,26 @@ static bool prepare(struct netif *nif, struct udp_dst *d)
 	return true;
 }
 
+/* What few destinations want of a datagram behind prepared headers. Returns
+ * what that adds to the sum of the IPv4 header. */
+static u16 finish(const struct netif *nif, const struct udp_dst *d, struct pkt *p)
+{
+	u16 tos = d->flags & UDP_DST_TOS ? p->tos : 0;
+
+	if ((d->flags & UDP_DST_CSUM) && !pkt_is_offloaded(p))
+		set_checksum(nif, d, p, OFF_UDP);
+	/* The lower byte of the header's first word; else d->tos stands there. */
+	p->data[OFF_IP + IP_TOS] |= (u8)tos;
+	return tos;
+}
+
 /* One datagram behind prepared headers. */
 static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 ttl)
 {
 	u32 udp_len = pkt_wire_len(p) + UDP_HLEN;
 	u32 total = udp_len + IP_HLEN;
 	u16 sport = source_port(d, p);
-	u16 id = nif->ip_id++, df = 0;
+	u16 id = nif->ip_id++, more = 0; /* in the IPv4 header than was prepared */
 	u8 *h = pkt_push(p, UDP_HEADROOM);
 	u32 sum;
 
@@ -197,24 +215,24 @@ static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u
 		net_drop(nif, p, NET_DROP_NO_HEADROOM);
 		return false;
 	}
-	memcpy(h, d->hdr, UDP_HEADROOM);
+	__builtin_memcpy(h, d->hdr, UDP_HEADROOM);
 	store_be16(h + OFF_IP + IP_TOTAL, (u16)total);
 	store_be16(h + OFF_IP + IP_ID, id);
 	h[OFF_IP + IP_TTL] = ttl;
+	store_be16(h + OFF_UDP + UDP_SPORT, sport);
+	store_be16(h + OFF_UDP + UDP_LEN, (u16)udp_len);
 	if (p->gso_type != PKT_GSO_NONE && !(d->flags & UDP_DST_DF)) {
 		/* All segments have the same id: no fragments of them (RFC 6864
 		 * section 4.1). */
-		df = IP_FRAG_DF;
-		store_be16(h + OFF_IP + IP_FRAG, df);
+		more = IP_FRAG_DF;
+		store_be16(h + OFF_IP + IP_FRAG, more);
 	}
-	sum = d->ip_sum + total + id + df + ((u32)ttl << 8);
+	if (d->flags & (UDP_DST_TOS | UDP_DST_CSUM))
+		more = (u16)(more + finish(nif, d, p));
+	sum = d->ip_sum + total + id + more + ((u32)ttl << 8);
 	sum = (sum >> 16) + (sum & 0xffff);
 	sum = (sum >> 16) + (sum & 0xffff);
 	store_be16(h + OFF_IP + IP_CSUM, (u16)~sum);
-	store_be16(h + OFF_UDP + UDP_SPORT, sport);
-	store_be16(h + OFF_UDP + UDP_LEN, (u16)udp_len);
-	if ((d->flags & UDP_DST_CSUM) && !pkt_is_offloaded(p))
-		set_checksum(nif, d, p, OFF_UDP);
 	netif_queue(nif, p);
 	return true;
 }
@@ -227,7 +245,7 @@ static bool send_slowly(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 
 		.mtu = (u16)mtu,
 		.proto = IP_PROTO_UDP,
 		.ttl = ttl,
-		.tos = d->tos,
+		.tos = packet_tos(d, p),
 		.df = (d->flags & UDP_DST_DF) || pkt_is_offloaded(p),
 	};
 	u32 len = pkt_wire_len(p);

@@ -50,6 +50,7 @@ enum udp_dst_flags {
 	UDP_DST_DF = BIT(0),	     /* never fragment: too long is dropped */
 	UDP_DST_CSUM = BIT(1),	     /* UDP checksum, which is else 0 unless fragmented */
 	UDP_DST_SPORT_HASH = BIT(2), /* source port C000h | low bits of p->hash */
+	UDP_DST_TOS = BIT(3),	     /* TOS from p->tos */
 };
 
 /* Where to send. The caller fills in the first part and zeroes the second;
@@ -60,7 +61,7 @@ struct udp_dst {
 	u16 dport;
 	u16 mtu; /* of the path, IPv4 header included; 0: the interface's */
 	u8 ttl;	 /* of what starts here (p->ttl 0): usually 64 */
-	u8 tos;
+	u8 tos;	 /* where flags do not say by packet */
 	u8 flags; /* enum udp_dst_flags */
 
 	/* Headers as they were last built, good while gen is the netif's. */

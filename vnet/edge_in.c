@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Edges: packets on the way in, peers whose address is learned, keep-alive. */
+#include "hv/base/fmt.h"
+#include "hv/base/log.h"
+#include "hv/base/plat.h"
+#include "vnet/edge_priv.h"
+#include "vnet/epoch.h"
+#include "vnet/tos.h"
+
+/* Hellos have no flow; any hash but 0 will do. */
+#define HELLO_HASH 1u
+
+static struct {
+	u64 n[EDGE_STRAY_COUNT] ALIGNED(CACHE_LINE);
+} strays[PLAT_MAX_CORES];
+
+/* Where packets came from, and what of them goes on together. */
+struct arrival {
+	const struct edge_local *local;
+	u32 ip;
+	u16 port;
+	struct edge *edge; /* of those in pkt[], and the last one found */
+	u32 vni;	   /* ... with this VNI */
+	u8 tos;		   /* of those in pkt[], or-ed */
+	u32 n;
+	struct pkt *pkt[PKT_BURST];
+};
+
+/* --- frames ---------------------------------------------------------------- */
+
+/* What routers on the way said goes to the inner frame. Returns how many stay. */
+static u32 take_marks(struct edge *e, struct pkt **pkts, u32 n)
+{
+	u32 kept = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		if (tos_decap(pkts[i], pkts[i]->tos))
+			pkts[kept++] = pkts[i];
+		else
+			vnet_port_drop(&e->port, pkts[i], VNET_DROP_ECN);
+	}
+	return kept;
+}
+
+static void pass_on(struct arrival *a)
+{
+	if (a->tos & TOS_ECN)
+		a->n = take_marks(a->edge, a->pkt, a->n);
+	if (a->n)
+		vnet_input(&a->edge->port, a->pkt, a->n);
+	a->n = 0;
+	a->tos = 0;
+}
+
+static bool is_up(const struct edge *e)
+{
+	return __atomic_load_n(&e->port.up, __ATOMIC_RELAXED);
+}
+
+static void add_frame(struct arrival *a, struct pkt *p)
+{
+	/* 0 would mean that it starts here and may go 64 hops. */
+	p->ttl = MAX(p->ttl, (u8)1);
+	a->tos |= p->tos;
+	a->pkt[a->n++] = p;
+}
+
+/* All from one edge, in a format without VNI. */
+static void input_bare(struct arrival *a, struct pkt **pkts, u32 n)
+{
+	struct edge *e = a->edge;
+	struct link_rx rx;
+
+	for (u32 i = 0; i < n; i++) {
+		if (!is_up(e))
+			vnet_port_drop(&e->port, pkts[i], VNET_DROP_PORT_DOWN);
+		else if (e->link->decap(pkts[i], &rx) == LINK_FRAME)
+			add_frame(a, pkts[i]);
+		else
+			vnet_port_drop(&e->port, pkts[i], rx.why);
+	}
+	pass_on(a);
+}
+
+/* --- whose it is ------------------------------------------------------------ */
+
+static void stray(const struct arrival *a, struct pkt *p, enum edge_stray why)
+{
+	char from[FMT_IP4_LEN];
+
+	strays[plat_core()].n[why]++;
+	if (why == EDGE_STRAY_VNI)
+		LOG_LIMITED(LOG_WARN, "edge", "no link from %s to port %u has VNI %u",
+			    fmt_ip4(from, a->ip), a->local->port, a->vni);
+	else if (why == EDGE_STRAY_SENDER || why == EDGE_STRAY_TAG)
+		LOG_LIMITED(LOG_WARN, "edge", "no link from %s to port %u%s", fmt_ip4(from, a->ip),
+			    a->local->port, why == EDGE_STRAY_TAG ? " has that tag" : "");
+	pkt_put(p);
+}
+
+static enum edge_stray why_stray(const struct arrival *a, const struct link_rx *rx)
+{
+	if (!a->local->users)
+		return EDGE_STRAY_PORT;
+	if ((a->local->kind->flags & LINK_HAS_VNI) && edge_peer_maybe(a->local, a->ip))
+		return EDGE_STRAY_VNI;
+	return rx->tag && a->local->nat_users ? EDGE_STRAY_TAG : EDGE_STRAY_SENDER;
+}
+
+/* A peer with the right tag shows where it is. It moves only from where it is
+ * silent, so that two with the same tag do not take turns. */
+static bool peer_moved(struct edge *e, const struct arrival *a)
+{
+	char ip[FMT_IP4_LEN];
+
+	if (e->dst.remote_ip && edge_has_health(e) && e->health.state == HEALTH_UP)
+		return false;
+	if (e->nat_key.who)
+		edge_table_del(e, &e->nat_key);
+	e->nat_key = edge_key_nat(a->local, a->vni, a->ip, a->port);
+	edge_table_add(e, &e->nat_key);
+	e->dst.remote_ip = a->ip;
+	e->dst.dport = a->port;
+	e->tx->moved(e->tx_ctx, &e->dst);
+	edge_apply_state(e);
+	LOG_LIMITED(LOG_INFO, "edge", "%s: its peer is at %s port %u", e->port.name,
+		    fmt_ip4(ip, a->ip), a->port);
+	return true;
+}
+
+/* The edge of a->vni from that sender, or NULL. */
+static struct edge *find(struct arrival *a, const struct link_rx *rx)
+{
+	struct edge_key key = edge_key_address(a->local, a->vni, a->ip);
+	struct edge *e = edge_table_find(&key);
+
+	if (e || !a->local->nat_users)
+		return e;
+	key = edge_key_nat(a->local, a->vni, a->ip, a->port);
+	e = edge_table_find(&key);
+	if (e || !rx->tag)
+		return e;
+	key = edge_key_tag(a->local, a->vni, rx->tag);
+	e = edge_table_find(&key);
+	return e && is_up(e) && peer_moved(e, a) ? e : NULL;
+}
+
+static void take(struct arrival *a, struct pkt *p, enum link_verdict verdict,
+		 const struct link_rx *rx)
+{
+	struct edge *e = a->edge;
+
+	if (!is_up(e)) {
+		vnet_port_drop(&e->port, p, VNET_DROP_PORT_DOWN);
+	} else if (rx->tag != e->setup.id.tag) {
+		vnet_port_drop(&e->port, p, VNET_DROP_LINK_TAG);
+	} else if (verdict == LINK_FRAME) {
+		add_frame(a, p);
+	} else if (verdict == LINK_BAD) {
+		vnet_port_drop(&e->port, p, rx->why);
+	} else if (!rx->has_hello || !edge_has_health(e)) {
+		vnet_port_drop(&e->port, p, VNET_DROP_LINK_CONTROL);
+	} else {
+		edge_heard(e, &rx->hello);
+		pkt_put(p);
+	}
+}
+
+/* Of one sender, each with a VNI of its own. */
+static void input_vni(struct arrival *a, struct pkt **pkts, u32 n)
+{
+	struct link_rx rx;
+
+	a->vni = LINK_VNI_NONE;
+	for (u32 i = 0; i < n; i++) {
+		enum link_verdict verdict = a->local->kind->decap(pkts[i], &rx);
+
+		if (rx.vni == LINK_VNI_NONE) {
+			stray(a, pkts[i], EDGE_STRAY_HEADER);
+			continue;
+		}
+		if (rx.vni != a->vni || !a->edge) {
+			pass_on(a);
+			a->vni = rx.vni;
+			a->edge = find(a, &rx);
+		}
+		if (a->edge)
+			take(a, pkts[i], verdict, &rx);
+		else
+			stray(a, pkts[i], why_stray(a, &rx));
+	}
+	pass_on(a);
+}
+
+static void input_some(struct arrival *a, struct pkt **pkts, u32 n)
+{
+	const struct link_rx none = { 0 };
+	struct edge_key key;
+
+	if (a->local->kind->flags & LINK_HAS_VNI) {
+		input_vni(a, pkts, n);
+		return;
+	}
+	key = edge_key_address(a->local, 0, a->ip);
+	a->edge = edge_table_find(&key);
+	if (a->edge) {
+		input_bare(a, pkts, n);
+		return;
+	}
+	for (u32 i = 0; i < n; i++)
+		stray(a, pkts[i], why_stray(a, &none));
+}
+
+void edge_input(const struct edge_local *local, u32 from_ip, u16 from_port, struct pkt **pkts,
+		u32 n)
+{
+	unsigned core = plat_core();
+	bool begun = epoch_read_begin(core);
+	struct arrival a;
+
+	a.local = local;
+	a.ip = from_ip;
+	a.port = from_port;
+	a.edge = NULL;
+	a.tos = 0;
+	a.n = 0;
+	while (n) {
+		u32 some = MIN(n, (u32)PKT_BURST);
+
+		input_some(&a, pkts, some);
+		pkts += some;
+		n -= some;
+	}
+	epoch_read_end(core, begun);
+}
+
+u64 edge_strays(enum edge_stray why)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < PLAT_MAX_CORES; i++)
+		sum += strays[i].n[why];
+	return sum;
+}
+
+const char *edge_stray_name(enum edge_stray why)
+{
+	static const char *const name[EDGE_STRAY_COUNT] = {
+		[EDGE_STRAY_PORT] = "unknown-port",
+		[EDGE_STRAY_SENDER] = "unknown-sender",
+		[EDGE_STRAY_VNI] = "unknown-vni",
+		[EDGE_STRAY_TAG] = "unknown-tag",
+		[EDGE_STRAY_HEADER] = "unknown-header",
+	};
+
+	return (u32)why < EDGE_STRAY_COUNT ? name[why] : "?";
+}
+
+/* --- keep-alive -------------------------------------------------------------- */
+
+/* Say it where the state has changed, and let frames through or not. */
+static void note_change(struct edge *e, enum health_state before)
+{
+	const struct link_hello *peer = &e->health.peer;
+
+	if (e->health.state == before)
+		return;
+	edge_apply_state(e);
+	if (e->health.state == HEALTH_INCOMPATIBLE)
+		LOG_LIMITED(LOG_WARN, "edge",
+			    "%s: its peer speaks versions %u to %u of the protocol, this node %u",
+			    e->port.name, peer->version_min, peer->version_max, HEALTH_VERSION);
+	else
+		LOG_LIMITED(e->health.state == HEALTH_UP ? LOG_INFO : LOG_WARN, "edge", "%s is %s",
+			    e->port.name, health_state_name(e->health.state));
+}
+
+void edge_heard(struct edge *e, const struct link_hello *hello)
+{
+	enum health_state before = e->health.state;
+
+	health_heard(&e->health, hello, plat_now_ns());
+	note_change(e, before);
+}
+
+static void say_hello(struct edge *e, u64 now_ns)
+{
+	enum health_state before = e->health.state;
+	struct link_hello hello;
+	struct pkt *p;
+
+	health_tick(&e->health, now_ns, &hello);
+	note_change(e, before);
+	/* A hello that finds no room is one that the peer counts as lost. */
+	p = e->setup.pool && e->tx->room(e->tx_ctx) ? pkt_get(e->setup.pool) : NULL;
+	if (!p)
+		return;
+	e->link->make_hello(p, &e->setup.id, &hello);
+	p->hash = HELLO_HASH;
+	p->tos = e->dst.tos;
+	e->tx->send(e->tx_ctx, &e->dst, &p, 1);
+	if (e->tx->flush)
+		e->tx->flush(e->tx_ctx);
+}
+
+void edge_tick(u64 now_ns)
+{
+	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
+		struct edge *e = p->kind == VNET_PORT_EDGE ? edge_of(p) : NULL;
+
+		if (e && edge_has_health(e) && e->port.up && e->dst.remote_ip)
+			say_hello(e, now_ns);
+	}
+}
