@@ -30,7 +30,7 @@ struct guest_case {
 
 /* Each file's cases; the last one has no name. */
 extern const struct guest_case exit_cases[], insn_cases[], trap_cases[], intr_cases[],
-	lapic_cases[], page_cases[], mode_cases[], legacy_cases[], time_cases[];
+	lapic_cases[], page_cases[], mode_cases[], legacy_cases[], deliver_cases[], time_cases[];
 
 enum outcome fail(const char *f, ...) PRINTF(1, 2);
 enum outcome skip(const char *f, ...) PRINTF(1, 2);
