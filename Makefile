@@ -47,10 +47,12 @@ LIBGCC	= $(shell $(HVCC) -print-libgcc-file-name)
 HV_O	:= $(HV_C:%.c=$B/hv/%.o) $(HV_ASM:%.asm=$B/hv/%.asm.o) $B/hv/hv/emul/dsdt.o
 
 # --- the hypervisor --------------------------------------------------------
-HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mno-red-zone \
+HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-pie -mno-red-zone \
 	   -mgeneral-regs-only -mcmodel=small -fno-stack-protector -fno-strict-aliasing \
 	   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
 	   -ffunction-sections -fdata-sections -fno-common -I. -Iarch/x86_64/include $(WARN)
+# The functions themselves must not become calls of themselves.
+CFLAGS_str := -fno-builtin
 CFLAGS_version := -DBOOT_VERSION='"$(VERSION)"'
 
 .PHONY: all help setup
@@ -204,7 +206,7 @@ fuzz: $(FUZZ)
 
 # --- benchmarks of the core, on the build host ------------------------------
 # Compiled as for the hypervisor, its own memory and string functions included;
-# the benchmark around it as any program.
+# the benchmark around it as any program, on large pages as the hypervisor is.
 BENCH_PURE := $(filter-out -Iarch/x86_64/include,$(HV_CFLAGS)) -Itests/host
 BENCH_CFLAGS := -std=gnu11 -O2 -g -fno-pic -I. -Itests/host $(WARN)
 BENCH_O	:= $(patsubst %.c,$B/benchobj/%.o,hv/base/str.c $(filter hv/base/% vnet/%,$(PURE)))
@@ -214,8 +216,9 @@ BENCH_HOST_O := $(patsubst %.c,$B/benchobj/%.o,tests/host/plat_host.c tests/benc
 $(BENCH_O): $B/benchobj/%.o: %.c | setup
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(HVCC) $(BENCH_PURE) -MMD -MP -c -o $@ $<
+	$(Q)$(HVCC) $(BENCH_PURE) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
 
+.SECONDARY: $(BENCH_HOST_O) $B/benchobj/tests/bench/core.o
 $B/benchobj/%.o: %.c | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
@@ -230,7 +233,7 @@ $B/bench/bench-%: $B/benchobj/tests/bench/%.o $(BENCH_HOST_O) $(BENCH_O)
 .PHONY: bench-core
 RUNS	?= 9
 bench-core: $B/bench/bench-core
-	@BENCH_DIR=$B/bench $< $(RUNS)
+	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 BENCH_DIR=$B/bench $< $(RUNS)
 
 # Load generator and the plain daemon that vnetpd is compared with.
 NETTOOLS := $B/bench/netload $B/bench/plaintap

@@ -84,25 +84,26 @@ static struct cache_entry *make_room(struct flow_cache *c, struct cache_set *set
 	return &set->way[first % CACHE_WAYS];
 }
 
-void cache_fill(struct flow_cache *c, const struct cache_ref *ref, u64 verdict)
+void cache_fill(struct flow_cache *c, const struct route_key *k, const struct cache_ref *ref,
+		const struct route_stamp *stamp, u64 verdict)
 {
 	struct cache_entry *victim = NULL;
 
 	for (u32 i = 0; i < CACHE_WAYS; i++) {
 		struct cache_entry *e = &ref->set->way[i];
 
-		if (e->tag[0] == ref->tag[0] && e->tag[1] == ref->tag[1]) {
+		if (e->tag[0] == ref->tag && e->tag[1] == k->src) {
 			victim = e;
 			break;
 		}
-		if (!e->gen && !victim)
+		if (!e->verdict && !victim)
 			victim = e;
 	}
 	if (!victim)
 		victim = make_room(c, ref->set);
 	*victim = (struct cache_entry){
-		.tag = { ref->tag[0], ref->tag[1] },
-		.gen = ref->gen,
+		.tag = { ref->tag, k->src },
+		.stamp = *stamp,
 		.verdict = verdict,
 	};
 }

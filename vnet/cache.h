@@ -20,8 +20,8 @@
 
 struct cache_entry {
 	u64 tag[2]; /* dst and ingress, src; the ingress stands for its overlay too */
-	u64 gen;    /* 0: empty */
-	u64 verdict; /* and CACHE_USED: it was asked for again */
+	struct route_stamp stamp;
+	u64 verdict; /* and CACHE_USED: it was asked for again. 0: empty */
 };
 #define CACHE_USED BIT64(61)
 STATIC_ASSERT(CACHE_USED < VERDICT_MANY && CACHE_USED > BIT64(VERDICT_PORTS * VERDICT_PORT_BITS),
@@ -47,8 +47,7 @@ struct flow_cache {
 
 /* Where a flow is looked for; made once per frame. */
 struct cache_ref {
-	u64 tag[2];
-	u64 gen; /* before the table was asked: what a change overtook stays void */
+	u64 tag; /* the first one; the second is the source */
 	struct cache_set *set;
 };
 
@@ -68,45 +67,44 @@ static inline void cache_prefetch(const struct flow_cache *c, const struct route
 	struct cache_table *t = __atomic_load_n(&c->table, __ATOMIC_ACQUIRE);
 	u64 hash;
 
-	ref->tag[0] = k->dst | (u64)k->ingress << 48;
-	ref->tag[1] = k->src;
-	hash = hash_mix(ref->tag[0] ^ c->seed[0], ref->tag[1] ^ c->seed[1]);
+	ref->tag = k->dst | (u64)k->ingress->id << 48;
+	hash = hash_mix(ref->tag ^ c->seed[0], k->src ^ c->seed[1]);
 	ref->set = &t->set[hash & (t->sets - 1)];
+	/* Most are in the first line: ways are taken in order. */
 	__builtin_prefetch(&ref->set->way[0]);
-	__builtin_prefetch(&ref->set->way[CACHE_WAYS / 2]);
-	route_generation_prefetch(k);
+}
+
+/* In one line: which of the two it is, nobody can predict, so no branch asks. */
+static inline struct cache_entry *cache_match(struct cache_entry *two, const struct route_key *k,
+					      const struct cache_ref *ref)
+{
+	bool first = ((two[0].tag[0] ^ ref->tag) | (two[0].tag[1] ^ k->src)) == 0;
+	bool second = ((two[1].tag[0] ^ ref->tag) | (two[1].tag[1] ^ k->src)) == 0;
+
+	return first | second ? two + second : NULL;
 }
 
 /* The verdict, or 0: ask the table and keep its answer by cache_fill(). */
 static inline u64 cache_find(struct flow_cache *c, const struct route_key *k,
-			     struct cache_ref *ref)
+			     const struct cache_ref *ref)
 {
-	struct cache_set *set = ref->set;
-	struct cache_entry *found;
-	u32 hit = 0;
+	struct cache_entry *e = cache_match(ref->set->way, k, ref);
 
-	/* All four without a branch: which one it is, nobody can predict. */
-	for (u32 i = 0; i < CACHE_WAYS; i++) {
-		const struct cache_entry *e = &set->way[i];
-
-		hit |= (u32)(((e->tag[0] ^ ref->tag[0]) | (e->tag[1] ^ ref->tag[1])) == 0) << i;
+	if (!e)
+		e = cache_match(ref->set->way + CACHE_WAYS / 2, k, ref);
+	if (!e || !route_stamp_valid(&e->stamp, k->dst)) {
+		c->misses++;
+		return 0;
 	}
-	ref->gen = route_generation(k);
-	if (!hit)
-		goto miss;
-	found = &set->way[__builtin_ctz(hit)];
-	if (found->gen != ref->gen)
-		goto miss;
 	c->hits++;
-	if (!(found->verdict & CACHE_USED))
-		found->verdict |= CACHE_USED;
-	return found->verdict & ~CACHE_USED;
-miss:
-	c->misses++;
-	return 0;
+	if (!(e->verdict & CACHE_USED))
+		e->verdict |= CACHE_USED;
+	return e->verdict & ~CACHE_USED;
 }
 
-/* Keep the answer to what cache_find() did not know. */
-void cache_fill(struct flow_cache *c, const struct cache_ref *ref, u64 verdict);
+/* Keep the answer to what cache_find() did not know. The stamp is from before
+ * the table was asked: what a change overtook is void from the start. */
+void cache_fill(struct flow_cache *c, const struct route_key *k, const struct cache_ref *ref,
+		const struct route_stamp *stamp, u64 verdict);
 
 #endif

@@ -63,7 +63,8 @@ u32 flow_hash(const u8 *frame, u32 len)
 
 	if (len < ETH_HLEN)
 		return 1;
-	h = hash_mix(mac_load(frame + ETH_DST) ^ HASH_K0, mac_load(frame + ETH_SRC) ^ HASH_K1);
+	h = hash_mix(mac_load_wide(frame + ETH_DST) ^ HASH_K0,
+		     mac_load_wide(frame + ETH_SRC) ^ HASH_K1);
 	type = load_be16(frame + ETH_TYPE);
 	for (u32 tags = 0; tags < ETH_TAGS_MAX; tags++) {
 		if ((type != ETH_TYPE_VLAN && type != ETH_TYPE_QINQ) || len - at < ETH_TAG)

@@ -134,30 +134,16 @@ void vnet_tick(u64 now_ns)
 
 /* --- the step ------------------------------------------------------------- */
 
-/* Else *why says why the frame goes no further than its port. */
-static bool frame_ok(const struct vnet_port *port, u64 own, const struct route_key *k,
-		     struct pkt *p, enum vnet_drop *why)
-{
-	if (port->kind == VNET_PORT_INTERFACE && k->src != own && !port->any_source) {
-		*why = VNET_DROP_SOURCE;
-		return false;
-	}
-	if (pkt_is_offloaded(p) && !offload_accept(p)) {
-		*why = VNET_DROP_BAD_OFFLOAD;
-		return false;
-	}
-	return true;
-}
-
 /* Count and check what came in, and start the cache on it. */
 static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt **pkts, u32 n)
 {
 	struct burst *b = &me->burst;
 	u64 own = mac_load(port->mac), bytes = 0, segments = 0;
+	bool own_only = port->kind == VNET_PORT_INTERFACE && !port->any_source;
 
 	b->n = 0;
 	for (u32 i = 0; i < n; i++)
-		__builtin_prefetch(pkts[i]->data);
+		pkt_prefetch(pkts[i]);
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = pkts[i];
 		struct route_key *k = &b->key[b->n];
@@ -166,17 +152,25 @@ static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt
 		p->ingress = port->id;
 		p->overlay = port->overlay;
 		bytes += p->len;
-		if (p->head_len >= ETH_HLEN)
-			route_key_init(k, port, p->data);
-		if (p->head_len < ETH_HLEN || !frame_ok(port, own, k, p, &why)) {
-			segments++;
-			vnet_port_drop(port, p, why);
-			continue;
+		segments++;
+		if (p->head_len < ETH_HLEN)
+			goto drop;
+		route_key_init(k, port, p->data);
+		why = VNET_DROP_SOURCE;
+		if (own_only && k->src != own)
+			goto drop;
+		if (pkt_is_offloaded(p)) {
+			why = VNET_DROP_BAD_OFFLOAD;
+			if (!offload_accept(p))
+				goto drop;
+			segments += pkt_wire_frames(p) - 1;
 		}
-		segments += pkt_wire_frames(p);
 		b->pkt[b->n] = p;
 		cache_prefetch(&me->cache, k, &b->ref[b->n]);
 		b->n++;
+		continue;
+drop:
+		vnet_port_drop(port, p, why);
 	}
 	port->count.rx_frames += n;
 	port->count.rx_bytes += bytes;
@@ -188,29 +182,58 @@ static void burst_miss(struct core_state *me, const u8 *miss, u32 n)
 {
 	struct burst *b = &me->burst;
 
-	for (u32 i = 0; i < n; i++)
+	for (u32 i = 0; i < n; i++) {
+		route_key_hash(&b->key[miss[i]]);
 		route_prefetch_places(&b->key[miss[i]]);
+	}
 	for (u32 i = 0; i < n; i++)
 		route_prefetch_buckets(&b->key[miss[i]]);
 	for (u32 i = 0; i < n; i++) {
-		u64 verdict = route_lookup(&b->key[miss[i]], &me->many);
+		const struct route_key *k = &b->key[miss[i]];
+		struct route_stamp stamp = route_stamp_take(k);
+		u64 verdict = route_lookup(k, &me->many);
 
 		b->verdict[miss[i]] = verdict;
-		cache_fill(&me->cache, &b->ref[miss[i]], verdict);
+		cache_fill(&me->cache, k, &b->ref[miss[i]], &stamp, verdict);
 	}
 }
 
-static bool is_forged(u64 verdict)
+/* Remember who was heard by this edge; nobody learns from a forged source. */
+static void burst_learn(const struct burst *b, const struct vnet_port *port, struct learned *l)
 {
-	return verdict == verdict_drop(VNET_DROP_SOURCE);
+	for (u32 i = 0; i < b->n; i++) {
+		if (b->verdict[i] != verdict_drop(VNET_DROP_SOURCE))
+			learned_note(l, b->key[i].src, port->id);
+	}
 }
 
-/* A verdict for each frame; those that go no further go out of the burst. */
+/* Those that go no further go out of the burst. */
+static void burst_drop(struct burst *b, struct vnet_port *port)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < b->n; i++) {
+		u64 verdict = b->verdict[i];
+
+		if (verdict & VERDICT_DROP) {
+			vnet_port_drop(port, b->pkt[i], verdict_reason(verdict));
+			continue;
+		}
+		b->pkt[n] = b->pkt[i];
+		b->verdict[n] = verdict;
+		b->key[n++] = b->key[i];
+	}
+	b->n = n;
+}
+
+/* A verdict for each frame that goes on. */
 static void burst_route(struct core_state *me, struct vnet_port *port)
 {
+	struct learned *learned = __atomic_load_n(&port->learned, __ATOMIC_ACQUIRE);
 	struct burst *b = &me->burst;
 	u8 miss[PKT_BURST];
-	u32 misses = 0, n = 0;
+	u32 misses = 0;
+	u64 any = 0, differ = 0;
 
 	for (u32 i = 0; i < b->n; i++) {
 		b->verdict[i] = cache_find(&me->cache, &b->key[i], &b->ref[i]);
@@ -219,25 +242,15 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 	}
 	if (misses)
 		burst_miss(me, miss, misses);
-	b->alike = true;
-	for (u32 i = 0; i < b->n; i++) {
-		u64 verdict = b->verdict[i];
-
-		if (b->key[i].learned && b->key[i].from_edge && !is_forged(verdict))
-			learned_note(b->key[i].learned, b->key[i].src, port->id);
-		if (verdict & VERDICT_DROP) {
-			vnet_port_drop(port, b->pkt[i], verdict_reason(verdict));
-			continue;
-		}
-		if (n != i) {
-			b->pkt[n] = b->pkt[i];
-			b->verdict[n] = verdict;
-			b->key[n] = b->key[i];
-		}
-		b->alike &= verdict == b->verdict[0];
-		n++;
-	}
-	b->n = n;
+	if (learned && port->kind == VNET_PORT_EDGE)
+		burst_learn(b, port, learned);
+	for (u32 i = 0; i < b->n; i++)
+		any |= b->verdict[i];
+	if (any & VERDICT_DROP)
+		burst_drop(b, port);
+	for (u32 i = 0; i < b->n; i++)
+		differ |= b->verdict[i] ^ b->verdict[0];
+	b->alike = !differ;
 }
 
 /* On to a port, of this core or of another one. */
@@ -272,9 +285,11 @@ static struct pkt *copy_of(struct core_state *me, struct vnet_port *from, struct
 static void send_many(struct core_state *me, struct vnet_port *from, u32 i)
 {
 	struct pkt *p = me->burst.pkt[i];
-	u64 verdict = route_lookup(&me->burst.key[i], &me->many);
 	u16 id, next;
+	u64 verdict;
 
+	route_key_hash(&me->burst.key[i]);
+	verdict = route_lookup(&me->burst.key[i], &me->many);
 	if (verdict & VERDICT_DROP) { /* a change was quicker */
 		vnet_port_drop(from, p, verdict_reason(verdict));
 		return;

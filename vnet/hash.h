@@ -29,6 +29,15 @@ static inline u64 mac_load(const u8 *mac)
 	return low | (u64)high << 32;
 }
 
+/* The same for one that two more bytes follow: one load. */
+static inline u64 mac_load_wide(const u8 *mac)
+{
+	u64 v;
+
+	__builtin_memcpy(&v, mac, sizeof(v));
+	return v & 0xffffffffffffull;
+}
+
 static inline bool mac_is_group(u64 mac)
 {
 	return mac & 1;

@@ -9,7 +9,7 @@
 #define MOVE_STEP 4
 #define PRIO_OWN UINT8_MAX /* in front of all routes */
 
-static void bump(u64 *gen)
+static void bump(u32 *gen)
 {
 	__atomic_fetch_add(gen, 1, __ATOMIC_RELEASE);
 }
@@ -27,7 +27,7 @@ void route_touch_dst(u32 overlay, u64 mac)
 /* Where an entry lies, and the generation that its changes bump. */
 struct home {
 	u64 hash;
-	u64 *gen;
+	u32 *gen;
 	enum shape shape;
 };
 
@@ -35,23 +35,20 @@ static void entry_home(const struct route_entry *e, struct home *h)
 {
 	bool src_exact = e->src_cls == ROUTE_EXACT, dst_exact = e->dst_cls == ROUTE_EXACT;
 	bool group = e->dst_cls == ROUTE_GROUP;
-	struct route_key k = {
-		.hash_dst = route_hash_mac(e->dst, e->overlay),
-		.hash_src = route_hash_mac(e->src, e->overlay),
-		.overlay = e->overlay,
-	};
+	u64 hash_dst = route_hash_mac(e->dst, e->overlay);
+	u64 hash_src = route_hash_mac(e->src, e->overlay);
 
 	if (dst_exact) {
 		h->shape = src_exact ? SHAPE_PAIR : SHAPE_DST;
-		h->gen = &route_gens.dst[route_gen_index(k.hash_dst)];
+		h->gen = &route_gens.dst[route_gen_index(hash_dst)];
 	} else if (src_exact) {
 		h->shape = group ? SHAPE_SRC_GROUP : SHAPE_SRC;
-		h->gen = &route_gens.src[route_gen_index(k.hash_src)];
+		h->gen = &route_gens.src[route_gen_index(hash_src)];
 	} else {
 		h->shape = group ? SHAPE_WILD_GROUP : SHAPE_WILD;
 		h->gen = group ? &route_gens.group : &route_gens.all;
 	}
-	h->hash = shape_hash(&k, h->shape);
+	h->hash = shape_hash(h->shape, hash_dst, hash_src, e->overlay);
 }
 
 static struct bucket **bucket_place(u64 hash)

@@ -71,7 +71,6 @@ struct places *route_places_new(u32 bits)
 err_t route_table_init(u64 seed)
 {
 	route_gens.seed = seed;
-	route_gens.all = 1;
 	route_table.now = route_places_new(ROUTE_FIRST_BITS);
 	return route_table.now ? ERR_OK : ERR_NOMEM;
 }
@@ -96,6 +95,16 @@ void route_table_fini(void)
 
 /* --- lookup: any core ----------------------------------------------------- */
 
+static u64 key_hash(const struct route_key *k, u32 shape)
+{
+	return shape_hash(shape, k->hash_dst, k->hash_src, k->ingress->overlay);
+}
+
+static bool from_edge(const struct route_key *k)
+{
+	return k->ingress->kind == VNET_PORT_EDGE;
+}
+
 static const struct bucket *bucket_read(u64 hash)
 {
 	const struct places *t = __atomic_load_n(&route_table.now, __ATOMIC_ACQUIRE);
@@ -116,7 +125,7 @@ static bool shape_used(u32 shape)
 
 static bool entry_matches(const struct route_entry *e, const struct route_key *k)
 {
-	if (e->overlay != k->overlay)
+	if (e->overlay != k->ingress->overlay)
 		return false;
 	if (e->src_cls == ROUTE_EXACT ? e->src != k->src
 				      : e->src_cls == ROUTE_NOT && e->src == k->src)
@@ -137,11 +146,11 @@ static bool entry_from(const struct route_entry *e, const struct route_key *k)
 {
 	switch ((enum route_from)e->from) {
 	case ROUTE_FROM_PORT:
-		return e->from_port == k->ingress;
+		return e->from_port == k->ingress->id;
 	case ROUTE_FROM_EDGES:
-		return k->from_edge;
+		return from_edge(k);
 	default:
-		return !k->from_edge;
+		return !from_edge(k);
 	}
 }
 
@@ -198,11 +207,11 @@ static void scan(const struct bucket *b, const struct route_key *k, struct best 
 		if (to == VNET_PORT_NONE || !entry_matches(e, k))
 			continue;
 		if (e->own)
-			best->forged |= k->from_edge;
+			best->forged |= from_edge(k);
 		else if (entry_from(e, k))
-			best_take(best, e, to, k->ingress);
+			best_take(best, e, to, k->ingress->id);
 		else
-			best->blocked |= k->from_edge && e->to_edge;
+			best->blocked |= from_edge(k) && e->to_edge;
 	}
 }
 
@@ -227,13 +236,14 @@ static u64 verdict_pack(u16 *port, u32 n)
 /* Where no static route matches. */
 static u64 verdict_else(const struct route_key *k, const struct best *best)
 {
+	const struct learned *learned = __atomic_load_n(&k->ingress->learned, __ATOMIC_ACQUIRE);
 	u16 to;
 
 	if (best->hairpin)
 		return verdict_drop(VNET_DROP_HAIRPIN);
 	if (best->blocked)
 		return verdict_drop(VNET_DROP_EDGE_TO_EDGE);
-	to = k->learned && !k->from_edge ? learned_find(k->learned, k->dst) : VNET_PORT_NONE;
+	to = learned && !from_edge(k) ? learned_find(learned, k->dst) : VNET_PORT_NONE;
 	return to != VNET_PORT_NONE ? to : verdict_drop(VNET_DROP_NO_ROUTE);
 }
 
@@ -242,11 +252,11 @@ u64 route_lookup(const struct route_key *k, struct port_set *many)
 	struct best best = { .many = many };
 	u32 shapes = mac_is_group(k->dst) ? SHAPE_COUNT : SHAPE_UNICAST_COUNT;
 
-	if (k->from_edge && mac_is_group(k->src))
+	if (from_edge(k) && mac_is_group(k->src))
 		return verdict_drop(VNET_DROP_SOURCE);
 	for (u32 s = 0; s < shapes; s++) {
 		if (shape_used(s))
-			scan(bucket_read(shape_hash(k, s)), k, &best);
+			scan(bucket_read(key_hash(k, s)), k, &best);
 	}
 	if (best.forged)
 		return verdict_drop(VNET_DROP_SOURCE);
@@ -262,7 +272,7 @@ void route_prefetch_places(const struct route_key *k)
 	/* The wild ones are looked at all the time. */
 	for (u32 s = 0; s < SHAPE_WILD; s++) {
 		if (shape_used(s))
-			__builtin_prefetch(&t->bucket[places_index(t, shape_hash(k, s))]);
+			__builtin_prefetch(&t->bucket[places_index(t, key_hash(k, s))]);
 	}
 }
 
@@ -270,7 +280,7 @@ void route_prefetch_buckets(const struct route_key *k)
 {
 	for (u32 s = 0; s < SHAPE_WILD; s++) {
 		if (shape_used(s))
-			__builtin_prefetch(bucket_read(shape_hash(k, s)));
+			__builtin_prefetch(bucket_read(key_hash(k, s)));
 	}
 }
 

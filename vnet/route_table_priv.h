@@ -59,22 +59,22 @@ static inline size_t bucket_bytes(u32 n)
 	return sizeof(struct bucket) + n * sizeof(struct route_entry);
 }
 
-/* Where the entries of a shape lie that this frame can match. */
-static inline u64 shape_hash(const struct route_key *k, u32 shape)
+/* Where the entries of a shape lie that a frame with these hashes can match. */
+static inline u64 shape_hash(u32 shape, u64 hash_dst, u64 hash_src, u32 overlay)
 {
 	switch (shape) {
 	case SHAPE_DST:
-		return k->hash_dst;
+		return hash_dst;
 	case SHAPE_PAIR:
-		return hash_mix(k->hash_dst ^ HASH_K1, k->hash_src);
+		return hash_mix(hash_dst ^ HASH_K1, hash_src);
 	case SHAPE_SRC:
-		return k->hash_src;
+		return hash_src;
 	case SHAPE_SRC_GROUP:
-		return hash_mix(k->hash_src ^ HASH_K1, HASH_K0);
+		return hash_mix(hash_src ^ HASH_K1, HASH_K0);
 	case SHAPE_WILD:
-		return route_hash_mac(0, k->overlay);
+		return route_hash_mac(0, overlay);
 	default:
-		return route_hash_mac(1, k->overlay);
+		return route_hash_mac(1, overlay);
 	}
 }
 

@@ -142,36 +142,11 @@ void pkt_ref(struct pkt *p)
 	p->refs++;
 }
 
-/* n bytes more (or, negative, fewer) in front of what the offsets name. */
-static void move_offsets(struct pkt *p, s32 n)
+void pkt_move_offsets(struct pkt *p, s32 n)
 {
 	p->l3_start = (u16)(p->l3_start + n);
 	p->csum_start = (u16)(p->csum_start + n);
 	p->payload_start = (u16)(p->payload_start + n);
-}
-
-u8 *pkt_push(struct pkt *p, u32 n)
-{
-	if (n > pkt_headroom(p))
-		return NULL;
-	p->data -= n;
-	p->head_len += n;
-	p->len += n;
-	if (pkt_is_offloaded(p))
-		move_offsets(p, (s32)n);
-	return p->data;
-}
-
-u8 *pkt_pull(struct pkt *p, u32 n)
-{
-	if (n > p->head_len)
-		return NULL;
-	p->data += n;
-	p->head_len -= n;
-	p->len -= n;
-	if (pkt_is_offloaded(p))
-		move_offsets(p, -(s32)n);
-	return p->data;
 }
 
 static void drop_first_seg(struct pkt *p)
@@ -181,10 +156,8 @@ static void drop_first_seg(struct pkt *p)
 	memmove(&p->seg[0], &p->seg[1], p->nseg * sizeof(p->seg[0]));
 }
 
-bool pkt_pullup(struct pkt *p, u32 n)
+bool pkt_pullup_more(struct pkt *p, u32 n)
 {
-	if (n <= p->head_len)
-		return true;
 	if (n > p->len || n > p->buf_size - pkt_headroom(p))
 		return false;
 	while (p->head_len < n) {

@@ -146,16 +146,13 @@ void pkt_put(struct pkt *p);
 /* One more reference; owner core only. */
 void pkt_ref(struct pkt *p);
 
-/* Move the start of the frame: push makes room for n more bytes in front
- * (NULL when the head room is too small), pull removes n from the header
- * fragment (NULL when it is shorter). Both return the new data pointer. The
- * offload offsets move along. */
-u8 *pkt_push(struct pkt *p, u32 n);
-u8 *pkt_pull(struct pkt *p, u32 n);
-
 /* Have at least n bytes of the frame in the header fragment, copying from the
  * segments what is missing. false when the frame or the buffer is too short. */
-bool pkt_pullup(struct pkt *p, u32 n);
+bool pkt_pullup_more(struct pkt *p, u32 n);
+static inline bool pkt_pullup(struct pkt *p, u32 n)
+{
+	return n <= p->head_len || pkt_pullup_more(p, n);
+}
 
 /* The longest frame that p will be on a wire, from data on. */
 static inline u32 pkt_wire_len(const struct pkt *p)
@@ -181,10 +178,50 @@ static inline u32 pkt_headroom(const struct pkt *p)
 	return (u32)(p->data - p->buf);
 }
 
+/* n bytes more (or, negative, fewer) are in front of what the offsets name. */
+void pkt_move_offsets(struct pkt *p, s32 n);
+
+/* Move the start of the frame: push makes room for n more bytes in front
+ * (NULL when the head room is too small), pull removes n from the header
+ * fragment (NULL when it is shorter). Both return the new data pointer. The
+ * offload offsets move along. */
+static inline u8 *pkt_push(struct pkt *p, u32 n)
+{
+	if (n > pkt_headroom(p))
+		return NULL;
+	p->data -= n;
+	p->head_len += n;
+	p->len += n;
+	if (pkt_is_offloaded(p))
+		pkt_move_offsets(p, (s32)n);
+	return p->data;
+}
+
+static inline u8 *pkt_pull(struct pkt *p, u32 n)
+{
+	if (n > p->head_len)
+		return NULL;
+	p->data += n;
+	p->head_len -= n;
+	p->len -= n;
+	if (pkt_is_offloaded(p))
+		pkt_move_offsets(p, -(s32)n);
+	return p->data;
+}
+
 /* Bus address of the header fragment. */
 static inline bus_t pkt_data_bus(const struct pkt *p)
 {
 	return (bus_t){ p->buf_bus.v + (u64)(p->data - p->buf) };
+}
+
+/* Start fetching what routing and sending need: the rest of *p, the frame's
+ * headers and the room in front of them. */
+static inline void pkt_prefetch(const struct pkt *p)
+{
+	__builtin_prefetch(&p->buf, 1);
+	__builtin_prefetch(p->data, 1);
+	__builtin_prefetch(p->data - CACHE_LINE, 1);
 }
 
 /* Append a segment. owner may be NULL, else its reference moves to p.

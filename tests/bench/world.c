@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "hv/base/bytes.h"
 #include "hv/base/fmt.h"
@@ -21,6 +22,7 @@
 #define BUF (PKT_HEADROOM + PKT_COPY_WHOLE + 128)
 #define OUTER UDP_HEADROOM
 #define WHY 128
+#define HUGE_PAGE ((size_t)2 << 20)
 
 struct world world;
 static struct netif nif;
@@ -76,12 +78,17 @@ static struct pkt *take(void)
 	return p;
 }
 
+void world_fill(struct pkt *p, u32 dst, u32 src)
+{
+	world_rewind(p);
+	write_inner(p->data, dst, src);
+}
+
 struct pkt *world_frame(u32 dst, u32 src)
 {
 	struct pkt *p = take();
 
-	write_inner(p->data, dst, src);
-	world_rewind(p);
+	world_fill(p, dst, src);
 	return p;
 }
 
@@ -317,11 +324,14 @@ static void ports_up(void)
 
 void world_up(const struct world_setup *setup)
 {
-	size_t bytes = ALIGN_UP(pkt_pool_bytes(setup->packets, BUF), (size_t)4096);
+	size_t bytes = ALIGN_UP(pkt_pool_bytes(setup->packets, BUF), HUGE_PAGE);
 
 	memset(&world, 0, sizeof(world));
 	world.setup = *setup;
-	world.pool_mem = aligned_alloc(4096, bytes);
+	world.pool_mem = aligned_alloc(HUGE_PAGE, bytes);
+	/* As in the hypervisor, which maps all memory by large pages. */
+	if (world.pool_mem)
+		madvise(world.pool_mem, bytes, MADV_HUGEPAGE);
 	world.route_id = calloc(setup->routes + 1, sizeof(u32));
 	must(world.pool_mem && world.route_id, "no memory");
 	pkt_pool_init(&world.pool, "bench", 0, setup->packets, BUF, world.pool_mem, (bus_t){ 0 });

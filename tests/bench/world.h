@@ -44,6 +44,7 @@ void world_down(void);
 void world_mac(u8 *mac, u32 n);
 /* A frame from address src to address dst; from the pool. */
 struct pkt *world_frame(u32 dst, u32 src);
+void world_fill(struct pkt *p, u32 dst, u32 src);
 /* Make p that frame again, as it was before headers were pushed. */
 void world_rewind(struct pkt *p);
 /* The same as a received outer packet: Ethernet to UDP in front. */

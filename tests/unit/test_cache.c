@@ -51,6 +51,7 @@ static void key_of(struct route_key *k, const struct fake_port *in, u64 dst, u64
 	store_le32(frame, (u32)dst);
 	store_le16(frame + 4, (u16)(dst >> 32));
 	route_key_init(k, &in->port, frame);
+	route_key_hash(k);
 }
 
 /* As a burst does it. */
@@ -65,8 +66,10 @@ static u64 look(const struct fake_port *in, u64 dst, u64 src)
 	cache_prefetch(&cache, &k, &ref);
 	verdict = cache_find(&cache, &k, &ref);
 	if (!verdict) {
+		struct route_stamp stamp = route_stamp_take(&k);
+
 		verdict = route_lookup(&k, &many);
-		cache_fill(&cache, &ref, verdict);
+		cache_fill(&cache, &k, &ref, &stamp, verdict);
 	}
 	assert_int_equal(verdict, route_lookup(&k, &many));
 	return verdict & VERDICT_MANY ? verdict : fake_ports(verdict);

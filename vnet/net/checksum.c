@@ -36,21 +36,12 @@ u64 csum_add(u64 sum, const void *data, u32 len)
 	return sum;
 }
 
-static u16 fold(u64 sum)
-{
-	sum = (sum >> 32) + (u32)sum;
-	sum = (sum >> 32) + (u32)sum;
-	sum = (sum >> 16) + (u16)sum;
-	sum = (sum >> 16) + (u16)sum;
-	return (u16)((sum >> 16) + (u16)sum);
-}
-
 /* One piece of a frame at `at` bytes from the start of the sum. At an odd place
  * its words are swapped against the others (RFC 1071, section 2 B). */
 static u64 add_piece(u64 sum, const void *data, u32 len, u32 at)
 {
 	if (at & 1)
-		return add_carry(sum, __builtin_bswap16(fold(csum_add(0, data, len))));
+		return add_carry(sum, __builtin_bswap16(csum_fold(csum_add(0, data, len))));
 	return csum_add(sum, data, len);
 }
 
@@ -92,11 +83,6 @@ u64 csum_add_pseudo(u64 sum, u32 src, u32 dst, u8 proto, u32 len)
 	store_be16(h + 8, proto);
 	store_be16(h + 10, (u16)len);
 	return csum_add(sum, h, sizeof(h));
-}
-
-u16 csum_finish(u64 sum)
-{
-	return (u16)~fold(sum);
 }
 
 void csum_store(void *p, u16 csum)

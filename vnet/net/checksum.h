@@ -7,12 +7,23 @@
 #ifndef VNET_NET_CHECKSUM_H
 #define VNET_NET_CHECKSUM_H
 
+#include "hv/base/bytes.h"
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
 
 /* Add len bytes that start at an even offset of what is summed. An odd length
  * is as if a zero byte followed. */
 u64 csum_add(u64 sum, const void *data, u32 len);
+
+/* The sum of an IPv4 header without options: 20 bytes. */
+static inline u64 csum_ip_header(const u8 *h)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < 20; i += 4)
+		sum += load_le32(h + i);
+	return sum;
+}
 
 /* Add bytes [off, off + len) of the frame, header fragment and segments of any
  * length; the range must lie within it. off counts as an even place. */
@@ -21,8 +32,20 @@ u64 csum_add_pkt(u64 sum, const struct pkt *p, u32 off, u32 len);
 /* Add the IPv4 pseudo header: addresses in host order, len of header and data. */
 u64 csum_add_pseudo(u64 sum, u32 src, u32 dst, u8 proto, u32 len);
 
+static inline u16 csum_fold(u64 sum)
+{
+	sum = (sum >> 32) + (u32)sum;
+	sum = (sum >> 32) + (u32)sum;
+	sum = (sum >> 16) + (u16)sum;
+	sum = (sum >> 16) + (u16)sum;
+	return (u16)((sum >> 16) + (u16)sum);
+}
+
 /* The 16-bit checksum of a sum; 0 when the sum covered a right checksum. */
-u16 csum_finish(u64 sum);
+static inline u16 csum_finish(u64 sum)
+{
+	return (u16)~csum_fold(sum);
+}
 
 /* Put a finished checksum at p, unaligned. */
 void csum_store(void *p, u16 csum);

@@ -95,13 +95,6 @@ void netif_flush(struct netif *nif)
 	nif->txq_len = 0;
 }
 
-void netif_queue(struct netif *nif, struct pkt *p)
-{
-	if (nif->txq_len == NETIF_TXQ)
-		netif_flush(nif);
-	nif->txq[nif->txq_len++] = p;
-}
-
 void eth_output(struct netif *nif, struct pkt *p, const u8 dst[ETH_ALEN], u16 type)
 {
 	u8 *h = pkt_push(p, ETH_HLEN);

@@ -41,10 +41,18 @@ struct ip_out {
 
 /* net.c */
 void net_drop(struct netif *nif, struct pkt *p, enum net_drop reason);
+/* End the current burst: give it to the NIC. */
+void netif_flush(struct netif *nif);
+
 /* A complete frame into the current burst; every entry into the stack ends it
  * with netif_flush(). */
-void netif_queue(struct netif *nif, struct pkt *p);
-void netif_flush(struct netif *nif);
+static inline void netif_queue(struct netif *via, struct pkt *p)
+{
+	if (via->txq_len == NETIF_TXQ)
+		netif_flush(via);
+	via->txq[via->txq_len++] = p;
+}
+
 /* Push the Ethernet header and queue. Consumed. */
 void eth_output(struct netif *nif, struct pkt *p, const u8 dst[ETH_ALEN], u16 type);
 /* One token now? rate a second, at most `burst` saved up. */
