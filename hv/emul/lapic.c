@@ -246,23 +246,19 @@ bool lapic_has_work(const struct lapic *l)
 
 int lapic_pending(struct lapic *l)
 {
-	int v;
-
 	lapic_fold(l);
-	if (!lapic_enabled(l))
+	l->requested = lapic_enabled(l) ? vector_highest(l, LAPIC_IRR) : -1;
+	if (class_of(l->requested) <= (lapic_reg(l, LAPIC_PPR) & PRIORITY_CLASS))
 		return -1;
-	v = vector_highest(l, LAPIC_IRR);
-	if (v < 0 || ((u32)v & PRIORITY_CLASS) <= (lapic_reg(l, LAPIC_PPR) & PRIORITY_CLASS))
-		return -1;
-	return v;
+	return l->requested;
 }
 
 u8 lapic_tpr_threshold(const struct lapic *l)
 {
-	u32 requested = class_of(vector_highest(l, LAPIC_IRR));
+	u32 requested = class_of(l->requested);
 
 	if (!requested || requested > (lapic_reg(l, LAPIC_TPR) & PRIORITY_CLASS) ||
-	    requested <= class_of(vector_highest(l, LAPIC_ISR)) || !lapic_enabled(l))
+	    requested <= class_of(vector_highest(l, LAPIC_ISR)))
 		return 0;
 	return (u8)(requested >> 4);
 }

@@ -120,6 +120,7 @@ struct lapic {
 	u32 id;
 	u32 esr_seen; /* errors since the guest last wrote ESR */
 	u32 ppr_tpr;  /* the TPR that PPR was computed from */
+	int requested; /* highest in IRR as lapic_pending() found it, -1: none */
 	bool bsp, x2apic_ok, pv_eoi_armed;
 	bool page_changed; /* by us, in IRR, ISR or TMR since lapic_delivery() */
 	u8 lint;      /* levels of LINT0 and LINT1 */

@@ -283,8 +283,10 @@ static void tpr_threshold(void **state)
 
 	(void)state;
 	enable(l);
+	assert_int_equal(lapic_pending(l), -1);
 	assert_int_equal(lapic_tpr_threshold(l), 0);
 	wr(l, TPR, 0x68);
+	assert_int_equal(lapic_pending(l), -1);
 	assert_int_equal(lapic_tpr_threshold(l), 0);
 	lapic_post(l, 0x51, false);
 	lapic_post(l, 0x42, false);
@@ -306,6 +308,7 @@ static void tpr_threshold(void **state)
 	assert_int_equal(lapic_pending(l), -1);
 	assert_int_equal(lapic_tpr_threshold(l), 8);
 	lapic_msr_write(l, MSR_APIC_BASE, PAGE);
+	assert_int_equal(lapic_pending(l), -1);
 	assert_int_equal(lapic_tpr_threshold(l), 0);
 }
 
