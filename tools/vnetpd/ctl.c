@@ -164,5 +164,5 @@ void ctl_settle(void)
 	for (const struct route *r = route_next(0); r && !transit; r = route_next(r->id))
 		transit = leads_from_edge_to_edge(r);
 	link_sock_set_transit(transit);
-	tap_follow_mtu(link_sock_guest_mtu());
+	tap_follow_links(link_sock_guest_mtu(), link_sock_segments());
 }

@@ -7,6 +7,7 @@
 #include "tools/vnetpd/link_sock.h"
 #include "tools/vnetpd/tap.h"
 #include "vnet/edge.h"
+#include "vnet/link_lang.h"
 #include "vnet/route.h"
 
 u32 ctl_route_made;
@@ -76,22 +77,13 @@ err_t ctl_interface_set(struct ctl *c)
 
 err_t ctl_link_add(struct ctl *c)
 {
-	const struct link_ops *link = link_find(ctl_text(c, "kind"));
-	struct edge_setup setup = {
-		.name = c->stmt->name,
-		.link = link,
-		.remote_ip = lang_get(c->stmt, "remote")->ip,
-		.sport_fixed = ctl_num(c, "sport", 0),
-		.fragment = ctl_num(c, "fragment", 1),
-		.mtu = (u32)ctl_num(c, "mtu", 0),
-	};
+	struct edge_setup setup;
 	char why[200] = "";
-	err_t err;
+	const char *key;
+	err_t err = link_lang_read(c->stmt, &setup, &key, why, sizeof(why));
 
-	setup.local_port = (u16)ctl_num(c, "port", link->default_port);
-	setup.remote_port = setup.local_port;
-	if (setup.mtu) /* of the inner frame; an edge counts the outer IPv4 packet */
-		setup.mtu += LINK_ETH_HEADER + link->overhead + LINK_IP_UDP_HEADER;
+	if (err)
+		return ctl_fail(c, key, err, "%s", why);
 	err = link_sock_add(&setup, why, sizeof(why));
 	if (err)
 		return ctl_fail(c, NULL, err, "%s", why[0] ? why : err_str(err));

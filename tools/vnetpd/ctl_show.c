@@ -63,6 +63,13 @@ err_t ctl_show_node(struct ctl *c)
 
 /* --- ports ------------------------------------------------------------------------- */
 
+static const char *state_of(struct vnet_port *p)
+{
+	if (p->kind == VNET_PORT_EDGE)
+		return edge_state_name(edge_state(edge_of(p)));
+	return p->up ? "up" : "down";
+}
+
 static void describe(const struct out *out, struct vnet_port *p)
 {
 	char text[FMT_MAC_LEN];
@@ -74,9 +81,10 @@ static void describe(const struct out *out, struct vnet_port *p)
 		const struct edge *e = edge_of(p);
 
 		out_printf(out, "%s  %s  remote %s  port %u", p->name, e->link->name,
-			   fmt_ip4(text, e->dst.remote_ip), e->local_port);
+			   e->dst.remote_ip ? fmt_ip4(text, e->dst.remote_ip) : "any",
+			   e->local->port);
 	}
-	out_printf(out, "  mtu %u  %s\n", p->mtu, p->up ? "up" : "down");
+	out_printf(out, "  mtu %u  %s\n", p->mtu, state_of(p));
 }
 
 /* An interface's figures are the machine's: what the core received, it sent. */
@@ -102,6 +110,7 @@ static void json_port(struct json *j, struct vnet_port *p)
 
 	json_open(j, p->name, '{');
 	json_bool(j, "up", p->up);
+	json_text(j, "state", state_of(p));
 	json_num(j, "mtu", p->mtu);
 	json_num(j, guest ? "tx_frames" : "rx_frames", c->rx_frames);
 	json_num(j, guest ? "tx_bytes" : "rx_bytes", c->rx_bytes);

@@ -29,6 +29,7 @@ struct local {
 	struct loop_fd lf;
 	struct sock sock;
 	u32 users;
+	const struct edge_local *edges; /* NULL: none yet */
 };
 
 /* The sender's part of a link. */
@@ -126,7 +127,7 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 			.ip = dst->remote_ip,
 			.port = dst->dport,
 			.ttl = ttl == SOCK_TTL ? 0 : ttl,
-			.tos = dst->tos,
+			.tos = dst->tos_by_pkt ? p->tos : dst->tos,
 		};
 	}
 	return n;
@@ -150,7 +151,7 @@ static u32 tx_path_mtu(void *ctx, const struct link_dst *dst)
 	if (path->checked_ns && now - path->checked_ns < MTU_CHECK_NS)
 		return path->mtu;
 	path->checked_ns = MAX(now, 1);
-	if (path->fd < 0)
+	if (path->fd < 0 && dst->remote_ip)
 		path->fd = sock_path_open(dst->remote_ip, dst->dport);
 	mtu = sock_path_mtu(path->fd);
 	path->mtu = mtu ? mtu : MTU_UNKNOWN;
@@ -215,9 +216,21 @@ static void tx_close(void *ctx, struct link_dst *dst)
 	dst->priv = NULL;
 }
 
+/* The peer is elsewhere: so is its path. */
+static void tx_moved(void *ctx, struct link_dst *dst)
+{
+	struct path *path = dst->priv;
+
+	(void)ctx;
+	sock_path_close(path->fd);
+	path->fd = -1;
+	path->checked_ns = 0;
+}
+
 static const struct link_tx link_tx = {
 	.open = tx_open,
 	.close = tx_close,
+	.moved = tx_moved,
 	.send = tx_send,
 	.room = tx_room,
 	.path_mtu = tx_path_mtu,
@@ -227,10 +240,9 @@ static const struct link_tx link_tx = {
 
 static void received(void *ctx, u32 ip, u16 port, struct pkt **pkts, u32 n)
 {
-	struct local *l = ctx;
+	const struct local *l = ctx;
 
-	(void)port;
-	edge_input(l->sock.port, ip, pkts, n);
+	edge_input(l->edges, ip, port, pkts, n);
 }
 
 static void local_ready(struct loop_fd *f, u32 events)
@@ -245,8 +257,11 @@ static void local_ready(struct loop_fd *f, u32 events)
 	};
 
 	(void)events;
-	sock_recv(&l->sock, &rx);
+	if (l->edges)
+		sock_recv(&l->sock, &rx);
 	node_settle();
+	tap_answers();
+	link_sock_settle();
 }
 
 static err_t bind_local(u16 port, char *why, size_t size)
@@ -282,11 +297,41 @@ static void unbind_local(u16 port)
 
 	if (--l->users)
 		return;
+	l->edges = NULL;
 	loop_del(&l->lf);
 	sock_close(&l->sock);
 }
 
 /* --- links -------------------------------------------------------------------------- */
+
+/* The timer of the keep-alive runs while there are links that have one. */
+static void tick_due(struct loop_timer *t, u64 now_ns)
+{
+	edge_tick(now_ns);
+	loop_timer_set(t, now_ns + HEALTH_INTERVAL_NS);
+}
+
+static void talk(int more)
+{
+	static struct loop_timer ticker = { .due = tick_due };
+	static u32 talking;
+
+	talking += (u32)more;
+	if (!talking)
+		loop_timer_clear(&ticker);
+	else if (!ticker.due_ns)
+		loop_timer_set(&ticker, plat_now_ns());
+}
+
+static const char *reason(err_t err)
+{
+	if (err == ERR_EXIST)
+		return "its name, or a link with this port and remote address (or VNI, or tag), "
+		       "is there";
+	if (err == ERR_BUSY)
+		return "links of another kind receive on that port";
+	return err == ERR_RANGE ? "that leaves too little for a frame" : err_str(err);
+}
 
 err_t link_sock_add(struct edge_setup *setup, char *why, size_t size)
 {
@@ -300,19 +345,20 @@ err_t link_sock_add(struct edge_setup *setup, char *why, size_t size)
 	setup->tx = &link_tx;
 	setup->pool = &node.headers;
 	err = edge_create(setup, &e);
-	if (!err)
-		return ERR_OK;
-	unbind_local(setup->local_port);
-	fmt_snprintf(why, size, "%s",
-		     err == ERR_EXIST ? "its name, or a link with this port and remote address, "
-					"is there"
-				      : err_str(err));
-	return err;
+	if (err) {
+		unbind_local(setup->local_port);
+		fmt_snprintf(why, size, "%s", reason(err));
+		return err;
+	}
+	local_find(setup->local_port)->edges = e->local;
+	talk(edge_has_health(e));
+	return ERR_OK;
 }
 
 err_t link_sock_del(struct edge *e, bool force)
 {
-	u16 port = e->local_port;
+	u16 port = e->local->port;
+	bool had_health = edge_has_health(e);
 	err_t err = edge_destroy(e, force);
 
 	if (err)
@@ -322,6 +368,7 @@ err_t link_sock_del(struct edge *e, bool force)
 	while (waiting)
 		pkt_put(queue[--waiting].p);
 	unbind_local(port);
+	talk(-(int)had_health);
 	return ERR_OK;
 }
 
@@ -338,6 +385,17 @@ u32 link_sock_guest_mtu(void)
 		if (p->kind == VNET_PORT_EDGE)
 			mtu = MIN(mtu, MIN(p->mtu, p->caps_max - LINK_ETH_HEADER));
 	return mtu == UINT32_MAX ? MTU_UNKNOWN : MIN(mtu, TAP_MTU_MAX);
+}
+
+u32 link_sock_segments(void)
+{
+	u32 longest = LINK_ETH_HEADER + 1, segments;
+
+	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
+		if (p->kind == VNET_PORT_EDGE)
+			longest = MAX(longest, p->caps_max + edge_of(p)->header.len);
+	segments = SOCK_PAYLOAD_MAX / longest;
+	return MAX(MIN(segments, SOCK_SEGMENTS_MAX), 1u);
 }
 
 u32 link_sock_waiting(void)

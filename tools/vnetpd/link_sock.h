@@ -35,6 +35,9 @@ void link_sock_set_transit(bool transit);
 /* The largest MTU of interfaces that every link carries unfragmented. */
 u32 link_sock_guest_mtu(void);
 
+/* How many of the longest frames go to a socket as one message. */
+u32 link_sock_segments(void);
+
 /* Packets that wait, for show stats. */
 u32 link_sock_waiting(void);
 

@@ -16,9 +16,7 @@
 
 /* What a socket may hold: some milliseconds at full speed. */
 #define BUFFER_BYTES (8 * 1024 * 1024)
-/* One message: datagrams (UDP_MAX_SEGMENTS of the oldest kernels that segment)
- * and pieces of memory (UIO_MAXIOV of all messages is far away). */
-#define SEGMENTS_MAX 64u
+/* For one call; a message's share stays below UIO_MAXIOV. */
 #define IOVECS 1024u
 #define MESSAGES 64u
 
@@ -199,7 +197,7 @@ static u32 run_length(const struct sock_frame *f, u32 n)
 {
 	u32 size = f[0].p->len, total = size, iovecs = 1u + f[0].p->nseg, i;
 
-	for (i = 1; i < MIN(n, SEGMENTS_MAX); i++) {
+	for (i = 1; i < MIN(n, SOCK_SEGMENTS_MAX); i++) {
 		const struct pkt *p = f[i].p;
 
 		if (!same_way(&f[0], &f[i]) || p->len > size || f[i - 1].p->len != size ||

@@ -13,6 +13,7 @@
 #include "hv/base/types.h"
 
 #define SOCK_PAYLOAD_MAX 65507u /* of an IPv4 datagram */
+#define SOCK_SEGMENTS_MAX 64u	/* datagrams a message: UDP_MAX_SEGMENTS of older kernels */
 #define SOCK_TTL 64u		/* the kernel's own, unless a packet says otherwise */
 
 /* Why datagrams ended here. */

@@ -100,14 +100,12 @@ static struct pkt *read_frame(struct tap *t, bool *empty)
 }
 
 /* A single frame goes on its way at once; where more wait, they go together. */
-static void tap_ready(struct loop_fd *f, u32 events)
+static void read_turn(struct tap *t)
 {
-	struct tap *t = container_of(f, struct tap, lf);
 	struct pkt *pkts[BURST_MAX];
 	u32 n = 0, tries = 0;
 	bool empty = false;
 
-	(void)events;
 	while (tries < t->burst && !empty) {
 		struct pkt *p = read_frame(t, &empty);
 
@@ -118,7 +116,23 @@ static void tap_ready(struct loop_fd *f, u32 events)
 	t->burst = empty ? MAX(n, 1u) : MIN(2 * t->burst, BURST_MAX);
 	if (n)
 		vnet_input(&t->port, pkts, n);
+}
+
+static void tap_ready(struct loop_fd *f, u32 events)
+{
+	(void)events;
+	read_turn(container_of(f, struct tap, lf));
 	node_settle();
+}
+
+void tap_answers(void)
+{
+	for (struct tap *t = taps; t; t = t->next) {
+		if (!t->written || !reading_all || t->gone)
+			continue;
+		t->written = false;
+		read_turn(t);
+	}
 }
 
 /* --- to the kernel --------------------------------------------------------------- */
@@ -214,6 +228,7 @@ static void write_all(struct tap *t)
 	struct gro_run run;
 
 	t->queued = 0;
+	t->written = true;
 	for (u32 i = 0; i < n; i += count) {
 		bool written;
 
@@ -352,17 +367,27 @@ void tap_set_up(struct tap *t, bool up)
 	tap_carrier(t->lf.fd, up);
 }
 
-void tap_follow_mtu(u32 mtu)
+static void follow_mtu(struct tap *t, u32 mtu)
+{
+	if (t->mtu_fixed || t->port.mtu == mtu)
+		return;
+	if (tap_device_mtu(t->device, mtu)) {
+		log_warn("interface", "%s: %s does not take an MTU of %u", t->port.name, t->device,
+			 mtu);
+		return;
+	}
+	set_mtu(t, mtu);
+	log_info("interface", "%s: MTU %u, as the links leave it", t->port.name, mtu);
+}
+
+void tap_follow_links(u32 mtu, u32 segments)
 {
 	for (struct tap *t = taps; t; t = t->next) {
-		if (t->mtu_fixed || t->gone || t->port.mtu == mtu)
+		if (t->gone)
 			continue;
-		if (tap_device_mtu(t->device, mtu)) {
-			log_warn("interface", "%s: %s does not take an MTU of %u", t->port.name,
-				 t->device, mtu);
-			continue;
-		}
-		set_mtu(t, mtu);
-		log_info("interface", "%s: MTU %u, as the links leave it", t->port.name, mtu);
+		follow_mtu(t, mtu);
+		/* It is faster so; nothing depends on it. */
+		if (t->segments != segments && !tap_device_segments(t->device, segments))
+			t->segments = segments;
 	}
 }

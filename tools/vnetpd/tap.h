@@ -32,9 +32,10 @@ struct tap {
 	struct loop_fd lf;
 	char device[TAP_DEVICE_MAX];
 	bool mtu_fixed;
-	bool reading;  /* the loop waits for frames */
 	bool gone;     /* somebody deleted the device */
+	bool written;  /* since tap_answers() looked last */
 	u32 burst;     /* frames to read in the next turn */
+	u32 segments;  /* as the device was told */
 	u64 reads, writes;
 	struct tap *next;
 	u32 queued;
@@ -49,11 +50,14 @@ err_t tap_del(struct tap *t, bool force);
 /* The cable: Linux sees carrier, or not. */
 void tap_set_up(struct tap *t, bool up);
 
-/* The links changed: interfaces without an MTU of their own follow. */
-void tap_follow_mtu(u32 mtu);
+/* The links changed: interfaces without an MTU of their own follow, and what long
+ * segments may stand for fits into one message of a socket. */
+void tap_follow_links(u32 mtu, u32 segments);
 
 /* Write what waits. */
 void tap_settle(void);
+/* What was written may have been answered at once, from within the kernel: take that. */
+void tap_answers(void);
 /* The links take frames (again), or not: read from the interfaces, or let them wait. */
 void tap_read_all(bool on);
 

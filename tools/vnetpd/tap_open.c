@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -69,6 +70,36 @@ static err_t set_flags_up(const char *device)
 		return ERR_IO;
 	r.ifr_flags |= IFF_UP;
 	return device_ioctl(SIOCSIFFLAGS, &r) ? ERR_IO : ERR_OK;
+}
+
+err_t tap_device_segments(const char *device, u32 segments)
+{
+	struct {
+		struct nlmsghdr n;
+		struct ifinfomsg i;
+		struct rtattr a;
+		u32 segments;
+	} m = {
+		.n = { .nlmsg_len = sizeof(m), .nlmsg_type = RTM_SETLINK,
+		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		.i = { .ifi_index = (int)if_nametoindex(device) },
+		.a = { .rta_len = RTA_LENGTH(sizeof(u32)), .rta_type = IFLA_GSO_MAX_SEGS },
+		.segments = segments,
+	};
+	struct {
+		struct nlmsghdr n;
+		struct nlmsgerr e;
+		char rest[256];
+	} answer = { 0 };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	bool done = fd >= 0 && send(fd, &m, sizeof(m), 0) == sizeof(m) &&
+		    recv(fd, &answer, sizeof(answer), 0) >=
+			    (ssize_t)(sizeof(answer.n) + sizeof(answer.e)) &&
+		    answer.n.nlmsg_type == NLMSG_ERROR && !answer.e.error;
+
+	if (fd >= 0)
+		close(fd);
+	return done ? ERR_OK : ERR_IO;
 }
 
 static err_t open_tun(int *fd, char *why, size_t size)

@@ -14,5 +14,7 @@ err_t tap_open(const char *device, const u8 mac[6], u32 mtu, int *fd, char *why,
 
 void tap_carrier(int fd, bool on);
 err_t tap_device_mtu(const char *device, u32 mtu);
+/* A long segment stands for at most so many. */
+err_t tap_device_segments(const char *device, u32 segments);
 
 #endif
