@@ -105,6 +105,27 @@ def check_report(lines, reason):
         assert re.search(rf"\b{register} +[0-9a-f]{{4,16}}\b", dump), (register, dump)
 
 
+def test_the_node_names_its_processor_and_what_it_uses_of_it(node):
+    shown = node.show_node()
+    assert "EPYC" in shown["cpu"]["brand"] and shown["cpu"]["family"] == 23
+    features = {feature["name"]: feature for feature in shown["features"]}
+    assert features["xsave"]["state"] == "used" and not features["xsave"]["choice"]
+    for name in ("decode-assist", "clean-bits", "x2avic"):
+        assert features[name]["untested"] and features[name]["state"] != "used"
+    table = node.ask("show node")
+    assert shown["cpu"]["brand"] in table and re.search(r"^  xsave +used$", table, re.MULTILINE)
+
+
+def test_abilities_that_cannot_be_chosen_are_told(node):
+    for words, said in (("clean-bits on", "13: this processor has no"),
+                        ("xsave off", "13: .* is no choice"),
+                        ("clan-bits on", "13: unknown ability .*did you mean \"clean-bits\""),
+                        ("clean-bits", "13: .* needs a value; expected: on or off")):
+        assert re.search(f"console:{said}", node.ask(f"cpu-feature {words}"))
+    node.do("cpu-feature clean-bits off")
+    assert "  cpu-feature clean-bits off" in node.ask("show config")
+
+
 @pytest.mark.parametrize("case", CRASHES)
 def test_a_crash_is_reported_and_the_guest_starts_again(node, case):
     add(node, case)
@@ -138,7 +159,7 @@ def test_the_refused_check_is_named(node):
     start(node)
     vm = node.wait_state("bad", "stopped")
     if "END code-of-two-sizes: refused" not in node.output("bad"):
-        said = "refuses its state .CS.L and CS.D are both set in long mode"
+        said = "the processor refuses its state .CS.L and CS.D are both set in long mode"
         assert re.search(said, vm["reason"])
         check_report(report(node), said)
 
