@@ -204,7 +204,7 @@ void ctl_cpu_show(const struct out *out)
 	for (u32 i = 0; i < count; i++) {
 		const char *words = feature_remark(&f[i], remark, sizeof(remark));
 
-		out_column(out, 18, "  %s", f[i].name);
+		out_column(out, 22, "  %s", f[i].name);
 		out_printf(out, *words ? "%-8s%s\n" : "%s\n", state_word[f[i].state], words);
 	}
 }

@@ -10,6 +10,8 @@ static void exits_table(const struct out *out, const struct vm *vm)
 
 	out_printf(out, "exits %lu, interrupts taken %lu, EOIs without an exit %lu, kicks %lu\n",
 		   s->total, s->injected, vm->vcpu.lapic.pv_eois, s->kicks);
+	if (vm->vcpu.apic_accel)
+		out_printf(out, "the processor delivers its APIC's interrupts, uncounted\n");
 	for (u32 k = 0; k < EXIT_KIND_COUNT; k++)
 		if (s->exits[k])
 			out_printf(out, "  %-12s %12lu\n", exit_kind_name((enum exit_kind)k),
