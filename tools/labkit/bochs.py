@@ -55,44 +55,48 @@ sound: driver=dummy
 speaker: enabled=0
 mouse: enabled=0
 panic: action=fatal{harmless}
-error: action=report
-info: action=report{quiet}
+error: action=report{ignored}
+info: action=report{ignored}
 debug: action=ignore
 log: {log}
 com1: enabled=1, mode=term, dev={serial}
 """
-# The network module writes a line for each frame as "info".
 NIC_SLOT = ", slot1=e1000"
-NIC_QUIET = ", e1000a=ignore"
+# What writes a line for each frame, and for each interrupt or exit of a guest.
+NIC_LOGGER = "e1000a"
+CPU_LOGGER = "cpu{}"
 NIC = 'e1000: card=0, enabled=1, mac={mac}, ethmod=vde, ethdev={wire}, script="", bootrom=""\n'
-
 
 # Its SVM calls it a panic when a guest in virtual-8086 mode exits to a host in long mode,
 # and does the right thing when it goes on.
-HARMLESS_PANICS = {MODELS["bochs-svm"]: ", CPU{core}=report"}
+HARMLESS_PANICS = {MODELS["bochs-svm"]: ", CPU{}=report"}
 
 
 class Bochs:
     """A machine of Bochs that boots directory/boot.iso; its log goes there too. `nic` is
     the MAC of its e1000, None for no NIC: frames go by VDE's protocol to the socket
-    `wire` (a name of at most 15 bytes in the directory; see labkit/keeper.py).
+    `wire` (a name of at most 15 bytes in the directory; see labkit/keeper.py). A chatty one
+    logs what its processors find odd, and each exit of a guest; a panic is always logged.
 
     `serial` is the descriptor of its serial line; `said` is the end of what it says on the
     terminal, where a wrong configuration is told. Call tend() when one of `side` is
     readable, or every now and then."""
 
     def __init__(self, directory, model, cores=1, memory=512, clock=CLOCK_FREE, nic=None,
-                 wire=None):
+                 wire=None, chatty=True):
         self.directory = directory
         # Its other end stays open here too, so that the line outlives Bochs' opening it.
         self.serial, self._serial_end = pty.openpty()
         tty.setraw(self._serial_end)
-        harmless = "".join(HARMLESS_PANICS.get(model, "").format(core=core)
-                           for core in range(cores))
+        loggers = [NIC_LOGGER] if nic else []
+        if not chatty:
+            loggers += [CPU_LOGGER.format(core) for core in range(cores)]
+        harmless = "".join(HARMLESS_PANICS.get(model, "").format(core) for core in range(cores))
         config = CONFIG.format(model=model, harmless=harmless, cores=cores, ips=IPS,
                                memory=memory, clock=clock,
-                               slots=NIC_SLOT if nic else "", quiet=NIC_QUIET if nic else "",
-                               iso=iso.NAME, log=LOG, serial=os.ttyname(self._serial_end))
+                               slots=NIC_SLOT if nic else "", iso=iso.NAME, log=LOG,
+                               ignored="".join(f", {name}=ignore" for name in loggers),
+                               serial=os.ttyname(self._serial_end))
         self._write("bochsrc", config + (NIC.format(mac=nic, wire=wire) if nic else ""))
         # It runs until it is ended. What gets back to the debugger ends it, too: a
         # guest's write to port 8900h.

@@ -137,13 +137,10 @@ def qemu_command(lab, machine, boot, tag):
 
 
 def bochs_command(lab, machine, tag):
-    """A wired machine goes by the host's clock: the idle processor of a free one skips
-    ahead, and each timeout there would be over before an answer can arrive."""
     wires = lab.wires_of(machine)
     command = [sys.executable, os.path.join(os.path.dirname(__file__), "keeper.py"), tag,
                "--model", machine.model or bochs.MODELS[machine.backend],
                "--cores", str(machine.cores), "--memory", str(machine.memory),
-               "--clock", bochs.CLOCK_SLOWED if wires else bochs.CLOCK_FREE,
                "--serial", SERIAL_SOCKET, "--serial-log", SERIAL_LOG]
     if machine.nic != "none":
         command += ["--nic", lab.mac_of(machine)]
