@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -24,6 +25,14 @@ UNDER = {"a": "10.9.0.1", "b": "10.9.0.2"}  # the wire's addresses
 OVER = {"a": "10.7.0.1", "b": "10.7.0.2"}   # the overlay's
 MACS = {"a": "02:00:00:00:00:0a", "b": "02:00:00:00:00:0b"}
 OTHER = {"a": "b", "b": "a"}
+
+# ETHTOOL_STXCSUM by SIOCETHTOOL (netdevice(7)): struct ifreq with a pointer to two u32.
+NO_TX_CHECKSUMS = """
+import ctypes, fcntl, socket, struct, sys
+value = ctypes.create_string_buffer(struct.pack("II", 0x17, 0))
+request = struct.pack("16sQ16x", sys.argv[1].encode(), ctypes.addressof(value))
+fcntl.ioctl(socket.socket(), 0x8946, request)
+"""
 
 START_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 5
@@ -188,6 +197,11 @@ class World(contextlib.AbstractContextManager):
                                    **options)
         self.processes.append(process)
         return process
+
+    def no_offloads(self, side, device):
+        """The device takes finished frames only, as `ethtool -K device tx off` makes it."""
+        done = self.run(side, [sys.executable, "-c", NO_TX_CHECKSUMS, device])
+        assert done.returncode == 0, done.stderr
 
     def vnetpd(self, side, config, *options, **more):
         daemon = Vnetpd(self, side, config, *options, **more)

@@ -23,6 +23,7 @@ LOG = "bochs.log"
 # tells: VT-x with EPT, and SVM with nested paging, NRIP save and flush by ASID.
 MODELS = {"vmx": "corei7_haswell_4770", "bochs-svm": "ryzen"}
 MAX_CORES = 8
+FIRMWARE = "/usr/share/bochs/BIOS-bochs-latest"
 # Emulated instructions a second of emulated time: what one core of the host can do
 # (50 to 80 million), so that emulated time does not fall behind the host's.
 IPS = 50_000_000
@@ -44,7 +45,7 @@ config_interface: textconfig
 display_library: term
 cpu: model={model}, count={cores}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
 memory: guest={memory}, host={memory}
-romimage: file=/usr/share/bochs/BIOS-bochs-latest, options=fastboot
+romimage: file={firmware}, options=fastboot
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 pci: enabled=1, chipset=i440fx{slots}
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
@@ -83,7 +84,7 @@ class Bochs:
     readable, or every now and then."""
 
     def __init__(self, directory, model, cores=1, memory=512, clock=CLOCK_FREE, nic=None,
-                 wire=None, chatty=True):
+                 wire=None, chatty=True, firmware=FIRMWARE):
         self.directory = directory
         # Its other end stays open here too, so that the line outlives Bochs' opening it.
         self.serial, self._serial_end = pty.openpty()
@@ -95,6 +96,7 @@ class Bochs:
         config = CONFIG.format(model=model, harmless=harmless, cores=cores, ips=IPS,
                                memory=memory, clock=clock,
                                slots=NIC_SLOT if nic else "", iso=iso.NAME, log=LOG,
+                               firmware=firmware,
                                ignored="".join(f", {name}=ignore" for name in loggers),
                                serial=os.ttyname(self._serial_end))
         self._write("bochsrc", config + (NIC.format(mac=nic, wire=wire) if nic else ""))

@@ -269,7 +269,7 @@ def keep(options):
     # By the host's clock: the idle processor of a free machine skips ahead, each timeout
     # there is over before an answer can arrive, and its idling costs a core here.
     machine = bochs.Bochs(".", options.model, options.cores, options.memory, bochs.CLOCK_SLOWED,
-                          options.nic, VDE_SOCKET, chatty=False)
+                          options.nic, VDE_SOCKET, False, options.firmware)
     line = Serial(loop, machine.serial, options.serial, options.serial_log)
     watched = 0
     written = 0.0
@@ -297,6 +297,7 @@ def main(arguments):
     parser.add_argument("--model", required=True)
     parser.add_argument("--cores", type=int, required=True)
     parser.add_argument("--memory", type=int, required=True, help="MiB")
+    parser.add_argument("--firmware", default=bochs.FIRMWARE)
     parser.add_argument("--serial", required=True)
     parser.add_argument("--serial-log", required=True)
     parser.add_argument("--nic", metavar="MAC")

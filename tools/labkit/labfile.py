@@ -2,7 +2,7 @@
 """A .lab file: a cluster's node.conf plus the lines that only the lab reads.
 
     machine NAME [backend svm|none|vmx|bochs-svm] [cores N] [memory SIZE] [nic MODEL]
-                 [boot grub|kernel] [wait guests|node] [model CPU]
+                 [boot grub|kernel] [wait guests|node] [model CPU] [firmware FILE]
     machine NAME plain yes kernel FILE initrd FILE cmdline "..." [mac MAC] [cores ...]
     wire NAME END END [snap BYTES]
     module NAME FILE
@@ -22,11 +22,12 @@ from labkit.errors import usage_error
 
 NIC_MODELS = ("e1000", "e1000e", "vmxnet3", "virtio-net-pci", "rtl8139", "none")
 MACHINE_KEYS = ("backend", "cores", "memory", "nic", "boot", "wait", "mac", "model",
-                "plain", "kernel", "initrd", "cmdline")
+                "firmware", "plain", "kernel", "initrd", "cmdline")
 CHOICES = {"backend": ("svm", "none", *bochs.MODELS), "nic": NIC_MODELS, "boot": ("grub", "kernel"),
            "wait": ("guests", "node"), "plain": ("yes", "no")}
 # What Bochs cannot do: the key's only values there.
 BOCHS_CHOICES = {"nic": ("e1000", "none"), "boot": ("grub",)}
+BOCHS_ONLY = ("model", "firmware")
 PLAIN_ONLY = ("kernel", "initrd", "cmdline")
 LAB_OBJECTS = ("machine", "wire", "module")
 # First words of lines that are the nodes' business; only used to tell a
@@ -54,6 +55,7 @@ class Machine:
     wait: str = "guests"
     mac: str = ""
     model: str = ""
+    firmware: str = ""
     plain: bool = False
     kernel: str = ""
     initrd: str = ""
@@ -216,9 +218,10 @@ class _Parser:
 
     def _check_bochs(self, machine, seen):
         if not machine.in_bochs:
-            if "model" in seen:
-                self.fail(seen["model"], '"model" is for a machine of Bochs: one with "backend '
-                          f'{" or ".join(bochs.MODELS)}"')
+            for key in BOCHS_ONLY:
+                if key in seen:
+                    self.fail(seen[key], f'"{key}" is for a machine of Bochs: one with "backend '
+                              f'{" or ".join(bochs.MODELS)}"')
             return
         for key, choices in BOCHS_CHOICES.items():
             if getattr(machine, key) not in choices:

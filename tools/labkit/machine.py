@@ -28,7 +28,7 @@ def find_file(lab, name, guest_dir):
     return None
 
 
-def plain_file(lab, name, guest_dir):
+def needed_file(lab, name, guest_dir):
     path = find_file(lab, name, guest_dir)
     if not path:
         raise usage_error(f'{os.path.relpath(lab.path)}: there is no file "{name}" '
@@ -55,14 +55,14 @@ def emulator_of(machine):
 
 
 def boot_arguments(lab, machine, directory, image, guest_dir, warn):
-    """Makes what the machine boots from; gives QEMU's options that say so."""
-    disk = ["-boot", "d", "-cdrom", iso.NAME]
+    """Makes what the machine boots from; gives its emulator's options that say so."""
+    disk = disk_arguments(lab, machine, guest_dir)
     if machine.plain:
         cmdline = machine.cmdline
         if "caisson.name=" not in cmdline:
             cmdline += f" caisson.name={machine.name}"
-        kernel = plain_file(lab, machine.kernel, guest_dir)
-        initrd = machine.initrd and plain_file(lab, machine.initrd, guest_dir)
+        kernel = needed_file(lab, machine.kernel, guest_dir)
+        initrd = machine.initrd and needed_file(lab, machine.initrd, guest_dir)
         if machine.in_bochs:
             iso.linux(directory, kernel, initrd, cmdline)
             return disk
@@ -79,6 +79,15 @@ def boot_arguments(lab, machine, directory, image, guest_dir, warn):
         return disk
     return ["-kernel", os.path.abspath(image), "-append", arguments,
             "-initrd", link_modules(directory, modules)]
+
+
+def disk_arguments(lab, machine, guest_dir):
+    """To boot from iso.NAME, which is the only thing that the machines of Bochs can."""
+    if not machine.in_bochs:
+        return ["-boot", "d", "-cdrom", iso.NAME]
+    if machine.firmware:
+        return ["--firmware", needed_file(lab, machine.firmware, guest_dir)]
+    return []
 
 
 def link_modules(directory, modules):
@@ -136,12 +145,12 @@ def qemu_command(lab, machine, boot, tag):
             *network_arguments(lab, machine), *boot]
 
 
-def bochs_command(lab, machine, tag):
+def bochs_command(lab, machine, boot, tag):
     wires = lab.wires_of(machine)
     command = [sys.executable, os.path.join(os.path.dirname(__file__), "keeper.py"), tag,
                "--model", machine.model or bochs.MODELS[machine.backend],
                "--cores", str(machine.cores), "--memory", str(machine.memory),
-               "--serial", SERIAL_SOCKET, "--serial-log", SERIAL_LOG]
+               "--serial", SERIAL_SOCKET, "--serial-log", SERIAL_LOG, *boot]
     if machine.nic != "none":
         command += ["--nic", lab.mac_of(machine)]
     for wire in wires:
@@ -159,8 +168,8 @@ def start(state, lab, machine, boot):
         if os.path.exists(os.path.join(directory, name)):
             os.unlink(os.path.join(directory, name))
     tag = process_tag(state.data["name"], machine.name)
-    command = (bochs_command(lab, machine, tag) if machine.in_bochs
-               else qemu_command(lab, machine, boot, tag))
+    make_command = bochs_command if machine.in_bochs else qemu_command
+    command = make_command(lab, machine, boot, tag)
     with open(os.path.join(directory, LOGS[emulator_of(machine)][0]), "wb") as log:
         log.write((" ".join(command) + "\n").encode())
         log.flush()
