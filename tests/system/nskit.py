@@ -163,6 +163,7 @@ class World(contextlib.AbstractContextManager):
     def __init__(self, mtu=1500):
         self.names = {side: f"vnet{os.getpid()}{side}" for side in SIDES}
         self.directory = tempfile.mkdtemp(prefix="vnetpd-test-")
+        os.chmod(self.directory, 0o755)  # for whom vnetpd becomes
         self.processes = []
         try:
             self.build(mtu)

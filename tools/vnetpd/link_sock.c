@@ -21,6 +21,8 @@
 #define MTU_UNKNOWN 1500u
 /* How often the kernel is asked what it learned of a path. */
 #define MTU_CHECK_NS 1000000000ull
+/* Bursts of messages that are taken in before a peer is called silent. */
+#define TURNS_BEFORE_TICK 16u
 /* Interfaces rest when less room is left: more than most long frames need. */
 #define ROOM_LOW (LINK_SOCK_QUEUE / 4)
 
@@ -245,9 +247,9 @@ static void received(void *ctx, u32 ip, u16 port, struct pkt **pkts, u32 n)
 	edge_input(l->edges, ip, port, pkts, n);
 }
 
-static void local_ready(struct loop_fd *f, u32 events)
+/* True: there may be more. */
+static bool receive(struct local *l)
 {
-	struct local *l = container_of(f, struct local, lf);
 	const struct sock_rx rx = {
 		.big = &node.messages,
 		.pieces = &node.headers,
@@ -256,9 +258,13 @@ static void local_ready(struct loop_fd *f, u32 events)
 		.ctx = l,
 	};
 
+	return l->edges && sock_recv(&l->sock, &rx) == SOCK_RX_MESSAGES;
+}
+
+static void local_ready(struct loop_fd *f, u32 events)
+{
 	(void)events;
-	if (l->edges)
-		sock_recv(&l->sock, &rx);
+	receive(container_of(f, struct local, lf));
 	node_settle();
 	tap_answers();
 	link_sock_settle();
@@ -307,6 +313,10 @@ static void unbind_local(u16 port)
 /* The timer of the keep-alive runs while there are links that have one. */
 static void tick_due(struct loop_timer *t, u64 now_ns)
 {
+	/* Nobody is silent whose hellos wait behind its frames. */
+	for (u32 i = 0; i < LINK_SOCK_PORTS_MAX; i++)
+		for (u32 turns = 0; turns < TURNS_BEFORE_TICK && receive(&locals[i]); turns++)
+			node_settle();
 	edge_tick(now_ns);
 	loop_timer_set(t, now_ns + HEALTH_INTERVAL_NS);
 }
@@ -377,13 +387,23 @@ void link_sock_set_transit(bool on)
 	transit = on;
 }
 
+/* What the path carries now, which an edge with nothing to send has not asked yet. */
+static u32 unfragmented(struct edge *e)
+{
+	u32 taken = LINK_IP_UDP_HEADER + e->header.len + LINK_ETH_HEADER;
+	u32 mtu = tx_path_mtu(e->tx_ctx, &e->dst);
+
+	mtu -= MIN(mtu, taken);
+	return e->setup.mtu ? MIN(mtu, e->setup.mtu) : mtu;
+}
+
 u32 link_sock_guest_mtu(void)
 {
 	u32 mtu = UINT32_MAX;
 
 	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
 		if (p->kind == VNET_PORT_EDGE)
-			mtu = MIN(mtu, MIN(p->mtu, p->caps_max - LINK_ETH_HEADER));
+			mtu = MIN(mtu, unfragmented(edge_of(p)));
 	return mtu == UINT32_MAX ? MTU_UNKNOWN : MIN(mtu, TAP_MTU_MAX);
 }
 
@@ -393,7 +413,8 @@ u32 link_sock_segments(void)
 
 	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
 		if (p->kind == VNET_PORT_EDGE)
-			longest = MAX(longest, p->caps_max + edge_of(p)->header.len);
+			longest = MAX(longest, unfragmented(edge_of(p)) + LINK_ETH_HEADER +
+						       edge_of(p)->header.len);
 	segments = SOCK_PAYLOAD_MAX / longest;
 	return MAX(MIN(segments, SOCK_SEGMENTS_MAX), 1u);
 }

@@ -16,6 +16,7 @@
 #include "tools/vnetpd/plat.h"
 #include "tools/vnetpd/priv.h"
 #include "tools/vnetpd/server.h"
+#include "tools/vnetpd/tap_open.h"
 #include "tools/vnetpd/version.h"
 #include "vnet/vnet.h"
 
@@ -128,6 +129,7 @@ static int check(void)
 static void tick(struct loop_timer *t, u64 now_ns)
 {
 	vnet_tick(now_ns);
+	ctl_changed(); /* what the kernel learned of paths meanwhile */
 	loop_timer_set(t, now_ns + TICK_NS);
 }
 
@@ -153,8 +155,13 @@ static err_t start(void)
 		err = server_open(options.socket, options.group);
 	if (!err)
 		err = config_load(options.file, node.name);
+	if (!err && !options.lock)
+		tap_open_spares();
 	if (!err)
 		err = priv_drop(options.user, options.lock);
+	if (!err && access(options.file, R_OK))
+		log_warn("vnetpd", "%s: SIGHUP cannot read it any more: %s", options.file,
+			 strerror(errno));
 	ctl_settle();
 	loop_timer_set(&ticker, loop_now_ns() + TICK_NS);
 	return err;

@@ -16,7 +16,7 @@
 #include "tools/vnetpd/loop.h"
 #include "tools/vnetpd/node.h"
 
-#define BACKLOG 8
+#define BACKLOG 64
 /* Statements of one client in a turn: frames come in between. */
 #define LINES_A_TURN 64
 

@@ -12,11 +12,17 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hv/base/fmt.h"
 
 #define TUN_DEVICE "/dev/net/tun"
+#define SPARES 16u
+
+/* Opened while that was allowed, and attached to nothing yet. */
+static int spares[SPARES];
+static u32 spare_count;
 
 static void set_name(struct ifreq *r, const char *device)
 {
@@ -102,9 +108,31 @@ err_t tap_device_segments(const char *device, u32 segments)
 	return done ? ERR_OK : ERR_IO;
 }
 
+static int open_device(void)
+{
+	return open(TUN_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+}
+
+void tap_open_spares(void)
+{
+	struct stat st;
+
+	if (stat(TUN_DEVICE, &st) || (st.st_mode & (S_IROTH | S_IWOTH)) == (S_IROTH | S_IWOTH))
+		return;
+	while (spare_count < SPARES) {
+		int fd = open_device();
+
+		if (fd < 0)
+			return;
+		spares[spare_count++] = fd;
+	}
+}
+
 static err_t open_tun(int *fd, char *why, size_t size)
 {
-	*fd = open(TUN_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	*fd = open_device();
+	if (*fd < 0 && spare_count)
+		*fd = spares[--spare_count];
 	if (*fd >= 0)
 		return ERR_OK;
 	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
@@ -113,7 +141,10 @@ static err_t open_tun(int *fd, char *why, size_t size)
 			     "the container that device");
 	else
 		fmt_snprintf(why, size, TUN_DEVICE ": %s%s", strerror(errno),
-			     errno == EACCES || errno == EPERM ? " (vnetpd starts as root)" : "");
+			     errno == EACCES || errno == EPERM
+				     ? " (vnetpd starts as root; what it opened then for "
+				       "interfaces that come later is used up)"
+				     : "");
 	return ERR_NOTSUP;
 }
 

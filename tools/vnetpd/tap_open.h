@@ -12,6 +12,10 @@
  */
 err_t tap_open(const char *device, const u8 mac[6], u32 mtu, int *fd, char *why, size_t size);
 
+/* Before privileges are dropped: where only root may open the device, have some open for
+ * interfaces that come later. */
+void tap_open_spares(void);
+
 void tap_carrier(int fd, bool on);
 err_t tap_device_mtu(const char *device, u32 mtu);
 /* A long segment stands for at most so many. */

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two vnetpd with a wire between them: frames in every format of link, as tshark reads
+them, long segments, and what is sent against what arrives."""
+
+import subprocess
+
+import nskit
+import pytest
+
+pytestmark = pytest.mark.skipif(nskit.why_not() is not None, reason=str(nskit.why_not()))
+
+SECONDS = 1
+CAPTURE_TIMEOUT_S = 20
+# Link: kind and keys, tshark's options, the protocols that it is to see.
+FORMATS = {
+    "udp": ("udp", "", ["-d", "udp.port==9000,eth"], "udp:eth:ethertype:ip:icmp"),
+    "vxlan": ("vxlan", "vni 77", [], "udp:vxlan:eth:ethertype:ip:icmp"),
+    "geneve": ("geneve", "vni 77", [], "udp:geneve:eth:ethertype:ip:icmp"),
+}
+
+
+@pytest.fixture(name="world")
+def fixture_world():
+    with nskit.World() as world:
+        yield world
+
+
+def both(world, kind, options="", **more):
+    return {side: world.vnetpd(side, nskit.config(side, kind, options), **more)
+            for side in nskit.SIDES}
+
+
+def capture(world, count):
+    """The wire while a pings b so many times: a file, once all of it is there."""
+    path = f"{world.directory}/wire.pcap"
+    tshark = world.popen("a", ["tshark", "-q", "-i", "va0", "-w", path], stderr=subprocess.PIPE,
+                         text=True)
+    while "Capture started" not in tshark.stderr.readline():
+        assert tshark.poll() is None, "tshark does not capture"
+    world.ping("a", nskit.OVER["b"], count)
+    nskit.wait_for(lambda: len(decode(path, [], "ip.src", check=False)) >= 2 * count,
+                   "the frames in the file", CAPTURE_TIMEOUT_S)
+    tshark.terminate()
+    tshark.wait(CAPTURE_TIMEOUT_S)
+    return path
+
+
+def decode(path, options, *fields, check=True):
+    done = subprocess.run(["tshark", "-r", path, *options, "-T", "fields",
+                           *[word for field in fields for word in ("-e", field)]],
+                          capture_output=True, text=True, check=check,
+                          timeout=CAPTURE_TIMEOUT_S)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def balanced(daemons):
+    """The sums of both, and what one sent against what the other received."""
+    stats = {side: daemon.stats() for side, daemon in daemons.items()}
+    for side, found in stats.items():
+        assert found["sum"]["balanced"], (side, found["sum"])
+    return stats
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_ping_and_tcp_in_each_format(world, name):
+    kind, options, decode_as, protocols = FORMATS[name]
+    daemons = both(world, kind, options)
+    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "the first answer")
+    path = capture(world, 5)
+    seen = decode(path, decode_as, "frame.protocols")
+    assert len([line for line in seen if protocols in line[0]]) == 10, seen
+    assert world.stream("a", nskit.OVER["b"], SECONDS) > 0
+    balanced(daemons)
+
+
+def test_vnetu_header(world):
+    """VNET/U's header: "et", the size in four bytes, then the frame."""
+    daemons = both(world, "udp", "header vnetu")
+    assert world.ping("a", nskit.OVER["b"], 1)
+    path = capture(world, 3)
+    payloads = [bytes.fromhex(line[0]) for line in decode(path, [], "udp.payload") if line[0]]
+    assert len(payloads) == 6
+    for payload in payloads:
+        assert int.from_bytes(payload[2:6], "little") == len(payload) - 6
+        assert payload[18:20] == b"\x08\x00"  # the EtherType of IPv4 in the frame
+    balanced(daemons)
+
+
+def test_vnis_are_told_apart(world):
+    """A frame of another VNI is nobody's."""
+    daemons = {"a": world.vnetpd("a", nskit.config("a", "vxlan", "vni 1")),
+               "b": world.vnetpd("b", nskit.config("b", "vxlan", "vni 2"))}
+    assert world.ping("a", nskit.OVER["b"], 1) == []
+    stats = balanced(daemons)
+    assert stats["b"]["drops"]["unknown-vni"] > 0
+    assert stats["b"]["interfaces"]["tap0"]["rx_frames"] == 0
+
+
+def test_the_kernels_vxlan_answers(world):
+    """A link to what Linux itself has: ip link ... type vxlan."""
+    daemon = world.vnetpd("a", nskit.config("a", "vxlan", "vni 77"))
+    world.ip("b", f"link add tap0 type vxlan id 77 remote {nskit.UNDER['a']} "
+                  f"local {nskit.UNDER['b']} dstport 4789 dev vb0")
+    world.address("b")
+    world.ip("b", "link set tap0 up")
+    # A veth leaves the inner checksums and the cutting to a NIC that never comes.
+    world.no_offloads("b", "vb0")
+    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "the kernel's answer")
+    assert len(world.ping("a", nskit.OVER["b"], 5)) == 5
+    assert world.stream("a", nskit.OVER["b"], SECONDS) > 0
+    assert world.stream("b", nskit.OVER["a"], SECONDS) > 0
+    balanced({"a": daemon})
+
+
+def test_long_segments_cross_whole(world):
+    """64 KiB a call on both sides: messages of many datagrams, joined again."""
+    daemons = both(world, "udp")
+    assert world.ping("a", nskit.OVER["b"], 1)
+    world.stream("a", nskit.OVER["b"], SECONDS)
+    stats = balanced(daemons)
+    sent, received = stats["a"], stats["b"]
+    assert sent["long_in"] > 0
+    assert sent["sockets"]["tx_datagrams"] > 10 * sent["sockets"]["tx_messages"]
+    assert received["sockets"]["rx_datagrams"] > 10 * received["sockets"]["rx_messages"]
+    assert received["interfaces"]["tap0"]["rx_joined"] > 0
+    # No copy but those of the kernel, to and from the interfaces.
+    assert sent["links"]["b"]["tx_copies"] == received["links"]["a"]["rx_copies"] == 0
+    # The wire loses nothing; what the sockets had no room for stands nowhere else.
+    assert received["links"]["a"]["rx_frames"] <= sent["links"]["b"]["tx_frames"]
+
+
+def test_mtu_follows_the_links(world):
+    """What the links leave, told to Linux; frames of that size cross unfragmented."""
+    both(world, "geneve")
+    shown = world.run("a", ["cat", "/sys/class/net/tap0/mtu"]).stdout
+    assert int(shown) < 1500 - 14 - 28 - 8 + 1
+    world.ip("a", "link set va0 mtu 1400")
+    world.ip("b", "link set vb0 mtu 1400")
+    nskit.wait_for(lambda: int(world.run("a", ["cat", "/sys/class/net/tap0/mtu"]).stdout)
+                   == int(shown) - 100, "the smaller MTU")
+
+
+def test_a_peer_behind_an_unknown_address(world):
+    """`remote any`: the peer is known by its tag, wherever it is."""
+    other = nskit.config("b", "geneve", "tag 5 sport fixed")
+    daemons = {"a": world.vnetpd("a", nskit.config("a", "geneve", "tag 5")
+                                 .replace(f"remote {nskit.UNDER['b']}", "remote any")),
+               "b": world.vnetpd("b", other)}
+    nskit.wait_for(lambda: world.ping("b", nskit.OVER["a"], 1), "an answer")
+    assert len(world.ping("a", nskit.OVER["b"], 3)) == 3
+    balanced(daemons)
