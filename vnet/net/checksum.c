@@ -13,14 +13,17 @@ static inline u64 add_carry(u64 sum, u64 v)
 
 u64 csum_add(u64 sum, const void *data, u32 len)
 {
+	u64 s1 = 0, s2 = 0, s3 = 0;
 	const u8 *b = data;
 
+	/* Four sums: each carry waits for its own only. */
 	for (; len >= 32; len -= 32, b += 32) {
 		sum = add_carry(sum, load_le64(b));
-		sum = add_carry(sum, load_le64(b + 8));
-		sum = add_carry(sum, load_le64(b + 16));
-		sum = add_carry(sum, load_le64(b + 24));
+		s1 = add_carry(s1, load_le64(b + 8));
+		s2 = add_carry(s2, load_le64(b + 16));
+		s3 = add_carry(s3, load_le64(b + 24));
 	}
+	sum = add_carry(add_carry(sum, s1), add_carry(s2, s3));
 	for (; len >= 8; len -= 8, b += 8)
 		sum = add_carry(sum, load_le64(b));
 	if (len & 4) {
