@@ -23,6 +23,10 @@
 #define DEAF_STAY_US 1000u
 #define US_PER_MS 1000u
 
+/* Who used a VPID last, per core; only compared. VPIDs share a slot: flushed too often. */
+#define VPID_SLOTS 16
+static const struct vcpu_hw *vpid_user[PLAT_MAX_CORES][VPID_SLOTS];
+
 /* The VMCS, then the extended state, with room to align the page. */
 static size_t block_bytes(void)
 {
@@ -124,12 +128,28 @@ static void constants_write(struct vcpu_hw *hw)
 	vmcs_write(VMCS_PF_ERROR_MATCH, 0);
 }
 
+/*
+ * Translations made here that the next entry must not meet: those that another
+ * core changed since, of both kinds, and those of another vCPU with this VPID.
+ */
+static void flush_stale(struct vcpu_hw *hw)
+{
+	const struct vcpu_hw **last = &vpid_user[plat_core()][hw->vpid % VPID_SLOTS];
+
+	if (hw->core != plat_core())
+		hw->flush_ept = true;
+	if (hw->core != plat_core() || *last != hw)
+		hw->flush_vpid = true;
+	*last = hw;
+}
+
 /* A VMCS must not be current on two cores, so put() clears it (24.11.1): its
  * fields stay, in memory. */
 static void vmx_load(struct vcpu_hw *hw)
 {
 	enum vmx_result result;
 
+	flush_stale(hw);
 	if (hw->core == VMX_NO_CORE) {
 		result = vmclear(phys(hw->vmcs));
 		if (result)
@@ -150,10 +170,6 @@ static void vmx_load(struct vcpu_hw *hw)
 		vmcs_write(VMCS_GUEST_RFLAGS, hw->rflags);
 	}
 	vmx_state_load(hw);
-	/* Translations of the same address space that another core's changes or
-	 * another vCPU made stale may be here. */
-	hw->flush_vpid = true;
-	hw->flush_ept = true;
 }
 
 static void vmx_put(struct vcpu_hw *hw)

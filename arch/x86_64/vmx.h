@@ -148,7 +148,9 @@ u16 vmx_seg_attr(enum sreg sreg, u32 rights);
 
 /* --- vmx_msr.c ------------------------------------------------------------------ */
 
-/* The bitmap's physical address; what does not exit moves with the guest. */
+/* Fill the bitmap, once, and its physical address; what does not exit moves with the
+ * guest. */
+void vmx_msr_init(void);
 u64 vmx_msr_bitmap(void);
 u64 vmx_get_msr(struct vcpu_hw *hw, enum vcpu_msr msr);
 void vmx_set_msr(struct vcpu_hw *hw, enum vcpu_msr msr, u64 value);
