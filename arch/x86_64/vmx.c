@@ -291,7 +291,7 @@ static void vmx_run(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	r->rip = hw->rip = vmcs_read(VMCS_GUEST_RIP);
 	r->gpr[GPR_RSP] = hw->rsp = vmcs_read(VMCS_GUEST_RSP);
 	r->rflags = hw->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-	hw->shadow = (u32)vmcs_read(VMCS_GUEST_SHADOW);
+	vmx_event_shadow(hw);
 	hw->sregs_valid = false;
 	vmx_event_settle(hw, &exit->interrupted);
 	vmx_exit_record(hw, exit);

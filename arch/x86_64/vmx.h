@@ -65,6 +65,7 @@ struct vcpu_hw {
 	u32 reason;	       /* VMCS_EXIT_REASON of the last exit */
 	struct vcpu_event waiting; /* goes in at the next entry */
 	bool nmi_pending;      /* latched, goes in when it may */
+	bool nmi_inside;       /* this entry delivers one */
 	u8 tpr_threshold;      /* as the VMCS has it */
 	bool can_deliver;      /* the processor may deliver from the page of an x2APIC */
 	bool delivers;	       /* ... and does so now */
@@ -167,6 +168,8 @@ void vmx_event_reset(struct vcpu_hw *hw);
 /* Before an entry: what may go in does, for the rest the processor shall exit
  * when it may. */
 void vmx_event_enter(struct vcpu_hw *hw);
+/* After an exit: what blocks interrupts and NMIs now. */
+void vmx_event_shadow(struct vcpu_hw *hw);
 /* After an exit: settle what was to be delivered; ev gets what the caller
  * must inject again. */
 void vmx_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev);

@@ -102,6 +102,7 @@ static u32 nmi_info(struct vcpu_hw *hw)
 {
 	shadow_set(hw, hw->shadow & ~VMX_SHADOW_STI);
 	hw->nmi_pending = false;
+	hw->nmi_inside = true;
 	return intr_info(VMX_INTR_NMI, VECTOR_NMI);
 }
 
@@ -121,6 +122,7 @@ void vmx_event_enter(struct vcpu_hw *hw)
 	u32 info = waiting_info(hw), windows = 0;
 
 	hw->offered_inside = false;
+	hw->nmi_inside = false;
 	if (hw->nmi_pending) {
 		if (!info && !(hw->shadow & (VMX_SHADOW_NMI | VMX_SHADOW_MOV_SS)))
 			info = nmi_info(hw);
@@ -138,6 +140,20 @@ void vmx_event_enter(struct vcpu_hw *hw)
 	if (info)
 		vmcs_write(VMCS_ENTRY_INTR, info);
 	windows_set(hw, windows);
+}
+
+/*
+ * Only an NMI that goes in begins the blocking of NMIs. Bochs 2.7 has an entry inherit
+ * it from another guest of the core that is in its handler: what then blocks this one
+ * "since" the entry is not so.
+ */
+void vmx_event_shadow(struct vcpu_hw *hw)
+{
+	bool blocked = hw->shadow & VMX_SHADOW_NMI || hw->nmi_inside;
+
+	hw->shadow = (u32)vmcs_read(VMCS_GUEST_SHADOW);
+	if (!blocked)
+		shadow_set(hw, hw->shadow & ~VMX_SHADOW_NMI);
 }
 
 /* What the IDT-vectoring information says was being delivered. INT n, INT1, INT3

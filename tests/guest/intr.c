@@ -12,6 +12,15 @@
 #define SPIN 2000
 #define GSI_FREE 20 /* no device of the machine uses it */
 #define MSI_BASE 0xfee00000u
+#define VEC_PIC 0x30
+#define IRQ_FREE 5 /* of the 8259; no device of the machine uses it */
+#define APIC_LVT_EXTINT (7u << 8)
+#define PIC_MASTER 0x20
+#define PIC_MASTER_DATA 0x21
+#define PIC_INIT 0x11 /* ICW1: ICW4 follows */
+#define PIC_CASCADE 2
+#define PIC_8086 0x01 /* ICW4 */
+#define PIC_EOI 0x20
 
 static void spin(void)
 {
@@ -273,6 +282,53 @@ static enum outcome case_ioapic_level(const void *arg)
 	return PASS;
 }
 
+static void pic_program(u8 base, u8 mask)
+{
+	out8(PIC_MASTER, PIC_INIT);
+	out8(PIC_MASTER_DATA, base);
+	out8(PIC_MASTER_DATA, BIT(PIC_CASCADE));
+	out8(PIC_MASTER_DATA, PIC_8086);
+	out8(PIC_MASTER_DATA, mask);
+}
+
+static void pic_eoi(struct trap_frame *f)
+{
+	(void)f;
+	dev_write(TESTDEV_GSI, IRQ_FREE);
+	out8(PIC_MASTER, PIC_EOI);
+}
+
+/* Its vectors come by LINT0, whatever the mode of the APIC and its task priority. */
+static enum outcome case_8259(const void *arg)
+{
+	const u8 vector = VEC_PIC + IRQ_FREE;
+
+	(void)arg;
+	if (!testdev_present())
+		return skip("no test device");
+	pic_program(VEC_PIC, (u8)~BIT(IRQ_FREE));
+	apic_write(APIC_LVT_LINT0, APIC_LVT_EXTINT);
+	irq_hook[vector] = pic_eoi;
+	for (u32 i = 1; i <= 20; i++) {
+		apic_self(VEC_A);
+		dev_write(TESTDEV_GSI, IRQ_FREE | TESTDEV_GSI_LEVEL);
+		spin();
+		CHECK_EQ(irq_count[vector], i - 1);
+		CHECK(irq_wait(vector, i) && irq_wait(VEC_A, i));
+	}
+	write_cr8(15);
+	apic_self(VEC_A);
+	dev_write(TESTDEV_GSI, IRQ_FREE | TESTDEV_GSI_LEVEL);
+	CHECK(irq_wait(vector, 21));
+	CHECK_EQ(irq_count[VEC_A], 20);
+	write_cr8(0);
+	CHECK(irq_wait(VEC_A, 21));
+	apic_write(APIC_LVT_LINT0, APIC_LVT_MASKED);
+	pic_program(VEC_PIC, 0xff);
+	CHECK_EQ(irq_total, 42);
+	return PASS;
+}
+
 const struct guest_case intr_cases[] = {
 	{ "intr/masked", case_masked, NULL },
 	{ "intr/exactly-once", case_exactly_once, NULL },
@@ -287,5 +343,6 @@ const struct guest_case intr_cases[] = {
 	{ "intr/msi", case_msi, NULL },
 	{ "intr/ioapic-edge", case_ioapic_edge, NULL },
 	{ "intr/ioapic-level", case_ioapic_level, NULL },
+	{ "intr/8259", case_8259, NULL },
 	{ NULL, NULL, NULL },
 };

@@ -52,6 +52,29 @@ static u32 enter(void)
 	return info & VMX_INTR_VALID ? info : 0;
 }
 
+/* Blocking of NMIs that an entry inherits from somebody else is not the guest's. */
+static void test_nmi_blocking_is_its_own(void **state)
+{
+	(void)state;
+	enter();
+	vmcs_write(VMCS_GUEST_SHADOW, VMX_SHADOW_NMI | VMX_SHADOW_STI);
+	vmx_event_shadow(&hw);
+	assert_int_equal(hw.shadow, VMX_SHADOW_STI);
+	assert_true(hw.dirty & VMX_DIRTY_SHADOW);
+	hw.shadow = 0;
+	vmx_inject(&hw, &nmi);
+	assert_int_equal(enter(), info_of(VMX_INTR_NMI, VECTOR_NMI));
+	vmcs_write(VMCS_GUEST_SHADOW, VMX_SHADOW_NMI);
+	for (u32 i = 0; i < 2; i++) { /* and while its handler runs */
+		vmx_event_shadow(&hw);
+		assert_int_equal(hw.shadow, VMX_SHADOW_NMI);
+		assert_int_equal(enter(), 0);
+	}
+	vmcs_write(VMCS_GUEST_SHADOW, 0);
+	vmx_event_shadow(&hw);
+	assert_int_equal(hw.shadow, 0);
+}
+
 /* As vmx_run() does after an exit; vectoring: whose delivery it cut short. */
 static void leave(u32 vectoring)
 {
@@ -361,6 +384,7 @@ int main(void)
 		cmocka_unit_test_setup(test_priorities, setup),
 		cmocka_unit_test_setup(test_nmi_blocked, setup),
 		cmocka_unit_test_setup(test_nmi_interrupted, setup),
+		cmocka_unit_test_setup(test_nmi_blocking_is_its_own, setup),
 		cmocka_unit_test_setup(test_iret_interrupted, setup),
 		cmocka_unit_test_setup(test_interrupted_kinds, setup),
 		cmocka_unit_test_setup(test_reset, setup),
