@@ -155,13 +155,24 @@ static struct msr_ops ops_for(struct vcpu *v)
 	};
 }
 
+/* The local APIC's registers, its base and its timer: how many of these exits there
+ * are depends on who delivers interrupts. */
+static bool is_apic_msr(u32 index)
+{
+	return (index >= MSR_X2APIC_FIRST && index <= MSR_X2APIC_LAST) ||
+	       index == MSR_TSC_DEADLINE || index == MSR_APIC_BASE;
+}
+
 void exit_rdmsr(struct vcpu *v, const struct vcpu_exit *x)
 {
 	struct vcpu_regs *r = backend->regs(v->hw);
 	const struct msr_ops ops = ops_for(v);
+	u32 index = (u32)r->gpr[GPR_RCX];
 	u64 val = 0;
 
-	if (!msr_read(&v->msr, (u32)r->gpr[GPR_RCX], &val, &ops)) {
+	if (is_apic_msr(index))
+		v->stats.apic[EXIT_RDMSR]++;
+	if (!msr_read(&v->msr, index, &val, &ops)) {
 		vcpu_inject(v, VECTOR_GP, true, 0);
 		return;
 	}
@@ -175,8 +186,11 @@ void exit_wrmsr(struct vcpu *v, const struct vcpu_exit *x)
 	struct vcpu_regs *r = backend->regs(v->hw);
 	const struct msr_ops ops = ops_for(v);
 	u64 val = (u32)r->gpr[GPR_RAX] | r->gpr[GPR_RDX] << 32;
+	u32 index = (u32)r->gpr[GPR_RCX];
 
-	if (!msr_write(&v->msr, (u32)r->gpr[GPR_RCX], val, &ops)) {
+	if (is_apic_msr(index))
+		v->stats.apic[EXIT_WRMSR]++;
+	if (!msr_write(&v->msr, index, val, &ops)) {
 		vcpu_inject(v, VECTOR_GP, true, 0);
 		return;
 	}

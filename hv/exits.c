@@ -4,6 +4,7 @@
 
 #include "hv/base/log.h"
 #include "hv/base/x86.h"
+#include "hv/emul/machine.h"
 #include "hv/vm.h"
 
 #define VECTOR_DB 1
@@ -56,6 +57,8 @@ static void exit_mmio_access(struct vcpu *v, const struct vcpu_exit *x)
 		vm_crash(v->vm, "it executes at %#lx, where there is no memory", x->mmio.gpa.v);
 		return;
 	}
+	if (x->mmio.gpa.v - MACHINE_LAPIC_BASE < MACHINE_LAPIC_SIZE)
+		v->stats.apic[EXIT_MMIO]++;
 	exit_emulate(v, x);
 }
 

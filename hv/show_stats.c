@@ -26,6 +26,11 @@ static void json_vm(struct json *j, const struct vm *vm)
 		if (s->exits[k])
 			json_num(j, exit_kind_name((enum exit_kind)k), s->exits[k]);
 	json_close(j, '}');
+	json_open(j, "apic_exits_by_reason", '{');
+	for (u32 k = 0; k < EXIT_KIND_COUNT; k++)
+		if (s->apic[k])
+			json_num(j, exit_kind_name((enum exit_kind)k), s->apic[k]);
+	json_close(j, '}');
 	json_num(j, "interrupts", s->injected);
 	json_num(j, "pv_eois", vm->vcpu.lapic.pv_eois);
 	json_num(j, "kicks", s->kicks);

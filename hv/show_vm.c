@@ -12,10 +12,14 @@ static void exits_table(const struct out *out, const struct vm *vm)
 		   s->total, s->injected, vm->vcpu.lapic.pv_eois, s->kicks);
 	if (vm->vcpu.apic_accel)
 		out_printf(out, "the processor delivers its APIC's interrupts, uncounted\n");
-	for (u32 k = 0; k < EXIT_KIND_COUNT; k++)
-		if (s->exits[k])
-			out_printf(out, "  %-12s %12lu\n", exit_kind_name((enum exit_kind)k),
-				   s->exits[k]);
+	for (u32 k = 0; k < EXIT_KIND_COUNT; k++) {
+		if (!s->exits[k])
+			continue;
+		out_printf(out, "  %-12s %12lu", exit_kind_name((enum exit_kind)k), s->exits[k]);
+		if (s->apic[k])
+			out_printf(out, ", %lu of them the local APIC", s->apic[k]);
+		out_printf(out, "\n");
+	}
 	out_printf(out, "ports and memory\n");
 	for (u32 i = 0; i < vm->io.count; i++)
 		if (vm->io.range[i].accesses)

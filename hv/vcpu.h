@@ -22,6 +22,7 @@ enum vcpu_state {
 
 struct vcpu_stats {
 	u64 exits[EXIT_KIND_COUNT];
+	u64 apic[EXIT_KIND_COUNT]; /* of them: accesses to the local APIC, MMIO and MSRs */
 	u64 total;
 	u64 injected;	 /* external interrupts that the guest took from us */
 	u64 pv_eois;	 /* EOIs without an exit */

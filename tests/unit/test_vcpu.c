@@ -520,6 +520,51 @@ static void test_faults(void **state)
 	}
 }
 
+/* Exits for the local APIC are told apart, whether the access was right or not. */
+static void test_apic_exits(void **state)
+{
+	static const struct {
+		u32 index;
+		bool apic;
+	} msrs[] = {
+		{ MSR_APIC_BASE, true },    { MSR_TSC_DEADLINE, true },
+		{ MSR_X2APIC_FIRST, true }, { MSR_X2APIC_LAST, true },
+		{ MSR_X2APIC_FIRST - 1, false }, { MSR_X2APIC_LAST + 1, false },
+		{ 0x277, false }, /* IA32_PAT */
+	};
+	static const u8 load[] = { 0xa1, 0x20, 0x00, 0xe0, 0xfe }; /* mov eax, [0xfee00020] */
+	static const u64 addrs[] = { 0xfedffffcull, 0xfee00020ull, 0xfee01000ull, DEVICE };
+	u32 apic = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(msrs); i++) {
+		const struct fake_step script[] = {
+			{ .exit = { .kind = EXIT_RDMSR, .insn_len = 2 } },
+			{ .exit = { .kind = EXIT_WRMSR, .insn_len = 2 } },
+		};
+
+		fake_script(script, ARRAY_SIZE(script));
+		fake_hw.regs = (struct vcpu_regs){ .rip = RIP, .gpr[GPR_RCX] = msrs[i].index };
+		vcpu_run(&cores[0], &vm.vcpu);
+		vcpu_run(&cores[0], &vm.vcpu);
+		apic += msrs[i].apic;
+		assert_int_equal(vm.vcpu.stats.apic[EXIT_RDMSR], apic);
+		assert_int_equal(vm.vcpu.stats.apic[EXIT_WRMSR], apic);
+	}
+	assert_int_equal(vm.vcpu.stats.exits[EXIT_RDMSR], ARRAY_SIZE(msrs));
+	code(load, sizeof(load));
+	for (size_t i = 0; i < ARRAY_SIZE(addrs); i++) {
+		const struct fake_step step = {
+			.exit = { .kind = EXIT_MMIO, .mmio = { .gpa = { addrs[i] } } }
+		};
+
+		vm.vcpu.stats.total = 0;
+		run(&step, 1);
+	}
+	assert_int_equal(vm.vcpu.stats.exits[EXIT_MMIO], ARRAY_SIZE(addrs));
+	assert_int_equal(vm.vcpu.stats.apic[EXIT_MMIO], 1);
+}
+
 static void test_cr4(void **state)
 {
 	static const u8 mov_cr4_eax[] = { 0x0f, 0x22, 0xe0 };
@@ -615,6 +660,7 @@ int main(void)
 		cmocka_unit_test_setup(test_interrupted, setup),
 		cmocka_unit_test_setup(test_hlt, setup),
 		cmocka_unit_test_setup(test_faults, setup),
+		cmocka_unit_test_setup(test_apic_exits, setup),
 		cmocka_unit_test_setup(test_cr_by_register, setup),
 		cmocka_unit_test_setup(test_cr4, setup),
 		cmocka_unit_test_setup(test_ends, setup),
