@@ -8,6 +8,7 @@
 #include "hv/base/log.h"
 #include "hv/base/str.h"
 #include "hv/ctl.h"
+#include "vnet/overlay_mesh.h"
 
 struct node_state node_state = { .name = "node" };
 
@@ -20,6 +21,7 @@ struct reader {
 	const struct out *out;
 	bool versioned; /* "caisson 1" was there */
 	bool mine;	/* the current section is this node's */
+	bool mesh;	/* an overlay of this node's has `links mesh` */
 	u32 sections, matched;
 };
 
@@ -91,10 +93,49 @@ static void one_line(struct reader *r, const char *line, size_t len)
 		note_error(message);
 		r->versioned = true;
 	}
-	if (stmt.cmd->id == LANG_NODE)
+	if (stmt.cmd->id == LANG_NODE) {
 		begin_section(r, &stmt);
-	else if (r->mine && ctl_execute(&c))
+		return;
+	}
+	if (!r->mine)
+		return;
+	if (ctl_execute(&c))
 		note_error(message);
+	else if (stmt.cmd->id == LANG_OVERLAY_ADD && lang_get(&stmt, "links"))
+		r->mesh = true;
+}
+
+static void mesh_line(void *ctx, const char *text)
+{
+	const struct reader *r = ctx;
+	char message[LANG_MESSAGE_MAX];
+
+	if (ctl_line(&r->src, text, strlen(text), r->out, message))
+		config_degraded("%s (made of a mesh: %s)", message, text);
+}
+
+static void mesh_error(void *ctx, const char *message)
+{
+	(void)ctx;
+	note_error(message);
+}
+
+/* Links and routes of the meshes, once the interfaces that they name are there. */
+static void load_meshes(struct reader *r, const char *text, size_t len)
+{
+	const struct mesh_sink sink = { .line = mesh_line, .error = mesh_error, .ctx = r };
+	char message[LANG_MESSAGE_MAX];
+	struct mesh *m = mesh_read(r->src.file, text, len, message);
+	u32 lines;
+
+	if (!m) {
+		note_error(message);
+		return;
+	}
+	r->src.line = 0;
+	lines = mesh_expand(m, node_state.name, &sink);
+	log_info("config", "%u statements for the links of meshes", lines);
+	mesh_free(m);
 }
 
 static void discard(void *ctx, const char *text, size_t len)
@@ -114,6 +155,9 @@ void config_load(const char *file, const char *text, size_t len, const struct co
 		.mine = true, /* what stands before any section is for every node */
 	};
 
+	const char *begin = text;
+	size_t whole = len;
+
 	if (self->name[0])
 		fmt_snprintf(node_state.name, sizeof(node_state.name), "%s", self->name);
 	while (len) {
@@ -126,6 +170,8 @@ void config_load(const char *file, const char *text, size_t len, const struct co
 		text += n;
 		len -= n;
 	}
+	if (r.mesh)
+		load_meshes(&r, begin, whole);
 	if (r.sections && !r.matched)
 		config_degraded("%s: none of its %u node sections has this node's name (%s) or "
 				"the address of one of its NICs",

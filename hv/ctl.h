@@ -52,6 +52,12 @@ err_t ctl_uplink_del(struct ctl *c);
 err_t ctl_link_add(struct ctl *c);
 err_t ctl_link_del(struct ctl *c);
 err_t ctl_link_set(struct ctl *c);
+err_t ctl_overlay_add(struct ctl *c);
+err_t ctl_overlay_set(struct ctl *c);
+err_t ctl_overlay_del(struct ctl *c);
+err_t ctl_overlay_flush(struct ctl *c);
+/* The id of the overlay that the key `overlay` names, else of the default one. */
+err_t ctl_overlay(struct ctl *c, u32 *id);
 err_t ctl_route_add(struct ctl *c);
 err_t ctl_route_del(struct ctl *c);
 
@@ -67,6 +73,8 @@ err_t ctl_show_vm(struct ctl *c);
 err_t ctl_show_interface(struct ctl *c);
 err_t ctl_show_link(struct ctl *c);
 err_t ctl_show_route(struct ctl *c);
+err_t ctl_show_overlay(struct ctl *c);
+err_t ctl_show_learned(struct ctl *c);
 err_t ctl_show_uplink(struct ctl *c);
 err_t ctl_show_stats(struct ctl *c);
 err_t ctl_show_config(struct ctl *c);

@@ -139,8 +139,10 @@ err_t ctl_interface_add(struct ctl *c)
 	};
 	struct vm *vm = vm_of_interface(c->stmt->name);
 	char why[160];
-	err_t err;
+	err_t err = ctl_overlay(c, &cfg.overlay);
 
+	if (err)
+		return err;
 	if (!vm)
 		return ctl_fail(c, NULL, ERR_NOENT,
 				"\"%s\" is not VM.NAME with a vm that there is", c->stmt->name);

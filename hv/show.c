@@ -16,6 +16,7 @@
 #include "hv/uplink.h"
 #include "hv/vm.h"
 #include "vnet/link_lang.h"
+#include "vnet/overlay_lang.h"
 #include "vnet/route.h"
 
 /* --- show node ------------------------------------------------------------------ */
@@ -87,6 +88,16 @@ static void config_uplink(const struct out *out)
 	out_printf(out, " mtu %u%s\n", up->netif.setup.mtu, up->cfg.poll ? " poll on" : "");
 }
 
+static void config_overlays(const struct out *out)
+{
+	char text[OVERLAY_LANG_MAX];
+
+	for (const struct overlay *o = overlay_next(NULL); o; o = overlay_next(o)) {
+		if (overlay_lang_write(o, text)[0])
+			out_printf(out, "  %s\n", text);
+	}
+}
+
 static void config_link(const struct out *out, struct vnet_port *p)
 {
 	char text[LINK_LANG_MAX];
@@ -125,9 +136,14 @@ static void config_interface(const struct out *out, const struct vm_interface *n
 {
 	char mac[FMT_MAC_LEN];
 
-	out_printf(out, "  interface add %s mac %s mtu %u%s\n", nic->name,
+	const struct overlay *o = overlay_by_id(nic->net.port.overlay);
+
+	out_printf(out, "  interface add %s mac %s mtu %u%s", nic->name,
 		   fmt_mac(mac, nic->net.port.mac), nic->net.port.mtu,
 		   nic->check_source ? "" : " check-source off");
+	if (o && o->id)
+		out_printf(out, " overlay %s", o->name);
+	out_printf(out, "\n");
 }
 
 err_t ctl_show_config(struct ctl *c)
@@ -138,6 +154,7 @@ err_t ctl_show_config(struct ctl *c)
 	out_printf(out, "caisson %d\nnode %s\n", LANG_VERSION, node_state.name);
 	ctl_cpu_config(out);
 	config_uplink(out);
+	config_overlays(out);
 	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
 		if (p->kind == VNET_PORT_EDGE)
 			config_link(out, p);

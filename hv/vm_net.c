@@ -138,6 +138,7 @@ static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_int
 	struct virtio_net_cfg net = {
 		.name = nic->name,
 		.mtu = cfg->mtu,
+		.overlay = cfg->overlay,
 		.core = vm->cfg.core,
 		.gm = &vm->gmem,
 		.pool = netcore_pool(vm->cfg.core),

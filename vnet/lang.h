@@ -30,6 +30,7 @@ enum lang_type {
 	LANG_STRING,
 	LANG_UINT,	/* decimal, between min and max of its key */
 	LANG_SIZE,	/* bytes: a number with K, M or G behind it */
+	LANG_TIME,	/* a number with ms, s, m or h behind it; num is in ms */
 	LANG_BOOL,	/* on, off */
 	LANG_CHOICE,	/* one of the key's words; num is its index */
 	LANG_MAC,
@@ -49,7 +50,7 @@ enum lang_from { LANG_FROM_ANY, LANG_FROM_INTERFACES, LANG_FROM_EDGES, LANG_FROM
 struct lang_value {
 	bool set;
 	u32 column;	       /* where it stood, from 1; a FLAG's is its key's */
-	u64 num;	       /* UINT, SIZE, BOOL, CHOICE; enum lang_match; enum lang_from */
+	u64 num;	       /* UINT, SIZE, TIME, BOOL, CHOICE; enum lang_match; enum lang_from */
 	u32 word;	       /* not a CHOICE, but a key with choices: 1 + the index of
 				  the word that stands in place of a value; else 0 */
 	u32 ip;		       /* host byte order */
@@ -65,7 +66,7 @@ struct lang_key {
 	enum lang_type type;
 	bool required;
 	bool bare;	       /* the value stands without its key, right behind the name */
-	u64 min, max;	       /* UINT and SIZE */
+	u64 min, max;	       /* UINT, SIZE and TIME */
 	const char *const *choices; /* CHOICE, and words in place of other values;
 				       NULL-terminated */
 	const char *help;
@@ -74,12 +75,14 @@ struct lang_key {
 enum lang_id {
 	LANG_CAISSON, LANG_NODE, LANG_CPU_FEATURE,
 	LANG_UPLINK_ADD, LANG_UPLINK_DEL, LANG_UPLINK_SET,
+	LANG_OVERLAY_ADD, LANG_OVERLAY_DEL, LANG_OVERLAY_SET, LANG_OVERLAY_FLUSH,
 	LANG_LINK_ADD, LANG_LINK_DEL, LANG_LINK_SET,
 	LANG_VM_ADD, LANG_VM_DEL, LANG_VM_START, LANG_VM_STOP, LANG_VM_RESET,
 	LANG_INTERFACE_ADD, LANG_INTERFACE_DEL, LANG_INTERFACE_SET,
 	LANG_ROUTE_ADD, LANG_ROUTE_DEL,
 	LANG_CONSOLE_ATTACH, LANG_CONSOLE_LOG,
 	LANG_SHOW_NODE, LANG_SHOW_VM, LANG_SHOW_INTERFACE, LANG_SHOW_LINK, LANG_SHOW_ROUTE,
+	LANG_SHOW_OVERLAY, LANG_SHOW_LEARNED,
 	LANG_SHOW_UPLINK, LANG_SHOW_STATS, LANG_SHOW_CONFIG, LANG_SHOW_LOG,
 	LANG_NODE_REBOOT, LANG_NODE_POWEROFF, LANG_HELP,
 	LANG_ID_COUNT,

@@ -8,6 +8,7 @@
 #define GIB (1024 * MIB)
 
 static const char *const link_kinds[] = { "udp", "vxlan", "geneve", "direct", "tcp", NULL };
+static const char *const link_plans[] = { "mesh", NULL };
 static const char *const header_kinds[] = { "none", "vnetu", NULL };
 static const char *const any_word[] = { "any", NULL };
 static const char *const copy_word[] = { "copy", NULL };
@@ -56,6 +57,33 @@ static const struct lang_key uplink_set_keys[] = {
 	END
 };
 
+#define OVERLAY_LEARN_KEYS                                                                    \
+	{ .word = "learn", .type = LANG_BOOL,                                                 \
+	  .help = "learn from the links where addresses are" },                               \
+	{ .word = "age", .type = LANG_TIME, .min = 1000, .max = 24 * 3600 * 1000,             \
+	  .help = "how long one is remembered that is not heard (300s)" },                    \
+	{ .word = "learn-limit", .type = LANG_UINT, .min = 1, .max = 65536,                   \
+	  .help = "addresses learned from one link (1024)" }
+
+static const struct lang_key overlay_add_keys[] = {
+	{ .word = "vni", .type = LANG_UINT, .min = 1, .max = 0xffffff,
+	  .help = "its number on the wire (made of its name)" },
+	OVERLAY_LEARN_KEYS,
+	{ .word = "links", .type = LANG_CHOICE, .choices = link_plans,
+	  .help = "links and routes among all nodes of the file" },
+	{ .word = "kind", .type = LANG_CHOICE, .choices = link_kinds,
+	  .help = "wire format of these links (udp)" },
+	{ .word = "port", .type = LANG_UINT, .min = 1, .max = 65535, .help = "their UDP port" },
+	END
+};
+
+static const struct lang_key overlay_set_keys[] = { OVERLAY_LEARN_KEYS, END };
+
+static const struct lang_key overlay_flush_keys[] = {
+	{ .word = "edge", .type = LANG_NAME, .help = "what was learned from this link only" },
+	END
+};
+
 static const struct lang_key link_add_keys[] = {
 	{ .word = "kind", .type = LANG_CHOICE, .required = true, .bare = true,
 	  .choices = link_kinds, .help = "wire format" },
@@ -79,6 +107,7 @@ static const struct lang_key link_add_keys[] = {
 	{ .word = "ecn", .type = LANG_CHOICE, .choices = ecn_kinds,
 	  .help = "outer ECN bits: the inner ones', or none" },
 	{ .word = "checksum", .type = LANG_BOOL, .help = "outer UDP checksum" },
+	{ .word = "overlay", .type = LANG_NAME, .help = "that it belongs to (default)" },
 	{ .word = "mtu", .type = LANG_UINT, .min = 576, .max = 65507,
 	  .help = "largest inner frame, Ethernet header aside" },
 	{ .word = "fragment", .type = LANG_BOOL, .help = "let IPv4 cut frames above the path MTU" },
@@ -118,6 +147,7 @@ static const struct lang_key interface_add_keys[] = {
 	{ .word = "mode", .type = LANG_CHOICE, .choices = modes,
 	  .help = "who starts the work on a frame" },
 	{ .word = "check-source", .type = LANG_BOOL, .help = "only frames from its own MAC" },
+	{ .word = "overlay", .type = LANG_NAME, .help = "that it belongs to (default)" },
 	END
 };
 
@@ -172,6 +202,14 @@ const struct lang_command lang_commands[] = {
 	  uplink_set_keys, "change its address" },
 	{ "uplink", "del", LANG_UPLINK_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, no_keys,
 	  "give a NIC up" },
+	{ "overlay", "add", LANG_OVERLAY_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
+	  overlay_add_keys, "a network of its own: interfaces, links, routes" },
+	{ "overlay", "set", LANG_OVERLAY_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
+	  overlay_set_keys, "change how it learns" },
+	{ "overlay", "flush", LANG_OVERLAY_FLUSH, LANG_NAME_REQUIRED, TERMINAL_ONLY,
+	  overlay_flush_keys, "forget what was learned" },
+	{ "overlay", "del", LANG_OVERLAY_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, no_keys,
+	  "remove an empty overlay" },
 	{ "link", "add", LANG_LINK_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, link_add_keys,
 	  "a link to another node: an edge" },
 	{ "link", "set", LANG_LINK_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, link_set_keys,
@@ -211,6 +249,10 @@ const struct lang_command lang_commands[] = {
 	{ "show", "link", LANG_SHOW_LINK, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "links to other nodes" },
 	{ "show", "route", LANG_SHOW_ROUTE, LANG_NAME_NONE, TERMINAL_ONLY, show_keys, "routes" },
+	{ "show", "overlay", LANG_SHOW_OVERLAY, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
+	  "overlays" },
+	{ "show", "learned", LANG_SHOW_LEARNED, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
+	  "learned addresses, of one overlay or all" },
 	{ "show", "uplink", LANG_SHOW_UPLINK, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "physical NICs" },
 	{ "show", "stats", LANG_SHOW_STATS, LANG_NAME_NONE, TERMINAL_ONLY, show_keys,

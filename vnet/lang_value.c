@@ -48,6 +48,25 @@ static bool parse_size(const char *s, u64 *out)
 	return true;
 }
 
+/* In milliseconds. */
+static bool parse_time(const char *s, u64 *out)
+{
+	static const struct {
+		const char *unit;
+		u64 ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 } };
+
+	if (!parse_digits(&s, UINT32_MAX, out))
+		return false;
+	for (u32 i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(s, units[i].unit) == 0) {
+			*out *= units[i].ms;
+			return true;
+		}
+	}
+	return false;
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -188,6 +207,8 @@ static bool parse_by_type(const struct lang_key *key, char *const *words, u32 co
 		return parse_uint(s, &v->num);
 	case LANG_SIZE:
 		return parse_size(s, &v->num);
+	case LANG_TIME:
+		return parse_time(s, &v->num);
 	case LANG_BOOL:
 		return parse_choice(s, off_on, &v->num);
 	case LANG_CHOICE:
@@ -219,6 +240,7 @@ static void describe(const struct lang_key *key, char *buf, size_t size)
 		[LANG_STRING] = "some text",
 		[LANG_UINT] = "a number",
 		[LANG_SIZE] = "a size such as 512M",
+		[LANG_TIME] = "a time such as 300s (ms, s, m, h)",
 		[LANG_BOOL] = "on or off",
 		[LANG_MAC] = "a MAC address such as 52:54:00:00:00:01",
 		[LANG_IP4] = "an IPv4 address such as 10.0.0.1",
@@ -239,7 +261,7 @@ err_t lang_value_parse(const struct lang_key *key, char *const *words, u32 count
 		       struct lang_value *out, char *why, size_t size)
 {
 	char expected[120] = "";
-	bool ranged = key->type == LANG_UINT || key->type == LANG_SIZE;
+	bool ranged = key->type == LANG_UINT || key->type == LANG_SIZE || key->type == LANG_TIME;
 	u64 index = 0;
 
 	*used = 1;
@@ -260,8 +282,10 @@ err_t lang_value_parse(const struct lang_key *key, char *const *words, u32 count
 		return ERR_INVAL;
 	}
 	if (ranged && (out->num < key->min || out->num > key->max)) {
-		fmt_snprintf(why, size, "%s %s is out of range; expected: %lu to %lu", key->word,
-			     words[0], key->min, key->max);
+		const char *unit = key->type == LANG_TIME ? "ms" : "";
+
+		fmt_snprintf(why, size, "%s %s is out of range; expected: %lu%s to %lu%s",
+			     key->word, words[0], key->min, unit, key->max, unit);
 		return ERR_RANGE;
 	}
 	out->set = true;

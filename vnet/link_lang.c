@@ -4,6 +4,7 @@
 
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
+#include "vnet/overlay.h"
 
 /* Indices of the choices in lang_schema.c. */
 #define SPORT_FIXED 1
@@ -12,7 +13,7 @@
 /* Keys that are no matter of the kind. */
 static bool is_general(const char *word)
 {
-	static const char *const general[] = { "kind", "mtu", "state" };
+	static const char *const general[] = { "kind", "overlay", "mtu", "state" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(general); i++) {
 		if (strcmp(general[i], word) == 0)
@@ -85,6 +86,26 @@ static err_t read_remote(const struct lang_stmt *stmt, struct edge_setup *out, c
 	return ERR_INVAL;
 }
 
+/* The overlay's number is the link's VNI too, where the link does not say another. */
+static err_t read_overlay(const struct lang_stmt *stmt, struct edge_setup *out, const char **key,
+			  char *why, size_t size)
+{
+	const struct lang_value *name = lang_get(stmt, "overlay");
+	const struct overlay *o = name ? overlay_find(name->text) : NULL;
+
+	if (!name)
+		return ERR_OK;
+	if (!o) {
+		*key = "overlay";
+		fmt_snprintf(why, size, "there is no overlay \"%s\"", name->text);
+		return ERR_NOENT;
+	}
+	out->overlay = o->id;
+	if ((out->link->flags & LINK_HAS_VNI) && !lang_get(stmt, "vni"))
+		out->id.vni = o->id;
+	return ERR_OK;
+}
+
 static void read_outer(const struct lang_stmt *stmt, struct edge_setup *out)
 {
 	const struct lang_value *dscp = lang_get(stmt, "dscp"), *ecn = lang_get(stmt, "ecn");
@@ -122,6 +143,9 @@ err_t link_lang_read(const struct lang_stmt *stmt, struct edge_setup *out, const
 			.tag = (u32)num(stmt, "tag", 0),
 		},
 	};
+	err = read_overlay(stmt, out, key, why, size);
+	if (err != ERR_OK)
+		return err;
 	read_outer(stmt, out);
 	return read_remote(stmt, out, key, why, size);
 }
@@ -172,6 +196,9 @@ const char *link_lang_write(const struct edge *e, char *buf)
 		fmt_append(buf, LINK_LANG_MAX, &len, " header %s", s->link->header);
 	write_id(s, buf, &len);
 	write_outer(s, buf, &len);
+	if (s->overlay && overlay_by_id(s->overlay))
+		fmt_append(buf, LINK_LANG_MAX, &len, " overlay %s",
+			   overlay_by_id(s->overlay)->name);
 	if (!e->port.up)
 		fmt_append(buf, LINK_LANG_MAX, &len, " state down");
 	return buf;

@@ -11,7 +11,7 @@
 /*
  * What a statement `link add` says: all of *out but the sender, the pool and
  * the owner core. out->name lives as long as the statement. On an error
- * (ERR_INVAL, ERR_NOTSUP) why (size bytes) says what is wrong, and *key names
+ * (ERR_INVAL, ERR_NOENT, ERR_NOTSUP) why (size bytes) says what is wrong, and *key names
  * the key that is, or is NULL.
  */
 err_t link_lang_read(const struct lang_stmt *stmt, struct edge_setup *out, const char **key,

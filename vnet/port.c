@@ -149,8 +149,10 @@ err_t vnet_port_add(struct vnet_port *port)
 	port->id = id;
 	if (port->kind == VNET_PORT_INTERFACE)
 		err = route_own_add(port);
-	if (err != ERR_OK)
+	if (err != ERR_OK) {
+		port->id = VNET_PORT_NONE;
 		return err;
+	}
 	last_id = id;
 	port->learned = o ? o->learned : NULL;
 	memset(&port->count, 0, sizeof(port->count));

@@ -55,12 +55,19 @@ static const struct vnet_port_ops fake_ops = {
 void fake_port_add(struct fake_port *f, const char *name, enum vnet_port_kind kind, u8 tag,
 		   u32 core)
 {
+	fake_port_add_overlay(f, name, kind, tag, core, 0);
+}
+
+void fake_port_add_overlay(struct fake_port *f, const char *name, enum vnet_port_kind kind, u8 tag,
+			   u32 core, u32 overlay)
+{
 	err_t err;
 
 	memset(f, 0, sizeof(*f));
 	f->port.ops = &fake_ops;
 	f->port.kind = kind;
 	f->port.core = core;
+	f->port.overlay = overlay;
 	f->port.up = true;
 	memcpy(f->port.mac, fake_mac(tag), sizeof(f->port.mac));
 	fmt_snprintf(f->port.name, sizeof(f->port.name), "%s", name);

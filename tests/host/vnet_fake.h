@@ -23,6 +23,9 @@ struct fake_port {
 /* Zeroes f and registers it, up; dies when that fails. The MAC is mac(tag). */
 void fake_port_add(struct fake_port *f, const char *name, enum vnet_port_kind kind, u8 tag,
 		   u32 core);
+/* The same in another overlay than the default one. */
+void fake_port_add_overlay(struct fake_port *f, const char *name, enum vnet_port_kind kind, u8 tag,
+			   u32 core, u32 overlay);
 /* Put what it got; as the pool's owner core or another. Returns how many. */
 u32 fake_port_clear(struct fake_port *f);
 
