@@ -278,15 +278,49 @@ static void outside_input(const struct record *r)
 	}
 }
 
+/* A processor that delivers by itself: it is told, takes what it was told of, and ends
+ * it or stores a register that is for us to act on. */
+static void processor_turn(u32 cpu, const struct record *r)
+{
+	static const u16 stored[] = { 0x080, 0x0b0, 0x0f0, 0x280, 0x300, 0x320, 0x350, 0x370,
+				      0x380, 0x3e0, 0x3f0, 0x030 };
+	u16 reg = stored[r->value % ARRAY_SIZE(stored)];
+	struct lapic *l = &m.cpu[cpu];
+	struct apic_delivery d;
+
+	if (lapic_delivery(l, &d)) {
+		ASSERT(d.requested == 0 || d.requested >= 16);
+		ASSERT(d.in_service == 0 || d.in_service >= 16);
+		ASSERT(!lapic_delivery(l, &d));
+		if (d.requested > (d.in_service | 15))
+			lapic_accept(l, d.requested);
+		lapic_eoi_done(l, d.in_service);
+	}
+	m.page[cpu][reg / sizeof(u32)] = (u32)(r->value >> 32);
+	lapic_written(l, reg);
+	lapic_set_cr8(l, lapic_cr8(l));
+}
+
 /* One turn of a run loop: the guest takes the offer or not, and uses the PV
  * EOI permission or not. */
 static void turn(u32 cpu, const struct record *r)
 {
 	struct lapic *l = &m.cpu[cpu];
 	int v = lapic_pending(l);
+	u8 threshold = lapic_tpr_threshold(l), cr8 = lapic_cr8(l);
 
 	ASSERT(v == -1 || (v >= 16 && v <= 255));
 	ASSERT(v == -1 || lapic_has_work(l));
+	ASSERT(threshold <= cr8 && !(threshold && v >= 0));
+	if (threshold) {
+		lapic_set_cr8(l, (u8)(threshold - 1));
+		v = lapic_pending(l);
+		ASSERT(v >> 4 == threshold);
+	}
+	if (r->where & 1 && lapic_mode(l) == APIC_X2APIC) {
+		processor_turn(cpu, r);
+		return;
+	}
 	lapic_pv_eoi_enter(l, v);
 	if (v >= 0 && (r->value & 1))
 		lapic_accept(l, (u8)v);
