@@ -102,13 +102,11 @@ class Control:
 class Vnetpd:
     """A vnetpd that runs in a namespace."""
 
-    def __init__(self, world, side, config, *options, wait=True):
-        self.world = world
-        self.side = side
-        self.directory = world.directory
-        self.config = os.path.join(self.directory, f"{side}.conf")
-        self.socket = os.path.join(self.directory, f"{side}.sock")
-        self.log_path = os.path.join(self.directory, f"{side}.log")
+    def __init__(self, world, side, config, *options, wait=True, name=None):
+        name = name or side
+        self.config = os.path.join(world.directory, f"{name}.conf")
+        self.socket = os.path.join(world.directory, f"{name}.sock")
+        self.log_path = os.path.join(world.directory, f"{name}.log")
         self.write_config(config)
         with open(self.log_path, "w", encoding="utf-8") as log:
             self.process = world.popen(side, [VNETPD, "--node", side, "--socket", self.socket,
@@ -161,7 +159,7 @@ class World(contextlib.AbstractContextManager):
     """Both namespaces and all that was started in them."""
 
     def __init__(self, mtu=1500):
-        self.names = {side: f"vnet{os.getpid()}{side}" for side in SIDES}
+        self.names = {}
         self.directory = tempfile.mkdtemp(prefix="vnetpd-test-")
         os.chmod(self.directory, 0o755)  # for whom vnetpd becomes
         self.processes = []
@@ -171,12 +169,17 @@ class World(contextlib.AbstractContextManager):
             self.__exit__()
             raise
 
+    def add(self, side):
+        """One more namespace."""
+        self.names[side] = f"vnet{os.getpid()}{side}"
+        subprocess.run(["ip", "netns", "add", self.names[side]], check=True)
+        # An interface's first IPv6 messages would stand between those of a test.
+        self.run(side, ["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6"])
+        self.ip(side, "link set lo up")
+
     def build(self, mtu):
         for side in SIDES:
-            subprocess.run(["ip", "netns", "add", self.names[side]], check=True)
-            # An interface's first IPv6 messages would stand between those of a test.
-            self.run(side, ["sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6"])
-            self.ip(side, "link set lo up")
+            self.add(side)
         self.ip("a", f"link add va0 mtu {mtu} type veth peer name vb0 mtu {mtu} "
                      f"netns {self.names['b']}")
         for side in SIDES:

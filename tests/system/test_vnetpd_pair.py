@@ -3,6 +3,7 @@
 them, long segments, and what is sent against what arrives."""
 
 import subprocess
+import sys
 
 import nskit
 import pytest
@@ -84,6 +85,72 @@ def test_vnetu_header(world):
         assert int.from_bytes(payload[2:6], "little") == len(payload) - 6
         assert payload[18:20] == b"\x08\x00"  # the EtherType of IPv4 in the frame
     balanced(daemons)
+
+
+def test_tcp_link(world):
+    """A stream of frames, where nothing but TCP passes; it comes back when a peer does."""
+    daemons = both(world, "tcp", "port 9100")
+    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "the first answer")
+    # Frames need no path that carries them: the interfaces have the largest MTU.
+    assert world.run("a", ["cat", "/sys/class/net/tap0/mtu"]).stdout == "65000\n"
+    assert world.stream("a", nskit.OVER["b"], SECONDS) > 0
+    balanced(daemons)
+    assert daemons["b"].stop() == 0
+    nskit.wait_for(lambda: daemons["a"].stats()["links"]["b"]["state"] == "no-carrier",
+                   "the link's end")
+    assert world.ping("a", nskit.OVER["b"], 1) == []
+    daemons["b"] = world.vnetpd("b", nskit.config("b", "tcp", "port 9100"))
+    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "an answer again")
+    balanced(daemons)
+
+
+def test_tcp_link_and_what_is_no_frame(world):
+    """Somebody else's connection is refused; a peer that sends rubbish is cut off."""
+    daemon = world.vnetpd("a", nskit.config("a", "tcp", "port 9100"))
+    rubbish = ("import socket; s = socket.create_connection(('10.9.0.1', 9100)); "
+               "s.settimeout(5); s.sendall(b'\\xff' * 100); print(len(s.recv(1)))")
+    done = world.run("b", [sys.executable, "-c", rubbish])
+    assert done.stdout == "0\n" or "reset" in done.stderr, (done.stdout, done.stderr)
+    world.ip("b", "address add 10.9.0.7/24 dev vb0")
+    stranger = rubbish.replace("9100))", "9100), source_address=('10.9.0.7', 0))")
+    done = world.run("b", [sys.executable, "-c", stranger])
+    assert done.stdout == "0\n" or "reset" in done.stderr, (done.stdout, done.stderr)
+    assert "no tcp link from 10.9.0.7 to port 9100" in daemon.log()
+    balanced({"a": daemon})
+
+
+def test_star(world):
+    """A frame from one link to another: a's two interfaces are b's and a third node's
+    neighbours, over two formats of link."""
+    star = f"""caisson 1
+node a
+  link add b udp remote {nskit.UNDER['b']}
+  link add t tcp remote {nskit.UNDER['b']} port 9100
+  interface add tap0 mac {nskit.MACS['a']}
+  route add src any dst any to edge b from edge t
+  route add src any dst any to edge t from edge b
+"""
+    near = nskit.config("b", "udp")
+    far = f"""caisson 1
+node b
+  link add a tcp remote {nskit.UNDER['a']} port 9100
+  interface add far0 mac 02:00:00:00:00:0c
+  route add src any dst any to edge a from interface far0
+  route add src any dst any to interface far0 from edge a
+"""
+    hub = world.vnetpd("a", star)
+    world.vnetpd("b", near)
+    # The third node lives in b's namespace; its interface moves out of it.
+    third = nskit.Vnetpd(world, "b", far, name="far")
+    world.add("c")
+    world.ip("b", f"link set far0 netns {world.names['c']}")
+    world.ip("c", "address add 10.7.0.3/24 dev far0")
+    world.ip("c", "link set far0 up mtu 1450")
+    nskit.wait_for(lambda: world.ping("b", "10.7.0.3", 1), "an answer through the hub")
+    assert len(world.ping("c", nskit.OVER["b"], 5)) == 5
+    found = hub.stats()
+    assert found["sum"]["balanced"] and third.stats()["sum"]["balanced"]
+    assert found["links"]["b"]["rx_frames"] and found["links"]["t"]["tx_frames"]
 
 
 def test_vnis_are_told_apart(world):

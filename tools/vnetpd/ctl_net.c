@@ -5,6 +5,7 @@
 #include "hv/base/str.h"
 #include "tools/vnetpd/ctl.h"
 #include "tools/vnetpd/link_sock.h"
+#include "tools/vnetpd/link_tcp.h"
 #include "tools/vnetpd/tap.h"
 #include "vnet/edge.h"
 #include "vnet/link_lang.h"
@@ -77,14 +78,16 @@ err_t ctl_interface_set(struct ctl *c)
 
 err_t ctl_link_add(struct ctl *c)
 {
+	bool tcp = !strcmp(ctl_text(c, "kind"), "tcp");
 	struct edge_setup setup;
 	char why[200] = "";
 	const char *key;
-	err_t err = link_lang_read(c->stmt, &setup, &key, why, sizeof(why));
+	err_t err = (tcp ? link_tcp_read : link_lang_read)(c->stmt, &setup, &key, why,
+							   sizeof(why));
 
 	if (err)
 		return ctl_fail(c, key, err, "%s", why);
-	err = link_sock_add(&setup, why, sizeof(why));
+	err = (tcp ? link_tcp_add : link_sock_add)(&setup, why, sizeof(why));
 	if (err)
 		return ctl_fail(c, NULL, err, "%s", why[0] ? why : err_str(err));
 	if (ctl_num(c, "state", 0))
@@ -100,7 +103,8 @@ err_t ctl_link_del(struct ctl *c)
 
 	if (!port)
 		return ERR_NOENT;
-	err = link_sock_del(edge_of(port), lang_get(c->stmt, "force") != NULL);
+	err = (link_is_tcp(edge_of(port)) ? link_tcp_del : link_sock_del)(
+		edge_of(port), lang_get(c->stmt, "force") != NULL);
 	if (err)
 		return busy(c, port, err);
 	ctl_changed();

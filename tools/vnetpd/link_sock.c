@@ -387,11 +387,16 @@ void link_sock_set_transit(bool on)
 	transit = on;
 }
 
+bool link_sock_transit(void)
+{
+	return transit;
+}
+
 /* What the path carries now, which an edge with nothing to send has not asked yet. */
 static u32 unfragmented(struct edge *e)
 {
 	u32 taken = LINK_IP_UDP_HEADER + e->header.len + LINK_ETH_HEADER;
-	u32 mtu = tx_path_mtu(e->tx_ctx, &e->dst);
+	u32 mtu = e->tx->path_mtu(e->tx_ctx, &e->dst);
 
 	mtu -= MIN(mtu, taken);
 	return e->setup.mtu ? MIN(mtu, e->setup.mtu) : mtu;
@@ -412,7 +417,7 @@ u32 link_sock_segments(void)
 	u32 longest = LINK_ETH_HEADER + 1, segments;
 
 	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
-		if (p->kind == VNET_PORT_EDGE)
+		if (p->kind == VNET_PORT_EDGE && edge_of(p)->tx == &link_tx)
 			longest = MAX(longest, unfragmented(edge_of(p)) + LINK_ETH_HEADER +
 						       edge_of(p)->header.len);
 	segments = SOCK_PAYLOAD_MAX / longest;

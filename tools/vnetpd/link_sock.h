@@ -31,6 +31,7 @@ void link_sock_settle(void);
 /* Frames may go from link to link, so that received ones need head room: after each
  * change of routes. */
 void link_sock_set_transit(bool transit);
+bool link_sock_transit(void);
 
 /* The largest MTU of interfaces that every link carries unfragmented. */
 u32 link_sock_guest_mtu(void);

@@ -6,6 +6,7 @@
 
 #include "hv/base/plat.h"
 #include "tools/vnetpd/link_sock.h"
+#include "tools/vnetpd/link_tcp.h"
 #include "tools/vnetpd/sock.h"
 #include "tools/vnetpd/tap.h"
 #include "vnet/vnet.h"
@@ -60,4 +61,5 @@ void node_settle(void)
 {
 	tap_settle();
 	link_sock_settle();
+	link_tcp_settle();
 }

@@ -80,6 +80,12 @@ struct sock_rx {
 #define SOCK_RX_MESSAGES 8
 u32 sock_recv(struct sock *s, const struct sock_rx *rx);
 
+/*
+ * Bytes [off, off + len) of whole as a packet of pool: where they lie, or (headroom)
+ * with their first bytes copied behind some. NULL: the pool is empty.
+ */
+struct pkt *sock_piece(struct pkt_pool *pool, struct pkt *whole, u32 off, u32 len, bool headroom);
+
 /* The MTU of the path to ip, from a socket of its own, see sock_path_open(). 0: not
  * known. */
 int sock_path_open(u32 ip, u16 port);

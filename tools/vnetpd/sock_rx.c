@@ -55,18 +55,17 @@ static void return_buffer(struct pkt *p)
 	p->buf_size = p->pool->buf_size;
 }
 
-/* Bytes [off, off + len) of whole as a packet of their own. NULL: there is none. */
-static struct pkt *take_piece(const struct sock_rx *rx, struct pkt *whole, u32 off, u32 len)
+struct pkt *sock_piece(struct pkt_pool *pool, struct pkt *whole, u32 off, u32 len, bool headroom)
 {
 	struct pkt *p;
 
-	if (rx->headroom) {
-		p = pkt_slice(rx->pieces, whole, off, len);
+	if (headroom) {
+		p = pkt_slice(pool, whole, off, len);
 		if (p)
 			pkt_pullup(p, MIN(len, (u32)PKT_HEADER_COPY));
 		return p;
 	}
-	p = pkt_get(rx->pieces);
+	p = pkt_get(pool);
 	if (!p)
 		return NULL;
 	pkt_ref(whole);
@@ -88,7 +87,8 @@ static void deliver_pieces(const struct sock_rx *rx, struct pkt *whole, const st
 	u32 n = 0;
 
 	for (u32 off = 0; off < whole->len; off += a->size) {
-		struct pkt *p = take_piece(rx, whole, off, MIN(a->size, whole->len - off));
+		struct pkt *p = sock_piece(rx->pieces, whole, off,
+					   MIN(a->size, whole->len - off), rx->headroom);
 
 		sock_counters.rx_datagrams++;
 		if (!p) {
