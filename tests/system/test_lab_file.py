@@ -103,7 +103,8 @@ def test_the_backend_says_whose_machine_it_is():
     ("machin a", '1:1: unknown word "machin" (did you mean "machine"?)'),
     ("caisson 1", "no machine and no node in it"),
     ("machine a nic none\nmachine b\nwire w a b", 'a wire ends at "a"'),
-    ("machine a model ryzen", '1:11: "model" is for a machine of Bochs: one with "backend vmx or '),
+    ("machine a firmware bios", '1:11: "firmware" is for a machine of Bochs: one with "backend vmx '
+     'or '),
     ("machine a backend vmx nic e1000e", '1:23: a machine of Bochs has no nic "e1000e"; '
      "expected: e1000, none"),
     ("machine a backend vmx boot kernel", '1:23: a machine of Bochs has no boot "kernel"'),

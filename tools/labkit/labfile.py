@@ -8,9 +8,9 @@
     module NAME FILE
 
 Machines with the backends vmx and bochs-svm are Bochs', all others QEMU's; `model` is a
-processor that Bochs knows (bochs-bin --help cpu). The lab's own lines become empty ones
-in what the nodes get, so that line numbers in their messages are those of the .lab
-file."""
+processor that its emulator knows (bochs-bin --help cpu, qemu-system-x86_64 -cpu help).
+The lab's own lines become empty ones in what the nodes get, so that line numbers in their
+messages are those of the .lab file."""
 
 import dataclasses
 import hashlib
@@ -27,7 +27,7 @@ CHOICES = {"backend": ("svm", "none", *bochs.MODELS), "nic": NIC_MODELS, "boot":
            "wait": ("guests", "node"), "plain": ("yes", "no")}
 # What Bochs cannot do: the key's only values there.
 BOCHS_CHOICES = {"nic": ("e1000", "none"), "boot": ("grub",)}
-BOCHS_ONLY = ("model", "firmware")
+BOCHS_ONLY = ("firmware",)
 PLAIN_ONLY = ("kernel", "initrd", "cmdline")
 LAB_OBJECTS = ("machine", "wire", "module")
 # First words of lines that are the nodes' business; only used to tell a

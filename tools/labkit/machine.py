@@ -14,6 +14,7 @@ SERIAL_LOG = "serial.log"
 QMP_SOCKET = "qmp.sock"
 # Each emulator's logs in the machine's directory; the first has its command line.
 LOGS = {"QEMU": ["qemu.log"], "Bochs": ["keeper.log", bochs.LOG]}
+# QEMU's processor. It gives SVM to any model, those of Intel included.
 CPU = {"svm": "EPYC,+svm,+npt", "none": "EPYC,-svm"}
 
 
@@ -135,9 +136,14 @@ def process_tag(lab_name, machine_name):
     return f"lab:{lab_name}/{machine_name}"
 
 
+def cpu_of(machine):
+    model, features = CPU[machine.backend].split(",", 1)
+    return f"{machine.model or model},{features}"
+
+
 def qemu_command(lab, machine, boot, tag):
     return ["qemu-system-x86_64", "-name", tag, "-accel", "tcg,thread=multi",
-            "-cpu", CPU[machine.backend], "-machine", "pc", "-nodefaults", "-vga", "std",
+            "-cpu", cpu_of(machine), "-machine", "pc", "-nodefaults", "-vga", "std",
             "-smp", str(machine.cores), "-m", str(machine.memory), "-display", "none",
             "-no-reboot", "-chardev", f"socket,id=com1,path={SERIAL_SOCKET},server=on,wait=off,"
             f"logfile={SERIAL_LOG}", "-serial", "chardev:com1",
