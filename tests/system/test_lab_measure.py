@@ -48,6 +48,7 @@ def test_counters_between_two_moments():
     after = measure.Counters([node(40, 15, 25, drops=1), node(60, 25, 15)])
     between = after - before
     assert between.exits_per_packet() == round(70 / 60, 3)
+    assert between.by_reason_per_packet() == {"io": round(70 / 60, 3)}
     assert (between.copies_tx(), between.copies_rx()) == (0, 1)
     assert between.drops == {"no route": 1} and between.by_reason == {"io": 70}
     assert (measure.Counters([]) + between).exits_per_packet() == between.exits_per_packet()
@@ -55,6 +56,7 @@ def test_counters_between_two_moments():
 
 def test_nothing_counted_is_no_ratio():
     assert measure.Counters([]).exits_per_packet() is None
+    assert measure.Counters([]).by_reason_per_packet() == {}
 
 
 def test_a_counter_that_is_missing_is_named():

@@ -80,8 +80,17 @@ class Counters:
             _sum(getattr(total, name), getattr(other, name))
         return total
 
+    def packets(self):
+        return self.frames["tx_frames"] + self.frames["rx_frames"]
+
     def exits_per_packet(self):
-        return _ratio(self.exits, self.frames["tx_frames"] + self.frames["rx_frames"])
+        return _ratio(self.exits, self.packets())
+
+    def by_reason_per_packet(self):
+        """The most frequent first; {} without packets."""
+        count = self.packets()
+        return {reason: _ratio(exits, count) for reason, exits in
+                sorted(self.by_reason.items(), key=lambda item: -item[1]) if count}
 
     def copies_tx(self):
         return _ratio(self.frames["tx_copies"], self.frames["tx_frames"])
