@@ -201,11 +201,11 @@ static void test_show(void **state)
 	here[PLAIN].state = FEATURE_UNUSED; /* as a backend may decide */
 	ctl_cpu_show(&out);
 	assert_string_equal(printed, "AMD EPYC Processor, family 23 model 1 stepping 2\n"
-				     "  plain           unused  only on request: by hand\n"
-				     "  always          used\n"
-				     "  untried         unused  untested, so only on request\n"
-				     "  never           unused  no use\n"
-				     "  missing         absent  slow\n");
+				     "  plain               unused  only on request: by hand\n"
+				     "  always              used\n"
+				     "  untried             unused  untested, so only on request\n"
+				     "  never               unused  no use\n"
+				     "  missing             absent  slow\n");
 	assert_int_equal(run("cpu-feature untried on"), ERR_OK);
 	assert_int_equal(run("cpu-feature plain off"), ERR_OK);
 	printed_len = 0;
@@ -213,11 +213,11 @@ static void test_show(void **state)
 	brand = NULL;
 	ctl_cpu_show(&out);
 	assert_string_equal(printed, "a processor without a name, family 6 model 60 stepping 3\n"
-				     "  plain           unused  switched off: by hand\n"
-				     "  always          used\n"
-				     "  untried         used    untested\n"
-				     "  never           unused  no use\n"
-				     "  missing         absent  slow\n");
+				     "  plain               unused  switched off: by hand\n"
+				     "  always              used\n"
+				     "  untried             used    untested\n"
+				     "  never               unused  no use\n"
+				     "  missing             absent  slow\n");
 	printed_len = 0;
 	backend = NULL;
 	ctl_cpu_show(&out);
