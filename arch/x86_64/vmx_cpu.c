@@ -123,6 +123,7 @@ bool vmx_probe(struct backend_caps *caps, const char **why)
 	caps->gib_pages = vmx_cap.ept_vpid & VMX_EPT_1G;
 	xstate_detect(caps);
 	vmx_feature_detect(caps);
+	vmx_msr_init();
 	caps->asids = vmx_feature_used(VMX_F_VPID) ? ASIDS_WITH_VPID : ASIDS_WITHOUT_VPID;
 	return true;
 }

@@ -61,7 +61,7 @@ static void pass_one(u32 part, u32 n)
 	bitmap[part + n / 8] &= (u8)~BIT(n % 8);
 }
 
-u64 vmx_msr_bitmap(void)
+void vmx_msr_init(void)
 {
 	memset(bitmap, 0xff, sizeof(bitmap));
 	for (size_t i = 0; i < ARRAY_SIZE(pass); i++) {
@@ -73,6 +73,10 @@ u64 vmx_msr_bitmap(void)
 		if (pass[i].access & MSRS_WRITE)
 			pass_one(high ? VMX_MSR_WRITE_HIGH : VMX_MSR_WRITE_LOW, n);
 	}
+}
+
+u64 vmx_msr_bitmap(void)
+{
 	return (u64)(uintptr_t)bitmap;
 }
 
