@@ -78,7 +78,7 @@ $B/caisson.elf: $(HV_O) boot/caisson.ld
 # --- vnetpd: the overlay core as a Linux process -----------------------------
 VP_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -fstack-protector-strong \
 	   -fno-strict-aliasing -I. $(WARN)
-VP_C	:= $(wildcard tools/vnetpd/*.c) hv/out.c hv/json.c \
+VP_C	:= $(wildcard tools/vnetpd/*.c) hv/out.c hv/json.c hv/ctl_overlay.c \
 	   $(filter hv/base/% vnet/%,$(PURE))
 VP_O	:= $(VP_C:%.c=$B/vp/%.o)
 

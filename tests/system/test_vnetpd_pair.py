@@ -119,6 +119,19 @@ def test_tcp_link_and_what_is_no_frame(world):
     balanced({"a": daemon})
 
 
+def test_mesh_out_of_a_cluster_file(world):
+    """One file for both, and not a route in it."""
+    sections = "".join(f"""node {side}
+  uplink add 0 address {nskit.UNDER[side]}/24
+  interface add tap0 mac {nskit.MACS[side]} overlay hpc
+""" for side in nskit.SIDES)
+    text = "caisson 1\noverlay add hpc links mesh kind geneve learn on\n" + sections
+    daemons = {side: world.vnetpd(side, text) for side in nskit.SIDES}
+    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "the first answer")
+    assert len(world.ping("b", nskit.OVER["a"], 3)) == 3
+    balanced(daemons)
+
+
 def test_star(world):
     """A frame from one link to another: a's two interfaces are b's and a third node's
     neighbours, over two formats of link."""

@@ -15,6 +15,8 @@
 #include "hv/base/plat.h"
 #include "tools/vnetpd/ctl.h"
 #include "tools/vnetpd/node.h"
+#include "vnet/lang_write.h"
+#include "vnet/overlay_mesh.h"
 #include "vnet/route.h"
 
 #define FILE_MAX (16u * 1024 * 1024)
@@ -25,39 +27,6 @@ struct settings running;
 
 /* --- lists of statements ---------------------------------------------------------- */
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* A line with one blank between words and no comment, so that lines that mean the
- * same compare equal. */
-static void normalise(const char *line, size_t len, char *text)
-{
-	size_t n = 0;
-	bool quoted = false, gap = false;
-
-	for (size_t i = 0; i < len && n + 2 < LANG_LINE_MAX; i++) {
-		char ch = line[i];
-
-		if (!quoted && is_blank(ch)) {
-			gap = n > 0;
-			continue;
-		}
-		if (!quoted && ch == '#' && (gap || !n))
-			break;
-		if (gap)
-			text[n++] = ' ';
-		gap = false;
-		if (ch == '"')
-			quoted = !quoted;
-		text[n++] = ch;
-		if (quoted && ch == '\\' && i + 1 < len)
-			text[n++] = line[++i];
-	}
-	text[n] = '\0';
-}
-
 static u32 hash_of(const char *text)
 {
 	u32 h = FNV_BASIS;
@@ -67,28 +36,34 @@ static u32 hash_of(const char *text)
 	return h;
 }
 
-static struct setting *append(struct settings *list, const struct lang_stmt *stmt,
-			      const char *line, size_t len)
+static struct setting *append_text(struct settings *list, enum lang_id id, const char *name,
+				   const char *text)
 {
-	char text[LANG_LINE_MAX];
-	struct setting *s;
-	size_t bytes;
+	size_t bytes = sizeof(struct setting) + strlen(text) + 1;
+	struct setting *s = plat_alloc(bytes);
 
-	normalise(line, len, text);
-	bytes = sizeof(*s) + strlen(text) + 1;
-	s = plat_alloc(bytes);
 	if (!s)
 		return NULL;
 	if (!list->end)
 		list->end = &list->first;
 	s->bytes = bytes;
-	s->id = stmt->cmd->id;
-	fmt_snprintf(s->name, sizeof(s->name), "%s", stmt->name ? stmt->name : "");
+	s->id = id;
+	fmt_snprintf(s->name, sizeof(s->name), "%s", name);
 	memcpy(s->text, text, strlen(text) + 1);
 	s->hash = hash_of(s->text);
 	*list->end = s;
 	list->end = &s->next;
 	return s;
+}
+
+/* NULL: no memory, or the statement is too long. */
+static struct setting *append(struct settings *list, const struct lang_stmt *stmt)
+{
+	char text[LANG_LINE_MAX];
+
+	if (lang_write(stmt, text, sizeof(text)))
+		return NULL;
+	return append_text(list, stmt->cmd->id, stmt->name ? stmt->name : "", text);
 }
 
 static void take_out(struct settings *list, struct setting **at)
@@ -141,7 +116,7 @@ static void forget(enum lang_id add, enum lang_id set, const char *name)
 	}
 }
 
-void config_note(const struct ctl *c, const char *line, size_t len)
+void config_note(const struct ctl *c)
 {
 	const char *name = c->stmt->name ? c->stmt->name : "";
 	struct setting *s;
@@ -153,6 +128,12 @@ void config_note(const struct ctl *c, const char *line, size_t len)
 	case LANG_INTERFACE_DEL:
 		forget(LANG_INTERFACE_ADD, LANG_INTERFACE_SET, name);
 		return;
+	case LANG_OVERLAY_DEL:
+		forget(LANG_OVERLAY_ADD, LANG_OVERLAY_SET, name);
+		return;
+	case LANG_UPLINK_DEL:
+		forget(LANG_UPLINK_ADD, LANG_ID_COUNT, name);
+		return;
 	case LANG_ROUTE_DEL:
 		forget(LANG_ID_COUNT, LANG_ID_COUNT, "");
 		return;
@@ -163,6 +144,11 @@ void config_note(const struct ctl *c, const char *line, size_t len)
 		if (!ctl_num(c, "state", 0))
 			return;
 		break;
+	case LANG_OVERLAY_SET:
+		forget(LANG_ID_COUNT, LANG_OVERLAY_SET, name);
+		break;
+	case LANG_UPLINK_ADD:
+	case LANG_OVERLAY_ADD:
 	case LANG_LINK_ADD:
 	case LANG_INTERFACE_ADD:
 	case LANG_ROUTE_ADD:
@@ -170,7 +156,7 @@ void config_note(const struct ctl *c, const char *line, size_t len)
 	default:
 		return;
 	}
-	s = append(&running, c->stmt, line, len);
+	s = append(&running, c->stmt);
 	if (s && s->id == LANG_ROUTE_ADD)
 		s->route = ctl_route_made;
 }
@@ -183,6 +169,7 @@ struct reader {
 	struct settings *want;
 	bool versioned;
 	bool mine; /* what stands before any section is for every node */
+	bool mesh; /* an overlay of this node's has `links mesh` */
 	u32 sections, matched, errors;
 };
 
@@ -190,6 +177,51 @@ static void error(struct reader *r, const char *message)
 {
 	r->errors++;
 	log_err("config", "%s", message);
+}
+
+static void want(struct reader *r, const struct lang_stmt *stmt)
+{
+	struct setting *s = append(r->want, stmt);
+
+	if (s)
+		s->line = r->src.line;
+	else
+		error(r, "no memory, or a statement that is too long");
+	if (stmt->cmd->id == LANG_OVERLAY_ADD && lang_get(stmt, "links"))
+		r->mesh = true;
+}
+
+static void mesh_line(void *ctx, const char *text)
+{
+	static struct lang_stmt stmt;
+	struct reader *r = ctx;
+	char message[LANG_MESSAGE_MAX];
+
+	if (lang_parse(&r->src, text, strlen(text), &stmt, message))
+		error(r, message);
+	else
+		want(r, &stmt);
+}
+
+static void mesh_error(void *ctx, const char *message)
+{
+	error(ctx, message);
+}
+
+/* Links and routes of the meshes, behind the interfaces that they name. */
+static void read_meshes(struct reader *r, const char *text, size_t len)
+{
+	const struct mesh_sink sink = { .line = mesh_line, .error = mesh_error, .ctx = r };
+	char message[LANG_MESSAGE_MAX];
+	struct mesh *m = mesh_read(r->src.file, text, len, message);
+
+	if (!m) {
+		error(r, message);
+		return;
+	}
+	r->src.line = 0;
+	mesh_expand(m, r->node_name, &sink);
+	mesh_free(m);
 }
 
 static void read_line(struct reader *r, const char *line, size_t len)
@@ -218,17 +250,14 @@ static void read_line(struct reader *r, const char *line, size_t len)
 		r->mine = !strcmp(stmt.name, r->node_name);
 		r->matched += r->mine;
 	} else if (r->mine) {
-		struct setting *s = append(r->want, &stmt, line, len);
-
-		if (s)
-			s->line = r->src.line;
-		else
-			error(r, "no memory");
+		want(r, &stmt);
 	}
 }
 
 static void read_text(struct reader *r, const char *text, size_t len)
 {
+	const char *begin = text;
+	size_t whole = len;
 	char message[LANG_MESSAGE_MAX];
 
 	while (len) {
@@ -241,6 +270,8 @@ static void read_text(struct reader *r, const char *text, size_t len)
 		text += n;
 		len -= n;
 	}
+	if (r->mesh)
+		read_meshes(r, begin, whole);
 	if (!r->sections || r->matched == 1)
 		return;
 	if (r->matched)
@@ -335,6 +366,12 @@ static err_t undo(const struct setting *s)
 	case LANG_INTERFACE_ADD:
 		fmt_snprintf(line, sizeof(line), "interface del %s force", s->name);
 		break;
+	case LANG_OVERLAY_ADD:
+		fmt_snprintf(line, sizeof(line), "overlay del %s", s->name);
+		break;
+	case LANG_UPLINK_ADD:
+		fmt_snprintf(line, sizeof(line), "uplink del %s", s->name);
+		break;
 	case LANG_LINK_SET:
 		fmt_snprintf(line, sizeof(line), "link set %s state up", s->name);
 		break;
@@ -345,25 +382,29 @@ static err_t undo(const struct setting *s)
 	return carry_out(&src, line);
 }
 
-/* Undo what is not wanted: first routes, which take nothing else along. */
-static err_t undo_rest(const struct settings *want)
+/* The order of undoing: nothing goes before what stands on it. */
+static u32 turn_of(enum lang_id id)
 {
-	struct setting *s = running.first, *next;
+	if (id == LANG_ROUTE_ADD)
+		return 0;
+	return id == LANG_OVERLAY_ADD ? 2 : 1;
+}
 
-	for (; s; s = next) {
-		next = s->next;
-		if (s->id == LANG_ROUTE_ADD && !find(want, s) && undo(s))
-			return ERR_BUSY;
-	}
-	s = running.first;
-	while (s) {
-		if (find(want, s)) {
-			s = s->next;
-			continue;
+/* Undo what is not wanted. All but routes take others along, so that the list is read
+ * from the start again. */
+static err_t undo_rest(const struct settings *wanted)
+{
+	for (u32 turn = 0; turn < 3; turn++) {
+		struct setting *s = running.first, *next;
+
+		for (; s; s = next) {
+			next = s->next;
+			if (turn_of(s->id) != turn || find(wanted, s))
+				continue;
+			if (undo(s))
+				return ERR_BUSY;
+			next = turn ? running.first : next;
 		}
-		if (undo(s))
-			return ERR_BUSY;
-		s = running.first; /* its routes went with it */
 	}
 	return ERR_OK;
 }
@@ -384,13 +425,9 @@ static err_t converge(const char *file, const struct settings *want)
 /* What holds, copied: undoing takes from the list. */
 static err_t copy_running(struct settings *copy)
 {
-	for (const struct setting *s = running.first; s; s = s->next) {
-		struct lang_command cmd = { .id = s->id };
-		struct lang_stmt stmt = { .cmd = &cmd, .name = s->name };
-
-		if (!append(copy, &stmt, s->text, strlen(s->text)))
+	for (const struct setting *s = running.first; s; s = s->next)
+		if (!append_text(copy, s->id, s->name, s->text))
 			return ERR_NOMEM;
-	}
 	return ERR_OK;
 }
 

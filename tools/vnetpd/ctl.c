@@ -47,6 +47,12 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_CAISSON] = nothing,
 	[LANG_NODE] = section,
 	[LANG_HELP] = help,
+	[LANG_UPLINK_ADD] = ctl_uplink_add,
+	[LANG_UPLINK_DEL] = ctl_uplink_del,
+	[LANG_OVERLAY_ADD] = ctl_overlay_add,
+	[LANG_OVERLAY_SET] = ctl_overlay_set,
+	[LANG_OVERLAY_DEL] = ctl_overlay_del,
+	[LANG_OVERLAY_FLUSH] = ctl_overlay_flush,
 	[LANG_LINK_ADD] = ctl_link_add,
 	[LANG_LINK_DEL] = ctl_link_del,
 	[LANG_LINK_SET] = ctl_link_set,
@@ -59,6 +65,8 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_SHOW_INTERFACE] = ctl_show_interface,
 	[LANG_SHOW_LINK] = ctl_show_link,
 	[LANG_SHOW_ROUTE] = ctl_show_route,
+	[LANG_SHOW_OVERLAY] = ctl_show_overlay,
+	[LANG_SHOW_LEARNED] = ctl_show_learned,
 	[LANG_SHOW_STATS] = ctl_show_stats,
 	[LANG_SHOW_CONFIG] = ctl_show_config,
 };
@@ -107,7 +115,7 @@ err_t ctl_line(const struct lang_source *src, const char *line, size_t len,
 	if (!err)
 		err = ctl_execute(&c);
 	if (!err && stmt.cmd)
-		config_note(&c, line, len);
+		config_note(&c);
 	return err;
 }
 

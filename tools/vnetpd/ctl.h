@@ -39,7 +39,7 @@ void config_free(struct settings *s);
 err_t config_load(const char *path, const char *node_name);
 
 /* A statement was carried out: remember it, or forget what it undid. */
-void config_note(const struct ctl *c, const char *line, size_t len);
+void config_note(const struct ctl *c);
 
 /* The number of the route that the last route add made. */
 extern u32 ctl_route_made;

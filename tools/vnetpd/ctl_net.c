@@ -6,6 +6,7 @@
 #include "tools/vnetpd/ctl.h"
 #include "tools/vnetpd/link_sock.h"
 #include "tools/vnetpd/link_tcp.h"
+#include "tools/vnetpd/sock.h"
 #include "tools/vnetpd/tap.h"
 #include "vnet/edge.h"
 #include "vnet/link_lang.h"
@@ -32,6 +33,36 @@ static err_t busy(struct ctl *c, const struct vnet_port *port, err_t err)
 	return err ? ctl_fail(c, NULL, err, "%s", err_str(err)) : ERR_OK;
 }
 
+/* --- uplink ------------------------------------------------------------------- */
+
+/* In a cluster file it says where others find this node. That is Linux's to set, so it
+ * only has to be true. */
+err_t ctl_uplink_add(struct ctl *c)
+{
+	const struct lang_value *address = lang_get(c->stmt, "address");
+	char text[FMT_IP4_LEN];
+
+	for (u32 i = 0; c->stmt->cmd->keys[i].word; i++) {
+		const char *key = c->stmt->cmd->keys[i].word;
+
+		if (c->stmt->value[i].set && strcmp(key, "address") != 0)
+			return ctl_fail(c, key, ERR_NOTSUP,
+					"vnetpd has no uplink of its own: Linux decides about "
+					"\"%s\"", key);
+	}
+	if (address->dhcp || sock_address_is_ours(address->ip))
+		return ERR_OK;
+	return ctl_fail(c, "address", ERR_NOENT,
+			"vnetpd has no uplink of its own, and this machine has no address %s: set "
+			"it with Linux's tools", fmt_ip4(text, address->ip));
+}
+
+err_t ctl_uplink_del(struct ctl *c)
+{
+	(void)c;
+	return ERR_OK;
+}
+
 /* --- interfaces ----------------------------------------------------------------- */
 
 err_t ctl_interface_add(struct ctl *c)
@@ -44,8 +75,10 @@ err_t ctl_interface_add(struct ctl *c)
 		.any_source = !ctl_num(c, "check-source", 1),
 	};
 	char why[200] = "";
-	err_t err;
+	err_t err = ctl_overlay(c, &setup.overlay);
 
+	if (err)
+		return err;
 	if (strlen(setup.device) >= TAP_DEVICE_MAX)
 		return ctl_fail(c, device ? "device" : NULL, ERR_RANGE,
 				"a device's name has at most %u characters on Linux%s",

@@ -12,6 +12,7 @@
 #include "tools/vnetpd/stream.h"
 #include "vnet/edge.h"
 #include "vnet/lang.h"
+#include "vnet/overlay.h"
 #include "vnet/route.h"
 
 #define TCP_LINK_PORT 9000
@@ -358,7 +359,9 @@ err_t link_tcp_del(struct edge *e, bool force)
 err_t link_tcp_read(const struct lang_stmt *stmt, struct edge_setup *out, const char **key,
 		    char *why, size_t size)
 {
-	static const char *const taken[] = { "kind", "remote", "port", "mtu", "state" };
+	static const char *const taken[] = { "kind", "overlay", "remote", "port", "mtu", "state" };
+	const struct lang_value *name = lang_get(stmt, "overlay");
+	const struct overlay *overlay = overlay_find(name ? name->text : OVERLAY_DEFAULT_NAME);
 	const struct lang_value *remote = lang_get(stmt, "remote");
 	const struct lang_value *port = lang_get(stmt, "port"), *mtu = lang_get(stmt, "mtu");
 
@@ -370,9 +373,14 @@ err_t link_tcp_read(const struct lang_stmt *stmt, struct edge_setup *out, const 
 			known |= !strcmp(*key, taken[k]);
 		if (known)
 			continue;
-		fmt_snprintf(why, size, "a tcp link has no \"%s\"; expected: remote, port, mtu, "
-			     "state", *key);
+		fmt_snprintf(why, size, "a tcp link has no \"%s\"; expected: remote, port, "
+			     "overlay, mtu, state", *key);
 		return ERR_INVAL;
+	}
+	*key = "overlay";
+	if (!overlay) {
+		fmt_snprintf(why, size, "there is no overlay \"%s\"", name->text);
+		return ERR_NOENT;
 	}
 	*key = remote ? "remote" : NULL;
 	if (!remote || remote->word || !ip4_is_unicast(remote->ip)) {
@@ -386,6 +394,7 @@ err_t link_tcp_read(const struct lang_stmt *stmt, struct edge_setup *out, const 
 		.local_port = (u16)(port ? port->num : TCP_LINK_PORT),
 		.remote_port = (u16)(port ? port->num : TCP_LINK_PORT),
 		.fragment = true,
+		.overlay = overlay->id,
 		.mtu = (u32)(mtu ? mtu->num : 0),
 	};
 	return ERR_OK;

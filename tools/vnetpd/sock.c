@@ -101,6 +101,17 @@ void sock_close(struct sock *s)
 	s->fd = -1;
 }
 
+bool sock_address_is_ours(u32 ip)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(ip) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool ours = fd >= 0 && !bind(fd, (struct sockaddr *)&here, sizeof(here));
+
+	if (fd >= 0)
+		close(fd);
+	return ours;
+}
+
 void sock_set_df(struct sock *s, bool df)
 {
 	if (s->df == df)

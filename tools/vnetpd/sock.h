@@ -54,6 +54,9 @@ struct sock_frame {
 err_t sock_open(struct sock *s, u16 port, bool send_only, char *why, size_t size);
 void sock_close(struct sock *s);
 
+/* An address of this machine's? */
+bool sock_address_is_ours(u32 ip);
+
 /* Datagrams from here on may (not) be fragmented. */
 void sock_set_df(struct sock *s, bool df);
 
