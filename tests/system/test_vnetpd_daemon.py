@@ -60,6 +60,11 @@ def test_check_names_every_error(tmp_path):
     assert done.returncode == 1 and "none of its 1 node sections is named c" in done.stderr
 
 
+def test_example():
+    path = os.path.join(nskit.ROOT, "examples/cluster.conf")
+    assert call("--node", "login", "--check", path).returncode == 0
+
+
 def test_no_such_file(world):
     done = world.run("a", [nskit.VNETPD, "--socket", f"{world.directory}/s", "/nonexistent"])
     assert done.returncode == 1 and "/nonexistent: No such file" in done.stderr
