@@ -67,6 +67,11 @@
 	 F1D_APIC | F1D_MTRR | F1D_PGE | F1D_CMOV | F1D_PAT | F1D_PSE36 | F1D_MMX | F1D_FXSR)
 #define F1D_ALLOWED (F1D_SHARED | F1D_SEP | F1D_CLFSH | F1D_SSE | F1D_SSE2)
 
+/* Leaf 2 EAX: how often to ask, and descriptors in the bytes above. */
+#define F2A_ONE_ROUND 0x01u
+#define F2A_LEAF_4 0xff00u	 /* caches are in leaf 4 */
+#define F2A_PREFETCH_64 0xf00000u /* prefetching is by 64 bytes */
+
 /* Leaf 7 subleaf 0. Left out: SGX, HLE, RTM, INVPCID, PQM, MPX, PQE, PT, PKU,
  * LA57, WAITPKG, and all that comes with an MSR. */
 #define F7B_FSGSBASE BIT(0)
@@ -173,6 +178,17 @@ static struct cpuid_regs leaf_1(const struct cpuid_config *c, const struct cpuid
 	return r;
 }
 
+/* Intel's cache descriptors. Each processor has others, which say what leaf 4 says of the
+ * host's caches rather than the guest's: a guest is sent there (SDM vol. 2, CPUID leaf 2). */
+static struct cpuid_regs leaf_2(const struct cpuid_config *c)
+{
+	struct cpuid_regs r = host(c, 2, 0);
+
+	if (r.eax && cpuid_cache(c, 4, 0).eax)
+		r = (struct cpuid_regs){ .eax = F2A_ONE_ROUND | F2A_LEAF_4 | F2A_PREFETCH_64 };
+	return r;
+}
+
 static struct cpuid_regs leaf_7(const struct cpuid_config *c, u32 subleaf)
 {
 	struct cpuid_regs h = host(c, 7, subleaf), r = { 0 };
@@ -205,8 +221,8 @@ static struct cpuid_regs basic(const struct cpuid_config *c, const struct cpuid_
 		return r;
 	case 1:
 		return leaf_1(c, v);
-	case 2: /* cache descriptors (Intel) */
-		return host(c, leaf, 0);
+	case 2:
+		return leaf_2(c);
 	case 4:
 		return cpuid_cache(c, leaf, subleaf);
 	case 6:

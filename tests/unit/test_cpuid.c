@@ -96,6 +96,21 @@ static void dangerous_bits_are_not_there(void **state)
 	assert_int_equal(cpuid_guest(&c, &v, 0x8000001f, 0).eax, 0);
 }
 
+/* Descriptors are the same on each processor that has them; AMD's have none. */
+static void cache_descriptors_send_to_leaf_4(void **state)
+{
+	struct cpuid_config c = config();
+	struct cpuid_vcpu v = { 0 };
+	struct cpuid_regs r = cpuid_guest(&c, &v, 2, 0);
+
+	(void)state;
+	assert_int_equal(r.eax, 0x00f0ff01);
+	assert_int_equal(r.ebx | r.ecx | r.edx, 0);
+	assert_true(cpuid_guest(&c, &v, 4, 0).eax & 0x1f);
+	c.host = host_poor;
+	assert_int_equal(cpuid_guest(&c, &v, 2, 0).eax, 0);
+}
+
 static void avx_512_needs_its_state(void **state)
 {
 	struct cpuid_config c = config();
@@ -247,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dangerous_bits_are_not_there),
+		cmocka_unit_test(cache_descriptors_send_to_leaf_4),
 		cmocka_unit_test(avx_512_needs_its_state),
 		cmocka_unit_test(kvm_leaves),
 		cmocka_unit_test(topology),
