@@ -286,6 +286,13 @@ $B/tools/pace.so: tools/labkit/pace.c | setup
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) -std=gnu11 -O2 -shared -fPIC $(WARN) -o $@ $<
 
+.PHONY: bench-exits
+## make bench-exits a guest's exits on SVM and on VT-x side by side (some minutes; QUICK=1),
+##                 into build/bench/exits.json
+bench-exits: setup $B/caisson.elf $B/tools/pace.so
+	@tools/mkguest cloud
+	@tests/bench/exits $(BENCH_OPTIONS)
+
 # --- all of it -------------------------------------------------------------
 # A part of the tests: tools/run-tests --only PART (style, unit, fuzz, guest, system).
 .PHONY: demo check test
