@@ -100,6 +100,10 @@ err_t ctl_link_add(struct ctl *c)
 	if (err == ERR_BUSY && local)
 		return ctl_fail(c, "port", err, "port %u is in use by %s links", setup.local_port,
 				local->kind->name);
+	if (err == ERR_NOTSUP)
+		return ctl_fail(c, "kind", err, "this NIC takes no frames for guests' addresses");
+	if (err == ERR_EXIST && (setup.link->flags & LINK_IS_LAN))
+		return ctl_fail(c, NULL, err, "its name, or a direct link, is there");
 	if (err == ERR_EXIST)
 		return ctl_fail(c, NULL, err, "its name, or a link with this port and remote "
 				"address (or VNI, or tag), is there");

@@ -7,6 +7,7 @@
 
 #include "hv/base/plat.h"
 #include "hv/core.h"
+#include "hv/link_lan.h"
 #include "hv/uplink.h"
 
 static u32 links, talking; /* of these, with a keep-alive */
@@ -183,18 +184,23 @@ static void talk(int more)
 
 err_t link_net_add(struct edge_setup *setup)
 {
+	err_t err = ERR_OK;
 	struct edge *e;
-	err_t err;
 
 	if (!netif())
 		return ERR_NOENT;
 	link_tx.caps = netif()->setup.caps;
 	setup->tx = &link_tx;
 	setup->pool = netif()->setup.pool;
-	err = edge_create(setup, &e);
+	if (setup->link->flags & LINK_IS_LAN)
+		err = link_lan_prepare(setup, uplink_at(0));
+	if (!err)
+		err = edge_create(setup, &e);
 	if (err)
 		return err;
-	if (e->local->users == 1) {
+	if (setup->link->flags & LINK_IS_LAN) {
+		link_lan_use(uplink_at(0), e);
+	} else if (e->local->users == 1) {
 		err = udp_bind(netif(), e->local->port, received, e->local);
 		if (err) {
 			edge_destroy(e, true);
@@ -208,13 +214,15 @@ err_t link_net_add(struct edge_setup *setup)
 
 err_t link_net_del(struct edge *e, bool force)
 {
-	u16 port = e->local->port;
-	bool had_health = edge_has_health(e);
+	bool had_health = edge_has_health(e), is_lan = e->link->flags & LINK_IS_LAN;
+	u16 port = e->setup.local_port;
 	err_t err = edge_destroy(e, force);
 
 	if (err)
 		return err;
-	if (!edge_local_find(port) && netif())
+	if (is_lan)
+		link_lan_use(uplink_at(0), NULL);
+	else if (!edge_local_find(port) && netif())
 		udp_unbind(netif(), port);
 	links--;
 	talk(-(int)had_health);

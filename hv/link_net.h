@@ -6,8 +6,8 @@
 
 #include "vnet/edge.h"
 
-/* Create the edge; fills in setup->tx and ->pool. Errors as edge_create() and udp_bind();
- * ERR_NOENT without an uplink in use. */
+/* Create the edge; fills in setup->tx and ->pool. Errors as edge_create(), udp_bind() and
+ * link_lan_prepare(); ERR_NOENT without an uplink in use. */
 err_t link_net_add(struct edge_setup *setup);
 
 /* ERR_BUSY while routes name it, unless force. */

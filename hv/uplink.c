@@ -9,6 +9,7 @@
 #include "hv/base/log.h"
 #include "hv/base/str.h"
 #include "hv/core.h"
+#include "hv/link_lan.h"
 #include "hv/link_net.h"
 #include "hv/netcore.h"
 #include "vnet/xcore.h"
@@ -111,7 +112,7 @@ static bool receive(void)
 		if (!n)
 			return false;
 		if (uplink.state == UPLINK_UP) {
-			netif_input(&uplink.netif, pkts, n);
+			netif_input(&uplink.netif, pkts, link_lan_input(&uplink, pkts, n));
 			continue;
 		}
 		for (u32 k = 0; k < n; k++)

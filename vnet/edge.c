@@ -27,7 +27,7 @@
 /* What the path carries now, and what that leaves to the guests. */
 static void edge_learn_mtu(struct edge *e)
 {
-	u32 outer = LINK_IP_UDP_HEADER + e->header.len;
+	u32 outer = e->outer;
 	u32 mtu = e->tx->path_mtu(e->tx_ctx, &e->dst);
 	u32 frame;
 
@@ -186,6 +186,17 @@ static const struct vnet_port_ops unreachable_ops = {
 	.gone = edge_gone,
 };
 
+static bool is_lan(const struct edge *e)
+{
+	return e->link->flags & LINK_IS_LAN;
+}
+
+/* It is known where frames go. */
+static bool has_peer(const struct edge *e)
+{
+	return e->dst.remote_ip || is_lan(e);
+}
+
 bool edge_has_health(const struct edge *e)
 {
 	return (e->link->flags & LINK_HAS_HELLO) && !e->setup.no_keepalive;
@@ -197,7 +208,7 @@ enum edge_state edge_state(const struct edge *e)
 		return EDGE_DOWN;
 	if (e->tx->carrier && !e->tx->carrier(e->tx_ctx))
 		return EDGE_NO_CARRIER;
-	if (!e->dst.remote_ip)
+	if (!has_peer(e))
 		return EDGE_UNREACHABLE;
 	if (!edge_has_health(e) || e->health.state == HEALTH_UP)
 		return EDGE_UP;
@@ -220,7 +231,7 @@ const char *edge_state_name(enum edge_state state)
 void edge_apply_state(struct edge *e)
 {
 	const struct vnet_port_ops *ops = &unreachable_ops;
-	bool there = e->dst.remote_ip && (!edge_has_health(e) || e->health.state == HEALTH_UP);
+	bool there = has_peer(e) && (!edge_has_health(e) || e->health.state == HEALTH_UP);
 
 	if (there)
 		ops = e->link->encap || e->dst.tos_by_pkt ? &wrapped_ops : &bare_ops;
@@ -281,6 +292,7 @@ static void fill(struct edge *e, const struct edge_setup *setup)
 	fmt_snprintf(e->port.name, sizeof(e->port.name), "%s", setup->name);
 	e->setup.name = e->port.name;
 	e->link->make_header(&e->header, &setup->id);
+	e->outer = is_lan(e) ? 0 : LINK_IP_UDP_HEADER + e->header.len;
 	fill_dst(e);
 	health_init(&e->health, (u32)hash_mix(plat_now_ns() ^ HASH_K0, (u64)e ^ HASH_K1));
 	edge_apply_state(e);
@@ -289,10 +301,16 @@ static void fill(struct edge *e, const struct edge_setup *setup)
 static bool setup_makes_sense(const struct edge_setup *s)
 {
 	u32 flags = s->link->flags;
+	bool address;
 
-	return s->local_port && (s->remote_ip ? s->remote_port : s->id.tag && s->tx->moved) &&
-	       strnlen(s->name, VNET_NAME_MAX) < VNET_NAME_MAX && s->dscp <= EDGE_DSCP_COPY &&
-	       (!s->id.vni || (flags & LINK_HAS_VNI)) && s->id.vni <= LINK_VNI_MAX &&
+	if (flags & LINK_IS_LAN)
+		address = !s->local_port && !s->remote_ip;
+	else
+		address = s->local_port &&
+			  (s->remote_ip ? s->remote_port : s->id.tag && s->tx->moved);
+	return address && strnlen(s->name, VNET_NAME_MAX) < VNET_NAME_MAX &&
+	       s->dscp <= EDGE_DSCP_COPY && s->id.vni <= LINK_VNI_MAX &&
+	       (!s->id.vni || (flags & LINK_HAS_VNI)) &&
 	       (!s->id.tag || (flags & LINK_HAS_TAG)) &&
 	       (!s->fragment || (flags & LINK_MAY_FRAGMENT));
 }
@@ -303,6 +321,8 @@ static err_t take_place(struct edge *e)
 	const struct edge_setup *s = &e->setup;
 	err_t err;
 
+	if (is_lan(e))
+		return ERR_OK;
 	e->local = edge_local_get(s->local_port, s->link, &err);
 	if (!e->local)
 		return err;
@@ -321,6 +341,8 @@ static void table_move(struct edge *e, int more)
 	void (*move)(struct edge *, const struct edge_key *) =
 		more > 0 ? edge_table_add : edge_table_del;
 
+	if (is_lan(e))
+		return;
 	move(e, &e->key);
 	if (e->nat_key.who)
 		move(e, &e->nat_key);
@@ -358,7 +380,8 @@ err_t edge_create(const struct edge_setup *setup, struct edge **out)
 close:
 	e->tx->close(e->tx_ctx, &e->dst);
 leave:
-	edge_local_put(e->local);
+	if (e->local)
+		edge_local_put(e->local);
 free:
 	plat_free(e, sizeof(*e));
 	return err;
@@ -375,7 +398,7 @@ err_t edge_destroy(struct edge *e, bool force)
 	err = vnet_port_del(&e->port, force);
 	if (err == ERR_BUSY)
 		table_move(e, 1);
-	else
+	else if (local)
 		edge_local_put(local);
 	return err;
 }

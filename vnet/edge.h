@@ -81,9 +81,10 @@ struct edge {
 	void *tx_ctx;
 	struct link_dst dst;
 	struct link_header header;
+	u32 outer; /* bytes of the path's MTU that the inner frame does not get */
 	u8 tos_mask; /* bits of the inner TOS that go outside */
 	struct edge_setup setup; /* as configured; name is the port's */
-	struct edge_local *local;
+	struct edge_local *local; /* NULL for LINK_IS_LAN */
 	struct edge_key key;	 /* by address, or by tag */
 	struct edge_key nat_key; /* by address and port, once known; else 0 */
 	struct health health;	 /* where there is a keep-alive */
@@ -134,6 +135,14 @@ const struct edge_local *edge_local_find(u16 port);
  */
 void edge_input(const struct edge_local *local, u32 from_ip, u16 from_port, struct pkt **pkts,
 		u32 n);
+
+/*
+ * A burst (at most PKT_BURST) from the NIC behind a LINK_IS_LAN edge: takes what
+ * is for its overlay's interfaces, copies what is for everybody, and leaves the
+ * rest in pkts, for the node's own stack, whose address is own_mac. Returns how
+ * many are left. On the core of the uplink, the boot core.
+ */
+u32 edge_lan_input(struct edge *e, const u8 own_mac[6], struct pkt **pkts, u32 n);
 
 /* Datagrams that belong to no edge, counted by reason since the start. */
 enum edge_stray {

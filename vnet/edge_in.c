@@ -65,6 +65,18 @@ static void add_frame(struct arrival *a, struct pkt *p)
 	a->pkt[a->n++] = p;
 }
 
+void edge_pass_on(struct edge *e, struct pkt **pkts, u32 n)
+{
+	if (!is_up(e)) {
+		for (u32 i = 0; i < n; i++)
+			vnet_port_drop(&e->port, pkts[i], VNET_DROP_PORT_DOWN);
+	} else if (n) {
+		for (u32 i = 0; i < n; i++)
+			pkts[i]->ttl = LINK_TTL; /* they have none */
+		vnet_input(&e->port, pkts, n);
+	}
+}
+
 /* All from one edge, in a format without VNI. */
 static void input_bare(struct arrival *a, struct pkt **pkts, u32 n)
 {

@@ -32,6 +32,9 @@ void edge_apply_state(struct edge *e);
 
 /* --- edge_in.c --------------------------------------------------------------- */
 
+/* Inner frames (up to PKT_BURST) that came by e, which may be down. */
+void edge_pass_on(struct edge *e, struct pkt **pkts, u32 n);
+
 /* Another edge: is it there, and where? A hello that is heard, on its core. */
 void edge_heard(struct edge *e, const struct link_hello *hello);
 

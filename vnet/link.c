@@ -9,6 +9,7 @@ static const struct link_kind *const kinds[] = {
 	&link_vnetu,
 	&link_vxlan,
 	&link_geneve,
+	&link_direct,
 };
 
 const struct link_kind *link_find_header(const char *name, const char *header)

@@ -79,6 +79,7 @@ enum link_flags {
 	LINK_HAS_HELLO = BIT(2),   /* control packets */
 	LINK_MAY_FRAGMENT = BIT(3),
 	LINK_COPIES_ECN = BIT(4),  /* by default: the other end takes it back in (RFC 6040) */
+	LINK_IS_LAN = BIT(5),	   /* no IPv4, no UDP, no single peer: frames as they are */
 };
 
 struct link_kind {
@@ -103,6 +104,7 @@ extern const struct link_kind link_udp;	   /* VNET/P's own: the bare inner frame
 extern const struct link_kind link_vnetu;  /* with VNET/U's header */
 extern const struct link_kind link_vxlan;  /* RFC 7348 */
 extern const struct link_kind link_geneve; /* RFC 8926: the native one */
+extern const struct link_kind link_direct; /* raw frames on the uplink's LAN */
 
 /* The first kind of that name; NULL when there is none. */
 const struct link_kind *link_find(const char *name);
@@ -173,7 +175,7 @@ struct link_tx {
 	bool (*carrier)(void *ctx);
 	/* Packets that send() would take now. */
 	u32 (*room)(void *ctx);
-	/* Largest IPv4 packet towards dst. */
+	/* Largest IPv4 packet towards dst; for LINK_IS_LAN the largest frame. */
 	u32 (*path_mtu)(void *ctx, const struct link_dst *dst);
 };
 

@@ -50,8 +50,8 @@ static const struct link_kind *read_kind(const struct lang_stmt *stmt, char *why
 	if (!kind)
 		kind = link_find(name); /* which has no such key: said later */
 	if (!kind)
-		fmt_snprintf(why, size, "this node has no %s links%s; expected: udp, vxlan, geneve",
-			     name, strcmp(name, "tcp") ? " yet" : ": those are vnetpd's");
+		fmt_snprintf(why, size, "this node has no %s links (vnetpd has); expected: udp, "
+			     "vxlan, geneve, direct", name);
 	return kind;
 }
 
@@ -68,6 +68,8 @@ static err_t read_remote(const struct lang_stmt *stmt, struct edge_setup *out, c
 {
 	const struct lang_value *remote = lang_get(stmt, "remote");
 
+	if (out->link->flags & LINK_IS_LAN)
+		return ERR_OK;
 	*key = remote ? "remote" : NULL;
 	out->remote_ip = remote ? remote->ip : 0;
 	out->remote_port = out->local_port;
@@ -189,9 +191,10 @@ const char *link_lang_write(const struct edge *e, char *buf)
 	char ip[FMT_IP4_LEN];
 	size_t len = 0;
 
-	fmt_append(buf, LINK_LANG_MAX, &len, "link add %s %s remote %s port %u", e->port.name,
-		   s->link->name, s->remote_ip ? fmt_ip4(ip, s->remote_ip) : "any",
-		   s->local_port);
+	fmt_append(buf, LINK_LANG_MAX, &len, "link add %s %s", e->port.name, s->link->name);
+	if (!(s->link->flags & LINK_IS_LAN))
+		fmt_append(buf, LINK_LANG_MAX, &len, " remote %s port %u",
+			   s->remote_ip ? fmt_ip4(ip, s->remote_ip) : "any", s->local_port);
 	if (s->link != link_find(s->link->name))
 		fmt_append(buf, LINK_LANG_MAX, &len, " header %s", s->link->header);
 	write_id(s, buf, &len);

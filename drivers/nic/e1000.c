@@ -108,6 +108,15 @@ static void e1000_irq_test(struct nic *nic)
 	e1000_write(e, E1000_ICS, INT_TEST);
 }
 
+static void e1000_promiscuous(struct nic *nic, bool on)
+{
+	struct e1000 *e = nic->priv;
+
+	e->promiscuous = on;
+	if (e->running)
+		e1000_hw_set_filter(e);
+}
+
 /* --- state --------------------------------------------------------------- */
 
 static struct nic_link e1000_link(struct nic *nic)
@@ -251,6 +260,7 @@ const struct nic_ops e1000_ops = {
 	.tx_burst = e1000_tx_burst,
 	.tx_room = e1000_tx_room,
 	.tx_reclaim = e1000_tx_reclaim,
+	.promiscuous = e1000_promiscuous,
 	.rx_irq = e1000_rx_irq,
 	.tx_irq = e1000_tx_irq,
 	.irq_cause = e1000_irq_cause,

@@ -88,6 +88,7 @@ struct e1000 {
 	bool tso_full; /* a frame that tells which it is was handed over */
 	u64 wire_base; /* e1000_hw_sent() minus count.tx_frames as the ring started */
 
+	bool promiscuous;
 	bool running;	/* false: the last reset failed, nothing moves */
 	bool link_up;	/* as last seen */
 	u32 irq_mask;	/* shadow of IMS */
@@ -162,6 +163,9 @@ err_t e1000_hw_read_mac(struct e1000 *e, u8 mac[6]);
 
 /* After a reset: address filter, empty rings, both directions enabled. */
 void e1000_hw_start(struct e1000 *e, const u8 mac[6]);
+
+/* Receive as e->promiscuous says. */
+void e1000_hw_set_filter(struct e1000 *e);
 
 struct nic_link e1000_hw_link(const struct e1000 *e);
 

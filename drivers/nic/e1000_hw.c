@@ -117,6 +117,13 @@ static void start_link(struct e1000 *e)
 	e1000_write(e, E1000_CTRL, ctrl);
 }
 
+void e1000_hw_set_filter(struct e1000 *e)
+{
+	e1000_write(e, E1000_RCTL,
+		    E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_SECRC |
+			    (e->promiscuous ? E1000_RCTL_UPE | E1000_RCTL_MPE : 0));
+}
+
 /* 14.4 receive initialization */
 static void start_receive(struct e1000 *e, const u8 mac[6])
 {
@@ -138,7 +145,7 @@ static void start_receive(struct e1000 *e, const u8 mac[6])
 	e1000_write(e, E1000_RDT, 0);
 	e1000_write(e, E1000_RDTR, 0);
 	e1000_write(e, E1000_RADV, 0);
-	e1000_write(e, E1000_RCTL, E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_SECRC);
+	e1000_hw_set_filter(e);
 }
 
 /* 14.5 transmit initialization */

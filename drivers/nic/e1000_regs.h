@@ -92,6 +92,8 @@ enum e1000_reg {
 
 /* RCTL; BSIZE 0 without BSEX means buffers of 2048 bytes */
 #define E1000_RCTL_EN BIT(1)
+#define E1000_RCTL_UPE BIT(3)	 /* accept all unicast ... */
+#define E1000_RCTL_MPE BIT(4)	 /* ... and all multicast */
 #define E1000_RCTL_LPE BIT(5)	 /* accept long frames */
 #define E1000_RCTL_BAM BIT(15)	 /* accept broadcast */
 #define E1000_RCTL_SECRC BIT(26) /* strip the CRC */

@@ -93,6 +93,8 @@ struct nic_ops {
 	u32 (*tx_room)(struct nic *nic);
 	/* Put packets that were sent. Returns how many. */
 	u32 (*tx_reclaim)(struct nic *nic);
+	/* Take frames for all addresses, or for ours and broadcast. NULL: cannot. */
+	void (*promiscuous)(struct nic *nic, bool on);
 	/* Receive (and link) interrupts on or off. */
 	void (*rx_irq)(struct nic *nic, bool on);
 	/* Interrupt on completed transmits: wanted only when somebody waits. */

@@ -17,7 +17,8 @@
 #include "vnet/edge.h"
 
 #define POOL 256
-#define EDGES 8
+#define EDGES 9
+#define LAN (EDGES - 1) /* the last of kinds[] */
 #define INTERFACES 2
 #define REMOTE 0x0a000001u
 #define PORTS 4
@@ -43,7 +44,7 @@ static u8 byte(struct input *in)
 static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
 	(void)ctx;
-	ASSERT(dst->remote_ip && dst->dport);
+	ASSERT((dst->remote_ip && dst->dport) || dst == &edge[LAN]->dst);
 	for (u32 i = 0; i < n; i++) {
 		ASSERT(pkts[i]->hash && pkts[i]->ttl != 1 && pkts[i]->len >= 14);
 		pkt_put(pkts[i]);
@@ -110,6 +111,7 @@ static const struct edge_setup kinds[EDGES] = {
 	{ .link = &link_geneve, .local_port = 9003, .id = { .vni = 2, .tag = 8 } },
 	{ .link = &link_geneve, .local_port = 9003, .id = { .vni = 2, .tag = 9 },
 	  .no_keepalive = true },
+	{ .link = &link_direct },
 };
 
 static void start(void)
@@ -199,6 +201,20 @@ static void receive(struct input *in)
 	clear();
 }
 
+static void receive_lan(struct input *in)
+{
+	static const u8 own[6] = { 2, 0, 0, 0, 0, 9 };
+	struct pkt *burst[PKT_BURST];
+	u32 n = 1 + byte(in) % PKT_BURST;
+
+	for (u32 i = 0; i < n; i++)
+		burst[i] = datagram(in);
+	n = edge_lan_input(edge[LAN], own, burst, n);
+	while (n)
+		pkt_put(burst[--n]);
+	clear();
+}
+
 static void send(struct input *in)
 {
 	struct pkt *p = datagram(in);
@@ -247,6 +263,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 3:
 			send(&in);
+			break;
+		case 6:
+			receive_lan(&in);
 			break;
 		case 7:
 			edge_tick(now += byte(&in) * (HEALTH_INTERVAL_NS / 16));

@@ -184,7 +184,9 @@ static bool rx_accepts(const struct e1000_model *m, const u8 *frame)
 	static const u8 broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 	if (!memcmp(frame, broadcast, 6))
-		return m->rctl & E1000_RCTL_BAM;
+		return m->rctl & (E1000_RCTL_BAM | E1000_RCTL_MPE);
+	if (m->rctl & (frame[0] & 1 ? E1000_RCTL_MPE : E1000_RCTL_UPE))
+		return true;
 	for (u32 i = 0; i < 16; i++) {
 		u32 lo = m->ra[2 * i], hi = m->ra[2 * i + 1];
 		u8 mac[6] = { (u8)lo, (u8)(lo >> 8), (u8)(lo >> 16), (u8)(lo >> 24),

@@ -453,7 +453,7 @@ def test_what_show_config_prints_can_be_fed_back(node):
 
 
 @pytest.mark.parametrize("rest, complaint", [
-    ("tcp remote 10.0.0.9", 'this node has no tcp links: those are vnetpd\'s'),
+    ("tcp remote 10.0.0.9", 'this node has no tcp links (vnetpd has)'),
     ("vxlan remote 10.0.0.9 tag 5", 'a vxlan link has no "tag"'),
     ("vxlan remote 10.0.0.9 fragment on", 'a vxlan link has no "fragment"'),
     ("udp remote 10.0.0.9 vni 5", 'a udp link has no "vni"'),

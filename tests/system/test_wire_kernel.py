@@ -193,7 +193,8 @@ s.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
 answered = 0
 for seq in range(count):
     body = struct.pack(">HH", os.getpid() & 0xffff, seq) + os.urandom(size)
-    s.sendto(b"\\x08\\0" + struct.pack(">H", checksum(b"\\x08\\0\\0\\0" + body)) + body, (address, 0))
+    sum_ = struct.pack(">H", checksum(b"\\x08\\0\\0\\0" + body))
+    s.sendto(b"\\x08\\0" + sum_ + body, (address, 0))
     end = time.monotonic() + 5
     while select.select([s], [], [], max(0, end - time.monotonic()))[0]:
         got = s.recv(65536)[20:]

@@ -313,6 +313,12 @@ static void test_rx_filter(void **state)
 	assert_true(e1000_model_rx(&bench.model, f, 64));
 	f[5]++;
 	assert_false(e1000_model_rx(&bench.model, f, 64)); /* somebody else's */
+	bench.nic.ops->promiscuous(&bench.nic, true);
+	assert_true(e1000_model_rx(&bench.model, f, 64));
+	f[0] |= 1;
+	assert_true(e1000_model_rx(&bench.model, f, 64));
+	bench.nic.ops->promiscuous(&bench.nic, false);
+	assert_false(e1000_model_rx(&bench.model, f, 64));
 }
 
 static void test_rx_burst_and_refill(void **state)

@@ -470,6 +470,74 @@ static void congestion_on_the_way_reaches_the_guest(void **state)
 		assert_int_equal(tos_of(a.got[i]->data, a.got[i]->head_len), 3);
 }
 
+/* --- the LAN ------------------------------------------------------------------- */
+
+static void the_lan_is_shared_with_the_nodes_own_stack(void **state)
+{
+	static const u8 own[6] = { 0x52, 0x54, 0, 0, 0, 1 };
+	struct edge_setup s = {
+		.name = "lan", .link = &link_direct, .tx = &wire_tx, .tx_ctx = &wire,
+		.pool = &pool,
+	};
+	struct pkt *p[7] = {
+		fake_frame(&pool, 1, 9, 60),	/* a guest's */
+		fake_frame(&pool, 0, 9, 60),	/* ours, see below */
+		fake_frame(&pool, 0xff, 9, 60), /* everybody's */
+		fake_frame(&pool, 0xf1, 9, 60), /* a group's */
+		fake_frame(&pool, 7, 9, 60),	/* somebody else's */
+		fake_frame(&pool, 1, 9, 10),	/* nobody's */
+		fake_frame(&pool, 1, 1, 60),	/* who speaks as our guest */
+	};
+	struct pkt *burst[7], *out;
+	struct edge *e;
+	u32 id;
+
+	(void)state;
+	assert_int_equal(edge_create(&s, &e), ERR_OK);
+	assert_int_equal(e->port.mtu, 1500 - 14); /* path_mtu() says the longest frame here */
+	assert_int_equal(edge_state(e), EDGE_UP);
+	fake_route(0, &a, &e->port);
+	memcpy(p[1]->data, own, 6);
+	for (u32 round = 0; round < 2; round++) {
+		memcpy(burst, p, sizeof(burst));
+		for (u32 i = 0; i < 7; i++)
+			pkt_ref(p[i]);
+		assert_int_equal(edge_lan_input(e, own, burst, 7), 4);
+		assert_ptr_equal(burst[0], p[1]);
+		assert_ptr_equal(burst[1], p[2]);
+		assert_ptr_equal(burst[2], p[4]);
+		assert_ptr_equal(burst[3], p[5]);
+		for (u32 i = 0; i < 4; i++)
+			pkt_put(burst[i]);
+		assert_int_equal(a.n, 3); /* the guest's, everybody's, the group's */
+		assert_ptr_equal(a.got[0], p[0]);
+		assert_memory_equal(a.got[1]->data, p[2]->data, 60);
+		assert_ptr_not_equal(a.got[1], p[2]);
+		assert_int_equal(drops(e, VNET_DROP_SOURCE), round + 1);
+		fake_port_clear(&a);
+		for (u32 i = 0; i < 7; i++)
+			p[i]->ingress = VNET_PORT_NONE;
+	}
+	/* Out: as it is. */
+	out = fake_frame(&pool, 2, 1, 60);
+	id = route(&e->port, ROUTE_FROM_ANY);
+	vnet_input(&a.port, &out, 1);
+	assert_int_equal(wire.n, 1);
+	assert_ptr_equal(wire.got[0], out);
+	assert_int_equal(out->len, 60);
+	assert_int_equal(route_del(id), ERR_OK);
+	/* Down. */
+	edge_set_up(e, false);
+	burst[0] = p[0];
+	pkt_ref(p[0]);
+	assert_int_equal(edge_lan_input(e, own, burst, 1), 0);
+	assert_int_equal(drops(e, VNET_DROP_PORT_DOWN), 1);
+	for (u32 i = 0; i < 7; i++)
+		pkt_put(p[i]);
+	clear();
+	assert_int_equal(edge_destroy(e, true), ERR_OK);
+}
+
 /* --- setting up ---------------------------------------------------------------- */
 
 static void wrong_setups_are_refused(void **state)
@@ -561,6 +629,7 @@ int main(void)
 		CASE(two_with_one_tag_do_not_take_turns),
 		CASE(outer_tos_as_configured),
 		CASE(congestion_on_the_way_reaches_the_guest),
+		CASE(the_lan_is_shared_with_the_nodes_own_stack),
 		CASE(wrong_setups_are_refused),
 		CASE(many_links_come_and_go),
 	};

@@ -69,7 +69,7 @@ static void what_makes_no_sense_is_refused_with_its_reason(void **state)
 {
 	(void)state;
 	refused("link add b tcp remote 10.0.0.2", "kind",
-		"this node has no tcp links: those are vnetpd's; expected: udp, vxlan, geneve");
+		"this node has no tcp links (vnetpd has); expected: udp, vxlan, geneve, direct");
 	refused("link add b vxlan remote 10.0.0.2 tag 5", "tag",
 		"a vxlan link has no \"tag\"; expected: remote, port, sport, ttl, dscp, ecn, "
 		"checksum, vni, mtu, state");
@@ -82,6 +82,8 @@ static void what_makes_no_sense_is_refused_with_its_reason(void **state)
 	refused("link add b udp remote 10.0.0.2 vni 5", "vni",
 		"a udp link has no \"vni\"; expected: remote, port, sport, ttl, dscp, ecn, "
 		"checksum, header, fragment, mtu, state");
+	refused("link add b direct remote 10.0.0.2", "remote",
+		"a direct link has no \"remote\"; expected: mtu, state");
 	refused("link add b udp", NULL, "a udp link needs \"remote\" (the peer's address)");
 	refused("link add b geneve remote any", "remote",
 		"a peer anywhere is known by its tag; add \"tag\"");
@@ -107,6 +109,8 @@ static void what_is_printed_can_be_fed_back(void **state)
 		"link add b geneve remote 10.0.0.2 port 6081 vni 5 tag 4294967295 keepalive off "
 		"dscp copy fragment off state down",
 		"link add b geneve remote any port 65535 vni 0 tag 9",
+		"link add b direct",
+		"link add b direct mtu 1000 state down",
 	};
 	char text[LINK_LANG_MAX];
 

@@ -120,6 +120,9 @@ err_t ctl_link_add(struct ctl *c)
 
 	if (err)
 		return ctl_fail(c, key, err, "%s", why);
+	if (setup.link->flags & LINK_IS_LAN)
+		return ctl_fail(c, "kind", ERR_NOTSUP, "vnetpd has no direct links yet; expected: "
+				"udp, vxlan, geneve, tcp");
 	err = (tcp ? link_tcp_add : link_sock_add)(&setup, why, sizeof(why));
 	if (err)
 		return ctl_fail(c, NULL, err, "%s", why[0] ? why : err_str(err));

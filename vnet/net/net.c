@@ -95,6 +95,14 @@ void netif_flush(struct netif *nif)
 	nif->txq_len = 0;
 }
 
+u32 netif_send_raw(struct netif *nif, struct pkt **pkts, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		netif_queue(nif, pkts[i]);
+	netif_flush(nif);
+	return n;
+}
+
 void eth_output(struct netif *nif, struct pkt *p, const u8 dst[ETH_ALEN], u16 type)
 {
 	u8 *h = pkt_push(p, ETH_HLEN);

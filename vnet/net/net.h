@@ -138,6 +138,11 @@ void netif_announce(struct netif *nif);
 /* A burst of received frames, each whole in its header fragment. Consumed. */
 void netif_input(struct netif *nif, struct pkt **pkts, u32 n);
 
+/* Send whole frames as they are; consumes all n, with offload fields as caps
+ * say. Returns how many were handed on. What the NIC does not take is dropped
+ * and counted: see netif_tx_room() first. */
+u32 netif_send_raw(struct netif *nif, struct pkt **pkts, u32 n);
+
 /* Do what is due. To be called when netif_next_ns() has come; more often is
  * harmless. */
 void netif_tick(struct netif *nif, u64 now_ns);

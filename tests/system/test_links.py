@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guests over each kind of link, which is exchanged while they run (tests/system/links.lab),
+and a guest on the LAN itself (examples/direct.lab).
+
+    g1 10.1.0.1 - alpha 10.0.0.1 ======= 10.0.0.2 beta - 10.1.0.2 g1
+"""
+
+import json
+import time
+
+import pytest
+from labkit import measure
+
+NODES = {"alpha": ("beta", "10.0.0.2"), "beta": ("alpha", "10.0.0.1")}
+KINDS = {
+    "vnetu": ("udp remote {} port 9100 header vnetu", 48),
+    "vxlan": ("vxlan remote {} vni 4242", 50),
+    "geneve": ("geneve remote {} vni 7", 50),
+    "tagged": ("geneve remote {} vni 7 tag 99", 58),
+    "checksum": ("geneve remote {} vni 8 checksum on dscp copy", 50),
+    "direct": ("direct", 0),
+    "udp": ("udp remote {} port 9000", 42),
+}
+STREAM_S = 1
+UP_TIMEOUT_S = 10
+HEARD_LATE = 8
+
+
+@pytest.fixture(scope="module", name="lab")
+def two_nodes(bring_up, hypervisor):
+    return bring_up("tests/system/links.lab")
+
+
+def exchange(lab, rest):
+    for node, (peer, address) in NODES.items():
+        lab.ctl(node, f"link del {peer} force")
+        lab.ctl(node, f"link add {peer} {rest.format(address)}")
+        lab.ctl(node, f"route add src any dst any to edge {peer} from interface g1.eth0")
+        lab.ctl(node, f"route add src any dst any to interface g1.eth0 from edge {peer}")
+    for node, (peer, _) in NODES.items():
+        deadline = time.monotonic() + UP_TIMEOUT_S
+        while link(lab, node, peer)["state"] != "up":
+            assert time.monotonic() < deadline, link(lab, node, peer)
+
+
+def link(lab, node, name):
+    return json.loads(lab.ctl(node, f"show link {name} json"))[0]
+
+
+def stats(lab):
+    return {node: json.loads(lab.ctl(node, "show stats json")) for node in NODES}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_guests_over_each_kind(lab, kind):
+    rest, overhead = KINDS[kind]
+    exchange(lab, rest)
+    status, output = lab.sh("alpha/g1", "ping -c 20 -i 0.05 10.1.0.2")
+    assert status == 0 and " 20 received" in output, output
+    before = stats(lab)
+    for option in ("", "-r"):
+        status, output = lab.sh("alpha/g1", f"nuttcp -fparse {option} -T {STREAM_S} 10.1.0.2",
+                                timeout=STREAM_S + 60)
+        assert status == 0 and measure.parse_nuttcp(output) > 0
+    after = stats(lab)
+    told = after["alpha"]["links"]["beta"]
+    frames, segments = (told[what] - before["alpha"]["links"]["beta"][what]
+                        for what in ("tx_frames", "tx_segments"))
+    # Long segments go to the NIC whole, but where each must have a checksum.
+    assert (frames == segments) == (kind == "checksum"), (frames, segments)
+    # Pieces are put together for the guest that receives.
+    joined = sum(after[node]["interfaces"]["g1.eth0"]["rx_joined"] -
+                 before[node]["interfaces"]["g1.eth0"]["rx_joined"] for node in NODES)
+    assert joined > 0
+    for node in NODES:
+        assert after[node]["sum"]["balanced"]
+        if kind == "geneve":
+            told = link(lab, node, NODES[node][0])["keepalive"]
+            assert told["rtt_us"] > 0 and told["received"] > HEARD_LATE, told
+    assert link(lab, "alpha", "beta")["mtu"] == 1500 - overhead or kind not in ("vxlan", "direct")
+
+
+def test_multicast_over_a_direct_link(lab):
+    exchange(lab, KINDS["direct"][0])
+    status, output = lab.sh("beta/g1", "ping -c 3 -i 0.2 ff02::1%eth0")
+    assert status == 0, output
+    exchange(lab, KINDS["udp"][0])
+
+
+@pytest.fixture(scope="module", name="lan")
+def one_node_on_a_lan(bring_up, hypervisor):
+    return bring_up("examples/direct.lab")
+
+
+def test_a_guest_on_the_lan(lan):
+    """It and the node's own address answer a machine that knows nothing of overlays."""
+    for address in ("10.0.0.11", "10.0.0.1"):
+        status, output = lan.sh("p1", f"ping -c 20 -i 0.05 {address}")
+        assert status == 0 and " 20 received" in output, output
+    status, output = lan.sh("alpha/g1", f"nuttcp -fparse -T {STREAM_S} 10.0.0.9",
+                            timeout=STREAM_S + 60)
+    assert status == 0 and measure.parse_nuttcp(output) > 0
+    status, output = lan.sh("alpha/g1", f"nuttcp -fparse -r -T {STREAM_S} 10.0.0.9",
+                            timeout=STREAM_S + 60)
+    assert status == 0 and measure.parse_nuttcp(output) > 0
+    told = json.loads(lan.ctl("alpha", "show stats json"))
+    assert told["sum"]["balanced"]
+    assert told["links"]["lan"]["tx_segments"] > told["links"]["lan"]["tx_frames"]
+    frames = lan.capture("alpha-p1")
+    assert any(frame.src == "02:00:00:00:00:01" and "TCP" in frame for frame in frames)
