@@ -422,8 +422,7 @@ static err_t converge(const char *file, const struct settings *want)
 	return err;
 }
 
-/* What holds, copied: undoing takes from the list. */
-static err_t copy_running(struct settings *copy)
+err_t config_save(struct settings *copy)
 {
 	for (const struct setting *s = running.first; s; s = s->next)
 		if (!append_text(copy, s->id, s->name, s->text))
@@ -431,14 +430,19 @@ static err_t copy_running(struct settings *copy)
 	return ERR_OK;
 }
 
+err_t config_return(const struct settings *before)
+{
+	return converge("before", before);
+}
+
 err_t config_load(const char *path, const char *node_name)
 {
 	struct settings want = { 0 }, before = { 0 };
-	err_t err = config_read(path, node_name, &want) ? ERR_INVAL : copy_running(&before);
+	err_t err = config_read(path, node_name, &want) ? ERR_INVAL : config_save(&before);
 
 	if (!err) {
 		err = converge(path, &want);
-		if (err && converge("before", &before))
+		if (err && config_return(&before))
 			log_err("config", "what held before does not hold again");
 	}
 	config_free(&before);

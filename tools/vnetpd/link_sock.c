@@ -263,11 +263,14 @@ static bool receive(struct local *l)
 
 static void local_ready(struct loop_fd *f, u32 events)
 {
+	u64 before = sock_counters.rx_long;
+
 	(void)events;
 	receive(container_of(f, struct local, lf));
 	node_settle();
 	tap_answers();
 	link_sock_settle();
+	node_note_long((u32)(sock_counters.rx_long - before));
 }
 
 static err_t bind_local(u16 port, char *why, size_t size)

@@ -4,18 +4,22 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hv/base/plat.h"
 
 #define EVENTS 16
 #define NS_PER_MS 1000000ull
+#define TIMER_SLACK_NS 5000ul
 #define WAIT_MAX_MS 60000
 
 u64 loop_syscalls;
 
 static int epfd = -1;
 static bool stop;
+static u64 rest_ns;
 static u64 now;
 static struct loop_timer *timers;
 /* The events of this round; loop_del() takes out those of what is gone. */
@@ -26,6 +30,8 @@ err_t loop_init(void)
 {
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	now = plat_now_ns();
+	/* Sleeps of this thread end when they are to, not 50 us later. */
+	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
 	return epfd < 0 ? ERR_IO : ERR_OK;
 }
 
@@ -124,9 +130,25 @@ static void dispatch(const struct epoll_event *e)
 				    (e->events & (EPOLLHUP | EPOLLERR) ? LOOP_HUP : 0u));
 }
 
+void loop_rest(u64 ns)
+{
+	rest_ns = ns;
+}
+
+static void take_rest(void)
+{
+	const struct timespec t = { .tv_nsec = (long)rest_ns };
+
+	rest_ns = 0;
+	loop_syscalls++;
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+}
+
 void loop_run(void (*settle)(void))
 {
 	while (!stop) {
+		if (rest_ns)
+			take_rest();
 		loop_syscalls++;
 		round_count = epoll_wait(epfd, round_events, EVENTS, wait_ms());
 		now = plat_now_ns();

@@ -41,6 +41,9 @@ void loop_timer_clear(struct loop_timer *t);
 void loop_run(void (*settle)(void));
 void loop_stop(void);
 
+/* Before the next round, let so much time go by. */
+void loop_rest(u64 ns);
+
 /* Time at the beginning of the round. */
 u64 loop_now_ns(void);
 

@@ -7,9 +7,15 @@
 #include "hv/base/plat.h"
 #include "tools/vnetpd/link_sock.h"
 #include "tools/vnetpd/link_tcp.h"
+#include "tools/vnetpd/loop.h"
 #include "tools/vnetpd/sock.h"
 #include "tools/vnetpd/tap.h"
 #include "vnet/vnet.h"
+
+/* Bulk is a long segment in each such time, over a window; then so long a rest. */
+#define BULK_EACH_NS 300000ull
+#define WINDOW_NS 2000000ull
+#define REST_NS 100000ull
 
 struct node node = { .name = "node" };
 
@@ -55,6 +61,23 @@ void node_fini(void)
 	vnet_fini();
 	for (u32 i = 0; i < ARRAY_SIZE(pool_mem); i++)
 		plat_free(pool_mem[i], pool_bytes[i]);
+}
+
+void node_note_long(u32 n)
+{
+	static u64 since_ns;
+	static u32 seen;
+	static bool bulk;
+	u64 now = loop_now_ns(), took = now - since_ns;
+
+	seen += n;
+	if (took >= WINDOW_NS) {
+		bulk = seen * BULK_EACH_NS >= took;
+		since_ns = now;
+		seen = 0;
+	}
+	if (bulk && n)
+		loop_rest(REST_NS);
 }
 
 void node_settle(void)

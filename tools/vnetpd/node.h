@@ -28,6 +28,13 @@ extern struct node node;
 err_t node_init(void);
 void node_fini(void);
 
+/*
+ * So many long segments or messages came just now. When they come by the
+ * hundreds a second and more, the loop rests before it looks again, so that
+ * several are there: an adaptive dispatcher's timed yield. Single ones never wait.
+ */
+void node_note_long(u32 n);
+
 /* Everything that was routed leaves the process, as far as the kernel takes it. */
 void node_settle(void);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hv/base/log.h"
+#include "tools/vnetpd/batch.h"
 #include "tools/vnetpd/ctl.h"
 #include "tools/vnetpd/loop.h"
 #include "tools/vnetpd/node.h"
@@ -20,15 +21,22 @@
 /* Statements of one client in a turn: frames come in between. */
 #define LINES_A_TURN 64
 
+#define BATCH_BEGIN "= batch"
+#define BATCH_END "= end"
+
 struct client {
 	struct loop_fd lf;
 	bool used;
 	bool closing; /* no more is read; what waits is still written */
 	bool failed;  /* too much waits, or no memory */
+	bool more;    /* lines are left for the next turn */
+	bool in_batch;
 	u32 have;
 	char line[LANG_LINE_MAX + 1];
 	char *answer;
 	size_t len, sent, size;
+	char *batch; /* BATCH_MAX bytes, from its beginning to its end */
+	size_t batch_len;
 };
 
 static struct loop_fd listener = { .fd = -1 };
@@ -40,6 +48,7 @@ static void drop_client(struct client *c)
 	loop_del(&c->lf);
 	close(c->lf.fd);
 	free(c->answer);
+	free(c->batch);
 	*c = (struct client){ 0 };
 }
 
@@ -93,7 +102,7 @@ static bool answer_send(struct client *c)
 		return false;
 	}
 	/* Whoever has answers to fetch asks nothing new meanwhile. */
-	loop_change(&c->lf, c->len ? LOOP_OUT : LOOP_IN);
+	loop_change(&c->lf, c->len || c->more ? LOOP_OUT : LOOP_IN);
 	return true;
 }
 
@@ -109,29 +118,71 @@ static void one_statement(struct client *c, const char *line, size_t len)
 		out_printf(&out, "= ok\n");
 }
 
+static void batch_line(struct client *c, const char *line, size_t len)
+{
+	const struct out out = { .write = answer_write, .ctx = c };
+	char message[LANG_MESSAGE_MAX];
+
+	if (len != strlen(BATCH_END) || memcmp(line, BATCH_END, len) != 0) {
+		/* Too long is said at the end, where the answer is due. */
+		c->batch_len += len + 1;
+		if (c->batch_len <= BATCH_MAX) {
+			memcpy(c->batch + c->batch_len - len - 1, line, len);
+			c->batch[c->batch_len - 1] = '\n';
+		}
+		return;
+	}
+	if (c->batch_len > BATCH_MAX)
+		out_printf(&out, "= error a batch has at most %u bytes\n", BATCH_MAX);
+	else if (batch_run(c->batch, c->batch_len, message))
+		out_printf(&out, "= error %s\n", message);
+	else
+		out_printf(&out, "= ok\n");
+	free(c->batch);
+	c->batch = NULL;
+	c->in_batch = false;
+}
+
+static void begin_batch(struct client *c)
+{
+	c->batch = malloc(BATCH_MAX);
+	c->batch_len = 0;
+	c->in_batch = c->batch != NULL;
+	c->failed |= !c->batch;
+}
+
+static void one_line(struct client *c, const char *line, size_t len)
+{
+	if (c->in_batch)
+		batch_line(c, line, len);
+	else if (len == strlen(BATCH_BEGIN) && !memcmp(line, BATCH_BEGIN, len))
+		begin_batch(c);
+	else
+		one_statement(c, line, len);
+}
+
 static void take_lines(struct client *c)
 {
 	const struct out out = { .write = answer_write, .ctx = c };
+	char *line = c->line, *end = NULL;
 
+	c->more = false;
 	for (u32 i = 0; i < LINES_A_TURN && !c->len; i++) {
-		char *end = memchr(c->line, '\n', c->have);
-		u32 used;
-
+		end = memchr(line, '\n', (size_t)(c->line + c->have - line));
 		if (!end)
 			break;
-		one_statement(c, c->line, (size_t)(end - c->line));
-		used = (u32)(end + 1 - c->line);
-		c->have -= used;
-		memmove(c->line, c->line + used, c->have);
-		if (!answer_send(c))
-			return;
+		one_line(c, line, (size_t)(end - line));
+		line = end + 1;
 	}
-	if (c->have == sizeof(c->line) && !memchr(c->line, '\n', c->have)) {
+	c->have -= (u32)(line - c->line);
+	memmove(c->line, line, c->have);
+	c->more = memchr(c->line, '\n', c->have) != NULL;
+	if (c->have == sizeof(c->line) && !c->more) {
 		out_printf(&out, "= error a line has at most %d bytes\n", LANG_LINE_MAX);
 		c->closing = true;
 		c->have = 0;
-		answer_send(c);
 	}
+	answer_send(c);
 }
 
 static void client_ready(struct loop_fd *f, u32 events)
@@ -139,9 +190,10 @@ static void client_ready(struct loop_fd *f, u32 events)
 	struct client *c = container_of(f, struct client, lf);
 	ssize_t n;
 
-	if (c->len) {
+	if (c->len || c->more) {
 		if (answer_send(c) && !c->len && !c->closing)
 			take_lines(c);
+		node_settle();
 		return;
 	}
 	n = recv(f->fd, c->line + c->have, sizeof(c->line) - c->have, MSG_DONTWAIT);

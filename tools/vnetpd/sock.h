@@ -26,9 +26,12 @@ enum sock_drop {
 };
 const char *sock_drop_name(enum sock_drop reason);
 
+#define SOCK_LONG 8u
+
 struct sock_counters {
 	u64 tx_datagrams, tx_messages, tx_calls;
 	u64 rx_datagrams, rx_messages, rx_calls;
+	u64 rx_long; /* messages of SOCK_LONG datagrams and more */
 	u64 rx_no_packet; /* datagrams for which there was none */
 	u64 drop[SOCK_DROP_COUNT];
 };

@@ -120,6 +120,7 @@ static void deliver_message(const struct sock_rx *rx, u32 i)
 	p->head_len = in.msg[i].msg_len;
 	p->len = p->head_len;
 	if (a.size && a.size < p->len) {
+		sock_counters.rx_long += p->len >= SOCK_LONG * a.size;
 		deliver_pieces(rx, p, &a, ip, port);
 		return;
 	}

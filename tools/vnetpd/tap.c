@@ -18,6 +18,8 @@
 
 /* Frames read in one turn: what a burst of 64 KiB segments leaves of a cache. */
 #define BURST_MAX 8u
+/* Of a long segment. */
+#define LONG_BYTES 16384u
 #define ETHERNET_HEADER 14u
 #define VLAN_TAG 4u
 #define IOVECS (2u + TAP_QUEUE)
@@ -103,19 +105,22 @@ static struct pkt *read_frame(struct tap *t, bool *empty)
 static void read_turn(struct tap *t)
 {
 	struct pkt *pkts[BURST_MAX];
-	u32 n = 0, tries = 0;
+	u32 n = 0, tries = 0, longs = 0;
 	bool empty = false;
 
 	while (tries < t->burst && !empty) {
 		struct pkt *p = read_frame(t, &empty);
 
 		tries++;
-		if (p)
-			pkts[n++] = p;
+		if (!p)
+			continue;
+		longs += p->len >= LONG_BYTES;
+		pkts[n++] = p;
 	}
 	t->burst = empty ? MAX(n, 1u) : MIN(2 * t->burst, BURST_MAX);
 	if (n)
 		vnet_input(&t->port, pkts, n);
+	node_note_long(longs);
 }
 
 static void tap_ready(struct loop_fd *f, u32 events)
