@@ -56,7 +56,7 @@ CFLAGS_str := -fno-builtin
 CFLAGS_version := -DBOOT_VERSION='"$(VERSION)"'
 
 .PHONY: all help setup
-all: $B/caisson.elf $B/tools/pace.so
+all: $B/caisson.elf $B/tools/pace.so $B/vnetctl $B/vnetpd
 
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -94,7 +94,21 @@ $B/vnetpd: $(VP_O)
 	$(call say,LD,$@)
 	$(Q)$(HOSTCC) -pie -Wl,-z,relro,-z,now -o $@ $^
 
--include $(VP_O:.o=.d)
+# --- vnetctl: the command line to nodes --------------------------------------
+VC_O	:= $(patsubst %.c,$B/vp/%.o,$(wildcard tools/vnetctl/*.c))
+
+$B/vp/tools/vnetctl/version.o: $B/version
+
+##                 build/vnetctl, the command line to nodes
+$B/vnetctl: $(VC_O) $B/vp/libvnet.a
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) -pie -Wl,-z,relro,-z,now -o $@ $^
+
+$B/vp/libvnet.a: $(filter $B/vp/hv/base/% $B/vp/vnet/%,$(VP_O))
+	@rm -f $@
+	@ar rcs $@ $^
+
+-include $(VP_O:.o=.d) $(VC_O:.o=.d)
 
 # CONF becomes the module node.conf; MODULES are files (kernels, initrds) under their own names.
 CONF	?=

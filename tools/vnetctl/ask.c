@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests to nodes over Unix sockets (unix(7)), see ask.h. */
+#include "tools/vnetctl/ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX (64u * 1024 * 1024)
+#define CHUNK 65536u
+/* Of vnetpd(8): a batch stands between these lines, an answer ends with one like them. */
+#define BATCH_BEGIN "= batch\n"
+#define BATCH_END "= end\n"
+#define STATUS "= "
+#define STATUS_OK "ok"
+#define STATUS_ERROR "error "
+
+static struct request make(const char *before, const char *text, size_t len, const char *after)
+{
+	size_t a = strlen(before), b = strlen(after);
+	char *all = malloc(a + len + b + 1);
+
+	if (all) {
+		memcpy(all, before, a);
+		memcpy(all + a, text, len);
+		memcpy(all + a + len, after, b + 1);
+	}
+	return (struct request){ .text = all, .len = a + len + b };
+}
+
+struct request request_statement(const char *statement)
+{
+	return make("", statement, strlen(statement), "\n");
+}
+
+struct request request_batch(const char *lines, size_t len)
+{
+	bool open_end = len && lines[len - 1] != '\n';
+
+	return make(BATCH_BEGIN, lines, len, open_end ? "\n" BATCH_END : BATCH_END);
+}
+
+void request_free(struct request *r)
+{
+	free((char *)(uintptr_t)r->text);
+	*r = (struct request){ 0 };
+}
+
+static void finish(struct ask *a, enum ask_status status, const char *why)
+{
+	if (a->fd >= 0)
+		close(a->fd);
+	a->fd = -1;
+	a->done = true;
+	a->status = status;
+	snprintf(a->error, sizeof(a->error), "%s", why);
+}
+
+static void begin(struct ask *a)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+	a->fd = -1;
+	a->done = false;
+	a->sent = 0;
+	a->len = 0;
+	if (strlen(a->node) >= sizeof(to.sun_path)) {
+		finish(a, ASK_FAILED, "longer than a socket's path may be");
+		return;
+	}
+	memcpy(to.sun_path, a->node, strlen(a->node) + 1);
+	a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (a->fd < 0 || connect(a->fd, (struct sockaddr *)&to, sizeof(to)))
+		finish(a, ASK_FAILED, strerror(errno));
+}
+
+/* --- answers ----------------------------------------------------------------------- */
+
+/* The last line, once it is whole and a status; what stands before is the output. */
+static bool take_status(struct ask *a)
+{
+	char *line, *end;
+
+	if (!a->len || a->output[a->len - 1] != '\n')
+		return false;
+	end = a->output + a->len - 1;
+	line = memrchr(a->output, '\n', (size_t)(end - a->output));
+	line = line ? line + 1 : a->output;
+	if ((size_t)(end - line) < strlen(STATUS) || memcmp(line, STATUS, strlen(STATUS)) != 0)
+		return false;
+	*end = '\0';
+	line += strlen(STATUS);
+	if (!strcmp(line, STATUS_OK))
+		finish(a, ASK_OK, "");
+	else if (!strncmp(line, STATUS_ERROR, strlen(STATUS_ERROR)))
+		finish(a, ASK_REFUSED, line + strlen(STATUS_ERROR));
+	else
+		finish(a, ASK_FAILED, "its answer makes no sense");
+	a->len = (size_t)(line - strlen(STATUS) - a->output);
+	a->output[a->len] = '\0';
+	return true;
+}
+
+static void receive(struct ask *a)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (a->len + CHUNK > a->size) {
+			char *more = a->size < OUTPUT_MAX ? realloc(a->output, 2 * a->size + CHUNK)
+							  : NULL;
+
+			if (!more) {
+				finish(a, ASK_FAILED, "the answer is too long");
+				return;
+			}
+			a->output = more;
+			a->size = 2 * a->size + CHUNK;
+		}
+		n = recv(a->fd, a->output + a->len, a->size - a->len - 1, 0);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			finish(a, ASK_FAILED, n ? strerror(errno) : "it closed the connection");
+			return;
+		}
+		a->len += (size_t)n;
+		if (take_status(a))
+			return;
+	}
+}
+
+static void transmit(struct ask *a, const struct request *r)
+{
+	ssize_t n = send(a->fd, r->text + a->sent, r->len - a->sent, MSG_NOSIGNAL);
+
+	if (n >= 0)
+		a->sent += (size_t)n;
+	/* A node that closed may have said why: that is read first. */
+	else if (errno != EAGAIN && errno != EINTR)
+		a->sent = r->len;
+}
+
+/* --- all of them ---------------------------------------------------------------------- */
+
+static long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static u32 fill_polls(struct pollfd *p, struct ask *a, u32 count, const struct request *r)
+{
+	u32 open = 0;
+
+	for (u32 i = 0; i < count; i++) {
+		p[i] = (struct pollfd){ .fd = a[i].fd };
+		if (a[i].done)
+			continue;
+		open++;
+		p[i].events = a[i].sent < r->len ? POLLIN | POLLOUT : POLLIN;
+	}
+	return open;
+}
+
+void ask_all(struct ask *a, u32 count, const struct request *r, u32 timeout_ms)
+{
+	struct pollfd *p = calloc(count, sizeof(*p));
+	long deadline = now_ms() + timeout_ms, left;
+
+	for (u32 i = 0; i < count; i++)
+		begin(&a[i]);
+	while (p && r->text && fill_polls(p, a, count, r) && (left = deadline - now_ms()) > 0) {
+		if (poll(p, count, (int)left) <= 0)
+			continue;
+		for (u32 i = 0; i < count; i++) {
+			if (p[i].revents & POLLOUT)
+				transmit(&a[i], r);
+			if (p[i].revents & (POLLIN | POLLHUP | POLLERR))
+				receive(&a[i]);
+		}
+	}
+	for (u32 i = 0; i < count; i++)
+		if (!a[i].done)
+			finish(&a[i], ASK_FAILED, p && r->text ? "no answer in time" : "no memory");
+	free(p);
+}
+
+void ask_free(struct ask *a)
+{
+	free(a->output);
+	a->output = NULL;
+	a->size = 0;
+}

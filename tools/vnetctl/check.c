@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Cross-checks of a configuration, see check.h. */
+#include "tools/vnetctl/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hv/base/fmt.h"
+#include "tools/vnetctl/names.h"
+#include "vnet/link_lang.h"
+#include "vnet/overlay_lang.h"
+#include "vnet/overlay_mesh.h"
+
+enum kind { KIND_NONE, KIND_INTERFACE, KIND_LINK, KIND_VM, KIND_MAC, KIND_UPLINK, KIND_SAID };
+
+static const char *const kind_name[] = {
+	[KIND_INTERFACE] = "interface", [KIND_LINK] = "link", [KIND_VM] = "vm",
+	[KIND_MAC] = "MAC", [KIND_UPLINK] = "uplink",
+};
+
+/* What one node has so far. Interfaces and links share their names. */
+struct check {
+	struct names ports, vms, macs, uplinks;
+	const struct lang_source *src;
+	const struct lang_stmt *s;
+	u32 vm_count;
+	struct names *said; /* messages: what is wrong for every node is said once */
+	u32 errors;
+};
+
+static void say(struct check *k, const char *message)
+{
+	if (!names_add(k->said, message, KIND_SAID))
+		return;
+	complain("%s", message);
+	k->errors++;
+}
+
+static PRINTF(3, 4) void bad(struct check *k, const char *key, const char *f, ...)
+{
+	const struct lang_value *v = key ? lang_get(k->s, key) : NULL;
+	char text[LANG_MESSAGE_MAX], message[LANG_MESSAGE_MAX];
+	va_list ap;
+
+	va_start(ap, f);
+	vsnprintf(text, sizeof(text), f, ap);
+	va_end(ap);
+	lang_error(k->src, v ? v->column : k->s->name_column, message, "%s", text);
+	say(k, message);
+}
+
+/* --- names --------------------------------------------------------------------------- */
+
+static void add_name(struct check *k, struct names *set, enum kind kind)
+{
+	u32 there = names_find(set, k->s->name);
+
+	if (there)
+		bad(k, NULL, "%s \"%s\" is there already", kind_name[there], k->s->name);
+	else
+		names_add(set, k->s->name, kind);
+}
+
+static void need_name(struct check *k, struct names *set, enum kind kind, bool goes)
+{
+	if (names_find(set, k->s->name) != kind)
+		bad(k, NULL, "there is no %s \"%s\"", kind_name[kind], k->s->name);
+	else if (goes)
+		names_remove(set, k->s->name);
+}
+
+static void need_port(struct check *k, const char *key)
+{
+	const struct lang_value *v = lang_get(k->s, key);
+	enum kind kind;
+
+	if (!v || v->num < LANG_FROM_INTERFACE)
+		return;
+	kind = v->num == LANG_FROM_EDGE ? KIND_LINK : KIND_INTERFACE;
+	if (names_find(&k->ports, v->text) != kind)
+		bad(k, key, "there is no %s \"%s\"", kind_name[kind], v->text);
+}
+
+/* --- objects -------------------------------------------------------------------------- */
+
+static void overlay_there(struct check *k)
+{
+	if (!overlay_find(k->s->name))
+		bad(k, NULL, "there is no overlay \"%s\"", k->s->name);
+}
+
+static void add_overlay(struct check *k)
+{
+	struct overlay_line line;
+	err_t err;
+
+	overlay_lang_read(k->s, &overlay_defaults, &line);
+	err = overlay_add(k->s->name, line.id, &line.setup);
+	if (err == ERR_EXIST)
+		bad(k, NULL, "an overlay with this name or VNI (%u) is there", line.id);
+	else if (err)
+		bad(k, NULL, "%s", err_str(err));
+}
+
+static void add_link(struct check *k)
+{
+	struct edge_setup setup;
+	char why[200] = "";
+	const char *key = NULL;
+
+	if (link_lang_read(k->s, &setup, &key, why, sizeof(why)))
+		bad(k, key, "%s", why);
+	add_name(k, &k->ports, KIND_LINK);
+}
+
+/* On a Caisson node "VM.NAME", with vnetpd any name: whoever has a VM is a Caisson node. */
+static void interface_has_vm(struct check *k)
+{
+	const char *dot = strchr(k->s->name, '.');
+	char vm[LANG_NAME_MAX];
+
+	if (!k->vm_count)
+		return;
+	snprintf(vm, sizeof(vm), "%.*s", dot ? (int)(dot - k->s->name) : 0, k->s->name);
+	if (!dot || !dot[1] || !names_find(&k->vms, vm))
+		bad(k, NULL, "\"%s\" is not VM.NAME with a vm that there is", k->s->name);
+}
+
+static void add_interface(struct check *k)
+{
+	const struct lang_value *mac = lang_get(k->s, "mac"), *overlay = lang_get(k->s, "overlay");
+	char text[FMT_MAC_LEN];
+
+	interface_has_vm(k);
+	if (overlay && !overlay_find(overlay->text))
+		bad(k, "overlay", "there is no overlay \"%s\"", overlay->text);
+	if (mac->mac[0] & 1)
+		bad(k, "mac", "a group address cannot be a NIC's own");
+	else if (!names_add(&k->macs, fmt_mac(text, mac->mac), KIND_MAC))
+		bad(k, "mac", "another interface of this node has this address");
+	add_name(k, &k->ports, KIND_INTERFACE);
+}
+
+static void add_route(struct check *k)
+{
+	if (lang_get(k->s, "src")->num == LANG_MATCH_NONE)
+		bad(k, "src", "\"none\" is no source");
+	need_port(k, "to");
+	need_port(k, "from");
+}
+
+static void one(void *ctx, const struct lang_source *src, const struct lang_stmt *s)
+{
+	struct check *k = ctx;
+
+	k->src = src;
+	k->s = s;
+	switch (s->cmd->id) {
+	case LANG_OVERLAY_ADD:
+		add_overlay(k);
+		break;
+	case LANG_OVERLAY_DEL:
+	case LANG_OVERLAY_SET:
+		overlay_there(k);
+		break;
+	case LANG_UPLINK_ADD:
+		add_name(k, &k->uplinks, KIND_UPLINK);
+		break;
+	case LANG_UPLINK_SET:
+	case LANG_UPLINK_DEL:
+		need_name(k, &k->uplinks, KIND_UPLINK, s->cmd->id == LANG_UPLINK_DEL);
+		break;
+	case LANG_LINK_ADD:
+		add_link(k);
+		break;
+	case LANG_LINK_SET:
+	case LANG_LINK_DEL:
+		need_name(k, &k->ports, KIND_LINK, s->cmd->id == LANG_LINK_DEL);
+		break;
+	case LANG_VM_ADD:
+		add_name(k, &k->vms, KIND_VM);
+		k->vm_count++;
+		break;
+	case LANG_VM_START:
+	case LANG_VM_STOP:
+	case LANG_VM_RESET:
+	case LANG_VM_DEL:
+		need_name(k, &k->vms, KIND_VM, s->cmd->id == LANG_VM_DEL);
+		break;
+	case LANG_INTERFACE_ADD:
+		add_interface(k);
+		break;
+	case LANG_INTERFACE_SET:
+	case LANG_INTERFACE_DEL:
+		need_name(k, &k->ports, KIND_INTERFACE, s->cmd->id == LANG_INTERFACE_DEL);
+		break;
+	case LANG_ROUTE_ADD:
+		add_route(k);
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- nodes ---------------------------------------------------------------------------- */
+
+static void mesh_line(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
+static void mesh_error(void *ctx, const char *message)
+{
+	say(ctx, message);
+}
+
+static void forget_node(struct check *k)
+{
+	names_clear(&k->ports);
+	names_clear(&k->vms);
+	names_clear(&k->macs);
+	names_clear(&k->uplinks);
+	k->vm_count = 0;
+}
+
+static void check_node(struct check *k, const struct conf *c, u32 node, const struct mesh *m)
+{
+	const struct mesh_sink sink = { .line = mesh_line, .error = mesh_error, .ctx = k };
+
+	if (overlay_init(0)) {
+		say(k, "vnetctl: no memory");
+		return;
+	}
+	conf_each(c, node, one, k);
+	if (m && node != CONF_EVERY)
+		mesh_expand(m, c->node[node].name, &sink);
+	overlay_fini();
+	forget_node(k);
+}
+
+static bool has_mesh(const struct conf *c)
+{
+	for (u32 i = 0; i < c->lines; i++)
+		if (memmem(c->line[i].text, c->line[i].len, "mesh", strlen("mesh")))
+			return true;
+	return false;
+}
+
+u32 check_conf(const struct conf *c)
+{
+	static struct check k;
+	static struct names said;
+	char message[LANG_MESSAGE_MAX];
+	struct mesh *m = NULL;
+
+	k.said = &said;
+	k.errors = 0;
+	if (has_mesh(c)) {
+		m = mesh_read(c->file, c->text, c->len, message);
+		if (!m)
+			say(&k, message);
+	}
+	if (!c->nodes)
+		check_node(&k, c, CONF_EVERY, m);
+	for (u32 i = 0; i < c->nodes; i++)
+		check_node(&k, c, i, m);
+	mesh_free(m);
+	names_clear(&said);
+	return k.errors;
+}
