@@ -47,8 +47,7 @@ def turn(loop, seconds=0.2):
     """Handles what there is until nothing comes for a while."""
     ready = True
     while ready:
-        ready = [(key, events) for key, events in loop.select(seconds)
-                 if events & selectors.EVENT_READ or events]
+        ready = loop.select(seconds)
         for key, events in ready:
             key.data(events)
 

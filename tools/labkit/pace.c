@@ -8,6 +8,11 @@
  * is made up in one leap when time() goes on: in an idle machine some 100 ms pass at
  * once, each second, and a whole second after it was busy. With a time() that stands
  * still it sleeps each time, and here that means: until the next millisecond begins.
+ *
+ * So emulated time is never more than CATCH_UP_NS faster than the host's over any span.
+ * An idle machine keeps it (within 0.2 s over a minute, on a host with 8 busy processes);
+ * one that is busier than its share of the host falls behind and stays there: its
+ * timeouts last longer than ours, never shorter.
  */
 #include <time.h>
 #include <unistd.h>
