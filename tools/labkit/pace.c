@@ -9,7 +9,7 @@
  * once, each second, and a whole second after it was busy. With a time() that stands
  * still it sleeps each time, and here that means: until the next millisecond begins.
  *
- * So emulated time is never more than CATCH_UP_NS faster than the host's over any span.
+ * So emulated time, after its first second, never gains more than CATCH_UP_NS on the host's.
  * An idle machine keeps it (within 0.2 s over a minute, on a host with 8 busy processes);
  * one that is busier than its share of the host falls behind and stays there: its
  * timeouts last longer than ours, never shorter.
