@@ -4,9 +4,8 @@
  * removed; an entry with an old generation just misses, and is overwritten by
  * its own flow.
  *
- * Which of four makes room is found by second chance: one that was asked for
- * again since it was last considered stays. So a scan of addresses, each of
- * which comes once, costs its own lookups and mostly evicts itself.
+ * Of four, one makes room that was not asked for again. So a scan of addresses,
+ * each of which comes once, costs its own lookups and mostly evicts itself.
  */
 #include "vnet/cache.h"
 
@@ -14,6 +13,7 @@
 #include "vnet/epoch.h"
 
 #define PER_ROUTE 2
+#define DOUBT 8 /* one entry loses its merits with every so many new ones */
 
 STATIC_ASSERT(CACHE_ENTRIES_MIN % CACHE_WAYS == 0, "whole sets");
 
@@ -69,19 +69,18 @@ void cache_fit(struct flow_cache *c, u32 routes)
 	epoch_retire(old, table_bytes(old->sets));
 }
 
-/* A way that may go: the first that was not used since its last chance. */
+/* A way that may go: one that was not used again, else whose turn it is. Now and
+ * then one has to prove itself anew, so that flows that ended go as well. */
 static struct cache_entry *make_room(struct flow_cache *c, struct cache_set *set)
 {
-	u32 first = c->turn++;
+	u32 turn = c->turn++;
+	struct cache_entry *victim = &set->way[turn % CACHE_WAYS];
 
-	for (u32 i = 0; i < CACHE_WAYS; i++) {
-		struct cache_entry *e = &set->way[(first + i) % CACHE_WAYS];
-
-		if (!(e->verdict & CACHE_USED))
-			return e;
-		e->verdict &= ~CACHE_USED;
-	}
-	return &set->way[first % CACHE_WAYS];
+	for (u32 i = 0; i < CACHE_WAYS && (victim->verdict & CACHE_USED); i++)
+		victim = &set->way[(turn + i) % CACHE_WAYS];
+	if (turn % DOUBT == 0)
+		set->way[turn / DOUBT % CACHE_WAYS].verdict &= ~CACHE_USED;
+	return victim;
 }
 
 void cache_fill(struct flow_cache *c, const struct route_key *k, const struct cache_ref *ref,

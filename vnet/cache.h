@@ -40,7 +40,7 @@ struct cache_table {
 struct flow_cache {
 	struct cache_table *table; /* changed by the boot core */
 	u64 seed[2];
-	u32 turn; /* which way is looked at first for one that may go */
+	u32 turn; /* new entries that found their set full */
 	u64 hits;
 	u64 misses;
 };

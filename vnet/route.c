@@ -156,6 +156,10 @@ static err_t routes_grow(void)
 
 	if (list.used < list.room)
 		return ERR_OK;
+	if (list.used - list.count > list.room / 8) {
+		routes_pack();
+		return ERR_OK;
+	}
 	if (room > ROUTE_MAX)
 		return ERR_NOMEM;
 	bigger = plat_alloc(room * sizeof(*bigger));
