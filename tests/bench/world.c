@@ -9,7 +9,7 @@
 #include "hv/base/bytes.h"
 #include "hv/base/fmt.h"
 #include "hv/base/plat.h"
-#include "vnet/epoch.h"
+#include "tests/host/plat_host.h"
 #include "vnet/net/checksum.h"
 #include "vnet/net/net.h"
 #include "vnet/net/wire.h"
@@ -22,6 +22,7 @@
 #define BUF (PKT_HEADROOM + PKT_COPY_WHOLE + 128)
 #define OUTER UDP_HEADROOM
 #define WHY 128
+#define VNI 42
 #define HUGE_PAGE ((size_t)2 << 20)
 
 struct world world;
@@ -289,11 +290,18 @@ void world_local_routes(u32 first, u32 n)
 void world_route_flip(u32 address)
 {
 	must(route_del(world.route_id[address]) == ERR_OK, "route_del");
-	world.route_id[address] = add_route(address, edge_for(address), ROUTE_FROM_ANY);
+	world.route_id[address] = add_route(address, edge_for(address + 1), ROUTE_FROM_ANY);
 }
 
-static void ports_up(void)
+size_t world_memory(void)
 {
+	return host_alloc_live;
+}
+
+static void ports_up(const struct link_kind *link)
+{
+	err_t err;
+
 	world.in = (struct vnet_port){
 		.ops = &in_ops,
 		.name = "in",
@@ -307,22 +315,25 @@ static void ports_up(void)
 		char name[VNET_NAME_MAX];
 		struct edge_setup setup = {
 			.name = name,
-			.link = &link_udp,
+			.link = link,
+			.id = { .vni = link->flags & LINK_HAS_VNI ? VNI : 0 },
 			.tx = &link_tx,
 			.remote_ip = PEER_IP + i,
 			.remote_port = UDP_PORT,
 			.local_port = UDP_PORT,
-			.fragment = true,
+			.fragment = link->flags & LINK_MAY_FRAGMENT,
 			.pool = &world.pool,
 		};
 
 		fmt_snprintf(name, sizeof(name), "e%u", i);
 		learn_neighbour(setup.remote_ip);
-		must(edge_create(&setup, &world.edge[i]) == ERR_OK, "edge");
+		err = edge_create(&setup, &world.edge[i]);
+		if (err != ERR_OK)
+			die("edge: %s", err_str(err));
 	}
 }
 
-void world_up(const struct world_setup *setup)
+void world_up_link(const struct world_setup *setup, const struct link_kind *link)
 {
 	size_t bytes = ALIGN_UP(pkt_pool_bytes(setup->packets, BUF), HUGE_PAGE);
 
@@ -337,11 +348,16 @@ void world_up(const struct world_setup *setup)
 	pkt_pool_init(&world.pool, "bench", 0, setup->packets, BUF, world.pool_mem, (bus_t){ 0 });
 	must(vnet_init(1, 0x5eed5eed5eedull, no_kick) == ERR_OK, "vnet_init");
 	netif_up();
-	ports_up();
+	ports_up(link);
 	for (u32 i = 0; i < setup->routes; i++)
 		world.route_id[i] = add_route(i, edge_for(i), ROUTE_FROM_ANY);
 	vnet_tick(0);
 	world.sunk = 0;
+}
+
+void world_up(const struct world_setup *setup)
+{
+	world_up_link(setup, &link_udp);
 }
 
 void world_down(void)

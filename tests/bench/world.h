@@ -38,6 +38,8 @@ extern struct world world;
 
 /* Dies when anything goes wrong: a benchmark of less than all is none. */
 void world_up(const struct world_setup *setup);
+/* ... with edges of another kind than udp. */
+void world_up_link(const struct world_setup *setup, const struct link_kind *link);
 void world_down(void);
 
 /* The MAC address number n of the overlay; unicast, for n < 2^32. */
@@ -55,7 +57,9 @@ void world_receive(struct pkt **pkts, u32 n);
 
 /* Routes of addresses first .. first+n-1 to the interface, from the edges. */
 void world_local_routes(u32 first, u32 n);
-/* The route of an address goes away and comes back. */
+/* The route of an address goes away and comes back, to another edge. */
 void world_route_flip(u32 address);
+/* Bytes that the core has allocated. */
+size_t world_memory(void);
 
 #endif
