@@ -12,7 +12,7 @@
 #include "hv/base/plat.h"
 #include "vnet/epoch.h"
 
-#define PER_ROUTE 2
+#define PER_ROUTE 4
 #define DOUBT 8 /* one entry loses its merits with every so many new ones */
 
 STATIC_ASSERT(CACHE_ENTRIES_MIN % CACHE_WAYS == 0, "whole sets");

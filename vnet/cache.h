@@ -15,7 +15,7 @@
 /* Entries: twice as many as there are routes and learned addresses, within
  * these bounds (128 KiB and 8 MiB). Powers of two. Traffic changes nothing. */
 #define CACHE_ENTRIES_MIN BIT(12)
-#define CACHE_ENTRIES_MAX BIT(18)
+#define CACHE_ENTRIES_MAX BIT(19)
 #define CACHE_WAYS 4
 
 struct cache_entry {

@@ -143,7 +143,7 @@ static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt
 
 	b->n = 0;
 	for (u32 i = 0; i < n; i++)
-		pkt_prefetch(pkts[i]);
+		__builtin_prefetch(pkts[i]->data);
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = pkts[i];
 		struct route_key *k = &b->key[b->n];
@@ -237,6 +237,7 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 
 	for (u32 i = 0; i < b->n; i++) {
 		b->verdict[i] = cache_find(&me->cache, &b->key[i], &b->ref[i]);
+		pkt_prefetch_room(b->pkt[i]);
 		miss[misses] = (u8)i;
 		misses += !b->verdict[i];
 	}

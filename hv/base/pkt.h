@@ -215,12 +215,11 @@ static inline bus_t pkt_data_bus(const struct pkt *p)
 	return (bus_t){ p->buf_bus.v + (u64)(p->data - p->buf) };
 }
 
-/* Start fetching what routing and sending need: the rest of *p, the frame's
- * headers and the room in front of them. */
-static inline void pkt_prefetch(const struct pkt *p)
+/* Start fetching what sending needs behind the frame's own headers: the rest of
+ * *p, and the room in front of them. */
+static inline void pkt_prefetch_room(const struct pkt *p)
 {
 	__builtin_prefetch(&p->buf, 1);
-	__builtin_prefetch(p->data, 1);
 	__builtin_prefetch(p->data - CACHE_LINE, 1);
 }
 

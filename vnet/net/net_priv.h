@@ -8,17 +8,20 @@
 
 extern const u8 eth_broadcast[ETH_ALEN];
 
-/* What the IPv4 header of a received datagram said. */
+/* What the IPv4 header of a received datagram said. What struct udp_meta has as
+ * neighbours is apart here: copied by one load right after two stores, it would
+ * wait for both to reach the cache. */
 struct ip_meta {
-	u32 src, dst;
-	const u8 *hdr; /* the header itself, still in front of the payload */
-	u16 hdr_len;
+	u32 src;
 	u16 frag; /* flags and offset, of a fragment */
 	u16 id;
-	u8 proto;
+	u32 dst;
+	u16 hdr_len;
 	u8 ttl;
+	u8 proto;
 	u8 tos;
 	bool broadcast;
+	const u8 *hdr; /* the header itself, still in front of the payload */
 };
 
 /* Received datagrams for one port, gathered while they follow each other. */
