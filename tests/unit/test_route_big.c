@@ -142,8 +142,8 @@ static void routes_are_found_while_the_table_grows(void **state)
 		check_one(i);
 		check_one((u32)rand() % MANY);
 	}
-	print_message("%zu at the start, %zu with all routes, %zu after as many changes\n", live, peak,
-		      host_alloc_live);
+	print_message("%zu bytes at the start, %zu with all routes, %zu after changes\n", live,
+		      peak, host_alloc_live);
 	/* Churn does not leak: what waits to be freed is bounded. */
 	assert_true(host_alloc_live < peak + peak / 4);
 	for (u32 i = 0; i < MANY; i++)
