@@ -270,7 +270,7 @@ static void local_ready(struct loop_fd *f, u32 events)
 	node_settle();
 	tap_answers();
 	link_sock_settle();
-	node_note_long((u32)(sock_counters.rx_long - before));
+	node_note_long((u32)(sock_counters.rx_long - before), f);
 }
 
 static err_t bind_local(u16 port, char *why, size_t size)

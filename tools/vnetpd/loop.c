@@ -13,6 +13,7 @@
 #define EVENTS 16
 #define NS_PER_MS 1000000ull
 #define TIMER_SLACK_NS 5000ul
+#define UNASKED_MAX 4u /* others wait no longer than so many turns */
 #define WAIT_MAX_MS 60000
 
 u64 loop_syscalls;
@@ -20,6 +21,8 @@ u64 loop_syscalls;
 static int epfd = -1;
 static bool stop;
 static u64 rest_ns;
+static struct loop_fd *after_rest; /* to go to without asking ... */
+static u32 unasked;		   /* ... which was done so many times in a row */
 static u64 now;
 static struct loop_timer *timers;
 /* The events of this round; loop_del() takes out those of what is gone. */
@@ -71,6 +74,8 @@ void loop_change(struct loop_fd *f, u32 events)
 void loop_del(struct loop_fd *f)
 {
 	epoll_ctl(epfd, EPOLL_CTL_DEL, f->fd, NULL);
+	if (after_rest == f)
+		after_rest = NULL;
 	for (int i = 0; i < round_count; i++)
 		if (round_events[i].data.ptr == f)
 			round_events[i].data.ptr = NULL;
@@ -130,9 +135,10 @@ static void dispatch(const struct epoll_event *e)
 				    (e->events & (EPOLLHUP | EPOLLERR) ? LOOP_HUP : 0u));
 }
 
-void loop_rest(u64 ns)
+void loop_rest(u64 ns, struct loop_fd *f)
 {
 	rest_ns = ns;
+	after_rest = f;
 }
 
 static void take_rest(void)
@@ -144,17 +150,33 @@ static void take_rest(void)
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
 }
 
+static void ask(void)
+{
+	loop_syscalls++;
+	round_count = epoll_wait(epfd, round_events, EVENTS, wait_ms());
+	now = plat_now_ns();
+	for (int i = 0; i < round_count; i++)
+		dispatch(&round_events[i]);
+	round_count = 0;
+	unasked = 0;
+}
+
 void loop_run(void (*settle)(void))
 {
 	while (!stop) {
+		struct loop_fd *f;
+
 		if (rest_ns)
 			take_rest();
-		loop_syscalls++;
-		round_count = epoll_wait(epfd, round_events, EVENTS, wait_ms());
-		now = plat_now_ns();
-		for (int i = 0; i < round_count; i++)
-			dispatch(&round_events[i]);
-		round_count = 0;
+		f = after_rest;
+		after_rest = NULL;
+		if (f && unasked < UNASKED_MAX) {
+			unasked++;
+			now = plat_now_ns();
+			f->ready(f, LOOP_IN);
+		} else {
+			ask();
+		}
 		run_timers();
 		settle();
 	}

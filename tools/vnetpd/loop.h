@@ -41,8 +41,9 @@ void loop_timer_clear(struct loop_timer *t);
 void loop_run(void (*settle)(void));
 void loop_stop(void);
 
-/* Before the next round, let so much time go by. */
-void loop_rest(u64 ns);
+/* Before the next round, let so much time go by; and then go to f (NULL: nobody) without
+ * asking whether it is ready, now and then. */
+void loop_rest(u64 ns, struct loop_fd *f);
 
 /* Time at the beginning of the round. */
 u64 loop_now_ns(void);

@@ -63,7 +63,7 @@ void node_fini(void)
 		plat_free(pool_mem[i], pool_bytes[i]);
 }
 
-void node_note_long(u32 n)
+void node_note_long(u32 n, struct loop_fd *f)
 {
 	static u64 since_ns;
 	static u32 seen;
@@ -77,7 +77,7 @@ void node_note_long(u32 n)
 		seen = 0;
 	}
 	if (bulk && n)
-		loop_rest(REST_NS);
+		loop_rest(REST_NS, f);
 }
 
 void node_settle(void)

@@ -24,6 +24,8 @@ struct node {
 
 extern struct node node;
 
+struct loop_fd;
+
 /* The core and the pools. ERR_NOMEM, ERR_IO (no random numbers). */
 err_t node_init(void);
 void node_fini(void);
@@ -32,8 +34,9 @@ void node_fini(void);
  * So many long segments or messages came just now. When they come by the
  * hundreds a second and more, the loop rests before it looks again, so that
  * several are there: an adaptive dispatcher's timed yield. Single ones never wait.
+ * They came from f, where more will be; NULL: or elsewhere.
  */
-void node_note_long(u32 n);
+void node_note_long(u32 n, struct loop_fd *f);
 
 /* Everything that was routed leaves the process, as far as the kernel takes it. */
 void node_settle(void);

@@ -120,7 +120,7 @@ static void read_turn(struct tap *t)
 	t->burst = empty ? MAX(n, 1u) : MIN(2 * t->burst, BURST_MAX);
 	if (n)
 		vnet_input(&t->port, pkts, n);
-	node_note_long(longs);
+	node_note_long(longs, NULL);
 }
 
 static void tap_ready(struct loop_fd *f, u32 events)
