@@ -36,7 +36,7 @@ VERSION	:= $(shell git describe --always --dirty 2>/dev/null || echo unversioned
 PURE	:= $(filter-out hv/base/str.c,$(wildcard hv/base/*.c)) \
 	   hv/mem/gmem.c hv/mem/iomap.c hv/mem/npt.c hv/mem/pages.c hv/mem/heap.c \
 	   hv/feature.c boot/multiboot.c arch/x86_64/acpi.c \
-	   $(wildcard hv/emul/*.c vnet/*.c vnet/net/*.c drivers/nic/*.c drivers/virtio/*.c)
+	   $(wildcard ctl/*.c hv/emul/*.c vnet/*.c vnet/net/*.c drivers/nic/*.c drivers/virtio/*.c)
 HV_C	:= $(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c) \
 	   $(filter-out boot/% arch/% hv/base/% hv/mem/% hv/feature.c,$(PURE))
 HV_ASM	:= $(wildcard boot/*.asm arch/x86_64/*.asm)
@@ -78,8 +78,7 @@ $B/caisson.elf: $(HV_O) boot/caisson.ld
 # --- vnetpd: the overlay core as a Linux process -----------------------------
 VP_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -fstack-protector-strong \
 	   -fno-strict-aliasing -I. $(WARN)
-VP_C	:= $(wildcard tools/vnetpd/*.c) hv/out.c hv/json.c hv/ctl_overlay.c \
-	   $(filter hv/base/% vnet/%,$(PURE))
+VP_C	:= $(wildcard tools/vnetpd/*.c) $(filter ctl/% hv/base/% vnet/%,$(PURE))
 VP_O	:= $(VP_C:%.c=$B/vp/%.o)
 
 $B/vp/%.o: %.c | setup

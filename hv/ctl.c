@@ -4,9 +4,6 @@
 
 #include <arch/power.h>
 
-#include "hv/base/fmt.h"
-#include "hv/base/str.h"
-
 static err_t ctl_nothing(struct ctl *c)
 {
 	(void)c;
@@ -34,26 +31,7 @@ static err_t ctl_poweroff(struct ctl *c)
 	return ctl_fail(c, NULL, ERR_NOTSUP, "this machine's ACPI tables do not say how");
 }
 
-static err_t ctl_help(struct ctl *c)
-{
-	for (const struct lang_command *cmd = lang_commands; cmd->object; cmd++) {
-		char usage[LANG_MESSAGE_MAX] = "";
-		size_t len = 0;
-
-		fmt_append(usage, sizeof(usage), &len, "%s", cmd->object);
-		if (cmd->verb)
-			fmt_append(usage, sizeof(usage), &len, " %s", cmd->verb);
-		if (cmd->name)
-			fmt_append(usage, sizeof(usage), &len,
-				   cmd->name == LANG_NAME_OPTIONAL ? " [NAME]" : " NAME");
-		for (const struct lang_key *k = cmd->keys; k->word; k++)
-			fmt_append(usage, sizeof(usage), &len, k->required ? " %s%s" : " [%s%s]",
-				   k->word, k->type == LANG_FLAG || k->bare ? "" : " ..");
-		out_column(c->out, 44, "  %s", usage);
-		out_printf(c->out, "  %s\n", cmd->help);
-	}
-	return ERR_OK;
-}
+static err_t help(struct ctl *c);
 
 static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_CAISSON] = ctl_nothing,
@@ -61,7 +39,7 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_NODE_REBOOT] = ctl_reboot,
 	[LANG_NODE_POWEROFF] = ctl_poweroff,
 	[LANG_CPU_FEATURE] = ctl_cpu_feature,
-	[LANG_HELP] = ctl_help,
+	[LANG_HELP] = help,
 	[LANG_UPLINK_ADD] = ctl_uplink_add,
 	[LANG_UPLINK_SET] = ctl_uplink_set,
 	[LANG_UPLINK_DEL] = ctl_uplink_del,
@@ -97,47 +75,16 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_SHOW_LOG] = ctl_show_log,
 };
 
+static err_t help(struct ctl *c)
+{
+	ctl_help(c->out, handlers);
+	return ERR_OK;
+}
+
 err_t ctl_execute(struct ctl *c)
 {
 	c->message[0] = '\0';
 	if (!c->stmt->cmd)
 		return ERR_OK;
 	return handlers[c->stmt->cmd->id](c);
-}
-
-err_t ctl_line(const struct lang_source *src, const char *line, size_t len,
-	       const struct out *out, char *message)
-{
-	static struct lang_stmt stmt;
-	struct ctl c = { .src = src, .stmt = &stmt, .out = out, .message = message };
-	err_t err = lang_parse(src, line, len, &stmt, message);
-
-	return err ? err : ctl_execute(&c);
-}
-
-err_t ctl_fail(struct ctl *c, const char *key, err_t err, const char *f, ...)
-{
-	const struct lang_value *v = key ? lang_get(c->stmt, key) : NULL;
-	char text[LANG_MESSAGE_MAX];
-	va_list ap;
-
-	va_start(ap, f);
-	fmt_vsnprintf(text, sizeof(text), f, ap);
-	va_end(ap);
-	lang_error(c->src, v ? v->column : c->stmt->name_column, c->message, "%s", text);
-	return err;
-}
-
-u64 ctl_num(const struct ctl *c, const char *key, u64 otherwise)
-{
-	const struct lang_value *v = lang_get(c->stmt, key);
-
-	return v ? v->num : otherwise;
-}
-
-const char *ctl_text(const struct ctl *c, const char *key)
-{
-	const struct lang_value *v = lang_get(c->stmt, key);
-
-	return v ? v->text : "";
 }

@@ -9,7 +9,6 @@
 #include "hv/base/str.h"
 #include "hv/config.h"
 #include "hv/ctl.h"
-#include "hv/json.h"
 #include "hv/mem/pages.h"
 #include "hv/netcore.h"
 #include "hv/node.h"

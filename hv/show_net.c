@@ -2,7 +2,6 @@
 /* show interface, link, route, uplink. */
 #include "hv/base/fmt.h"
 #include "hv/ctl.h"
-#include "hv/json.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
 #include "vnet/route.h"
@@ -151,32 +150,6 @@ err_t ctl_show_link(struct ctl *c)
 			  "NAME          KIND    REMOTE          PORT   MTU    STATE        "
 			  "        SENT    RECEIVED     DROPPED\n",
 			  link_row);
-}
-
-err_t ctl_show_route(struct ctl *c)
-{
-	bool json = lang_get(c->stmt, "json") != NULL;
-	struct json j = { .out = c->out };
-	char text[ROUTE_TEXT_MAX];
-
-	if (json)
-		json_open(&j, NULL, '[');
-	for (const struct route *r = route_next(0); r; r = route_next(r->id)) {
-		route_format(&r->spec, text, sizeof(text));
-		if (!json) {
-			out_printf(c->out, "%-6u %s\n", r->id, text);
-			continue;
-		}
-		json_open(&j, NULL, '{');
-		json_num(&j, "id", r->id);
-		json_text(&j, "route", text);
-		json_close(&j, '}');
-	}
-	if (json) {
-		json_close(&j, ']');
-		out_printf(c->out, "\n");
-	}
-	return ERR_OK;
 }
 
 static void address_text(const struct out *out, const struct uplink *up)

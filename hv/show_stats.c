@@ -2,7 +2,6 @@
 /* show stats: every counter of the node, as tables or as one line of JSON. */
 #include "hv/config.h"
 #include "hv/ctl.h"
-#include "hv/json.h"
 #include "hv/netcore.h"
 #include "hv/node.h"
 #include "hv/uplink.h"

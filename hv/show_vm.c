@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* show vm: the guests, and the exits of one. */
 #include "hv/ctl.h"
-#include "hv/json.h"
 #include "hv/vm.h"
 
 static void exits_table(const struct out *out, const struct vm *vm)

@@ -10,8 +10,6 @@
 #include <cmocka.h>
 
 #include "hv/ctl_cpu.c"
-#include "hv/json.c"
-#include "hv/out.c"
 
 enum { PLAIN, ALWAYS, UNTRIED, NEVER, MISSING, COUNT };
 

@@ -158,7 +158,7 @@ void config_note(const struct ctl *c)
 	}
 	s = append(&running, c->stmt);
 	if (s && s->id == LANG_ROUTE_ADD)
-		s->route = ctl_route_made;
+		s->route = c->made;
 }
 
 /* --- reading a file --------------------------------------------------------------- */

@@ -85,65 +85,23 @@ static ctl_fn handler_of(const struct lang_command *cmd)
 
 static err_t help(struct ctl *c)
 {
-	for (const struct lang_command *cmd = lang_commands; cmd->object; cmd++) {
-		if (!handlers[cmd->id])
-			continue;
-		out_column(c->out, 24, "  %s %s%s", cmd->object, cmd->verb ? cmd->verb : "",
-			   cmd->name == LANG_NAME_REQUIRED ? " NAME" : "");
-		out_printf(c->out, "  %s\n", cmd->help);
-		for (const struct lang_key *k = cmd->keys; k->word; k++) {
-			out_column(c->out, 24, "    %s%s", k->required ? "" : "[", k->word);
-			out_printf(c->out, "  %s%s\n", k->help, k->required ? "" : "]");
-		}
-	}
+	ctl_help(c->out, handlers);
 	return ERR_OK;
 }
 
 err_t ctl_execute(struct ctl *c)
 {
+	const struct lang_command *cmd = c->stmt->cmd;
+	err_t err;
+
 	c->message[0] = '\0';
-	return c->stmt->cmd ? handler_of(c->stmt->cmd)(c) : ERR_OK;
-}
-
-err_t ctl_line(const struct lang_source *src, const char *line, size_t len,
-	       const struct out *out, char *message)
-{
-	static struct lang_stmt stmt;
-	struct ctl c = { .src = src, .stmt = &stmt, .out = out, .message = message };
-	err_t err = lang_parse(src, line, len, &stmt, message);
-
+	if (!cmd)
+		return ERR_OK;
+	err = handler_of(cmd)(c);
 	if (!err)
-		err = ctl_execute(&c);
-	if (!err && stmt.cmd)
-		config_note(&c);
+		config_note(c);
+	changed |= !err && cmd->in_file;
 	return err;
-}
-
-err_t ctl_fail(struct ctl *c, const char *key, err_t err, const char *f, ...)
-{
-	const struct lang_value *v = key ? lang_get(c->stmt, key) : NULL;
-	char text[LANG_MESSAGE_MAX];
-	va_list ap;
-
-	va_start(ap, f);
-	fmt_vsnprintf(text, sizeof(text), f, ap);
-	va_end(ap);
-	lang_error(c->src, v ? v->column : c->stmt->name_column, c->message, "%s", text);
-	return err;
-}
-
-u64 ctl_num(const struct ctl *c, const char *key, u64 otherwise)
-{
-	const struct lang_value *v = lang_get(c->stmt, key);
-
-	return v ? v->num : otherwise;
-}
-
-const char *ctl_text(const struct ctl *c, const char *key)
-{
-	const struct lang_value *v = lang_get(c->stmt, key);
-
-	return v ? v->text : "";
 }
 
 static bool leads_from_edge_to_edge(const struct route *r)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Statements of the control language in this process. Handlers are those of
- * hv/ctl.h by name and form; this adds the running configuration: the
+ * ctl/ctl.h; this adds the running configuration: the
  * statements that made the node what it is.
  */
 #ifndef VNETPD_CTL_H
 #define VNETPD_CTL_H
 
-#include "hv/ctl.h"
+#include "ctl/ctl.h"
 
 /* A statement that holds, or is to hold. */
 struct setting {
@@ -45,10 +45,7 @@ err_t config_return(const struct settings *before);
 /* A statement was carried out: remember it, or forget what it undid. */
 void config_note(const struct ctl *c);
 
-/* The number of the route that the last route add made. */
-extern u32 ctl_route_made;
-
-/* Links or routes changed: MTUs and transit follow with the next ctl_settle(). */
+/* Links or routes may have changed: MTUs and transit follow with the next ctl_settle(). */
 void ctl_changed(void);
 void ctl_settle(void);
 

@@ -173,31 +173,6 @@ err_t ctl_show_link(struct ctl *c)
 	return show_ports(c, VNET_PORT_EDGE);
 }
 
-err_t ctl_show_route(struct ctl *c)
-{
-	struct json j = { .out = c->out };
-	char text[ROUTE_TEXT_MAX];
-
-	if (wants_json(c))
-		json_open(&j, NULL, '{');
-	for (const struct route *r = route_next(0); r; r = route_next(r->id)) {
-		route_format(&r->spec, text, sizeof(text));
-		if (wants_json(c)) {
-			char number[16];
-
-			fmt_snprintf(number, sizeof(number), "%u", r->id);
-			json_text(&j, number, text);
-		} else {
-			out_printf(c->out, "%u  %s\n", r->id, text);
-		}
-	}
-	if (wants_json(c)) {
-		json_close(&j, '}');
-		out_printf(c->out, "\n");
-	}
-	return ERR_OK;
-}
-
 err_t ctl_show_config(struct ctl *c)
 {
 	out_printf(c->out, "caisson %d\nnode %s\n", LANG_VERSION, node.name);

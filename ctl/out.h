@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the output of a command goes: the terminal, or a test's buffer. */
-#ifndef HV_OUT_H
-#define HV_OUT_H
+#ifndef CTL_OUT_H
+#define CTL_OUT_H
 
 #include "hv/base/types.h"
 

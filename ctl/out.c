@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Formatted output of commands. */
-#include "hv/out.h"
+#include "ctl/out.h"
 
 #include "hv/base/fmt.h"
 

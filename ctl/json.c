@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* JSON output (RFC 8259), see json.h. */
-#include "hv/json.h"
+#include "ctl/json.h"
 
 #include "hv/base/str.h"
 

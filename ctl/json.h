@@ -3,10 +3,10 @@
  * JSON on one line, written as it comes. The caller opens and closes objects
  * and arrays in pairs; commas are put where they belong.
  */
-#ifndef HV_JSON_H
-#define HV_JSON_H
+#ifndef CTL_JSON_H
+#define CTL_JSON_H
 
-#include "hv/out.h"
+#include "ctl/out.h"
 
 struct json {
 	const struct out *out;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Statements about overlays and what they have learned. */
 #include "hv/base/fmt.h"
-#include "hv/ctl.h"
-#include "hv/json.h"
+#include "ctl/ctl.h"
 #include "vnet/overlay_lang.h"
 
 err_t ctl_overlay(struct ctl *c, u32 *id)
