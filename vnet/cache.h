@@ -84,19 +84,16 @@ static inline struct cache_entry *cache_match(struct cache_entry *two, const str
 	return first | second ? two + second : NULL;
 }
 
-/* The verdict, or 0: ask the table and keep its answer by cache_fill(). */
-static inline u64 cache_find(struct flow_cache *c, const struct route_key *k,
-			     const struct cache_ref *ref)
+/* The verdict, or 0: ask the table and keep its answer by cache_fill(). The
+ * caller counts hits and misses, once a burst. */
+static inline u64 cache_find(const struct route_key *k, const struct cache_ref *ref)
 {
 	struct cache_entry *e = cache_match(ref->set->way, k, ref);
 
 	if (!e)
 		e = cache_match(ref->set->way + CACHE_WAYS / 2, k, ref);
-	if (!e || !route_stamp_valid(&e->stamp, k->dst)) {
-		c->misses++;
+	if (!e || !route_stamp_valid(&e->stamp, k->dst))
 		return 0;
-	}
-	c->hits++;
 	if (!(e->verdict & CACHE_USED))
 		e->verdict |= CACHE_USED;
 	return e->verdict & ~CACHE_USED;

@@ -236,11 +236,13 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 	u64 any = 0, differ = 0;
 
 	for (u32 i = 0; i < b->n; i++) {
-		b->verdict[i] = cache_find(&me->cache, &b->key[i], &b->ref[i]);
+		b->verdict[i] = cache_find(&b->key[i], &b->ref[i]);
 		pkt_prefetch_room(b->pkt[i]);
 		miss[misses] = (u8)i;
 		misses += !b->verdict[i];
 	}
+	me->cache.hits += b->n - misses;
+	me->cache.misses += misses;
 	if (misses)
 		burst_miss(me, miss, misses);
 	if (learned && port->kind == VNET_PORT_EDGE)

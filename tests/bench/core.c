@@ -241,9 +241,10 @@ static double lookup_hit(u32 routes)
 		for (u32 i = 0; i < PKT_BURST; i++)
 			cache_prefetch(&cache, &keys[i], &refs[i]);
 		for (u32 i = 0; i < PKT_BURST; i++) {
-			u64 verdict = cache_find(&cache, &keys[i], &refs[i]);
+			u64 verdict = cache_find(&keys[i], &refs[i]);
 
 			if (!verdict) {
+				cache.misses++;
 				struct route_stamp stamp = route_stamp_take(&keys[i]);
 
 				verdict = route_lookup(&keys[i], &many);

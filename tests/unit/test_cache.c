@@ -64,7 +64,8 @@ static u64 look(const struct fake_port *in, u64 dst, u64 src)
 
 	key_of(&k, in, dst, src);
 	cache_prefetch(&cache, &k, &ref);
-	verdict = cache_find(&cache, &k, &ref);
+	verdict = cache_find(&k, &ref);
+	*(verdict ? &cache.hits : &cache.misses) += 1;
 	if (!verdict) {
 		struct route_stamp stamp = route_stamp_take(&k);
 
