@@ -30,6 +30,13 @@ void stream_init(struct stream *s, const struct stream_ops *ops)
 	*s = (struct stream){ .lf.fd = -1, .ops = ops };
 }
 
+static void take_first(struct stream *s)
+{
+	pkt_put(s->out[s->first]);
+	s->first = (s->first + 1) % STREAM_QUEUE;
+	s->count--;
+}
+
 void stream_close(struct stream *s)
 {
 	if (s->lf.fd < 0)
@@ -38,8 +45,8 @@ void stream_close(struct stream *s)
 	close(s->lf.fd);
 	s->lf.fd = -1;
 	s->up = false;
-	for (; s->count; s->count--, s->first++)
-		pkt_put(s->out[s->first % STREAM_QUEUE]);
+	while (s->count)
+		take_first(s);
 	s->sent = 0;
 	pkt_put(s->in);
 	s->in = NULL;
@@ -94,9 +101,7 @@ static void sent_bytes(struct stream *s, size_t n)
 	n += s->sent;
 	while (s->count && n >= s->out[s->first]->len) {
 		n -= s->out[s->first]->len;
-		pkt_put(s->out[s->first]);
-		s->first = (s->first + 1) % STREAM_QUEUE;
-		s->count--;
+		take_first(s);
 	}
 	s->sent = (u32)n;
 }
