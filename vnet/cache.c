@@ -69,6 +69,22 @@ void cache_fit(struct flow_cache *c, u32 routes)
 	epoch_retire(old, table_bytes(old->sets));
 }
 
+u64 cache_peek(const struct flow_cache *c, const struct route_key *k)
+{
+	struct cache_ref ref;
+
+	cache_prefetch(c, k, &ref);
+	for (u32 i = 0; i < CACHE_WAYS; i++) {
+		/* Its owner may write meanwhile: look at one copy. */
+		struct cache_entry e = ref.set->way[i];
+
+		if (e.tag[0] == ref.tag && e.tag[1] == k->src &&
+		    route_stamp_valid(&e.stamp, k->dst))
+			return e.verdict & ~CACHE_USED;
+	}
+	return 0;
+}
+
 /* A way that may go: one that was not used again, else whose turn it is. Now and
  * then one has to prove itself anew, so that flows that ended go as well. */
 static struct cache_entry *make_room(struct flow_cache *c, struct cache_set *set)

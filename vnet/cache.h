@@ -99,6 +99,9 @@ static inline u64 cache_find(const struct route_key *k, const struct cache_ref *
 	return e->verdict & ~CACHE_USED;
 }
 
+/* Boot core: what cache_find() would say, without leaving a trace. */
+u64 cache_peek(const struct flow_cache *c, const struct route_key *k);
+
 /* Keep the answer to what cache_find() did not know. The stamp is from before
  * the table was asked: what a change overtook is void from the start. */
 void cache_fill(struct flow_cache *c, const struct route_key *k, const struct cache_ref *ref,

@@ -5,43 +5,19 @@
  * port and hand each port its part in one call. Frames keep their order towards
  * every port.
  */
-#include "vnet/forward.h"
+#include "vnet/forward_priv.h"
 
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
-#include "vnet/cache.h"
 #include "vnet/epoch.h"
 #include "vnet/learn.h"
 #include "vnet/net/wire.h"
 #include "vnet/offload.h"
 #include "vnet/overlay.h"
 #include "vnet/port.h"
-#include "vnet/route.h"
-#include "vnet/vnet.h"
 #include "vnet/xcore.h"
 
-/* A burst on its way through: all frames, then those that go on. */
-struct burst {
-	u32 n;
-	bool alike; /* all have the first one's verdict */
-	struct pkt *pkt[PKT_BURST];
-	u64 verdict[PKT_BURST];
-	struct route_key key[PKT_BURST];
-	struct cache_ref ref[PKT_BURST];
-};
-
-/* One core's own. */
-struct core_state {
-	struct flow_cache cache;
-	u64 bursts;
-	u64 cloned;
-	struct burst burst; /* vnet_input() is not re-entrant, and stacks are small */
-	struct port_set many; /* of one frame with more ports than a verdict holds */
-	struct port_set touched;
-	u8 count[VNET_MAX_PORTS]; /* all zero between runs */
-};
-
-static struct core_state *cores[PLAT_MAX_CORES];
+struct core_state *vnet_cores[PLAT_MAX_CORES];
 
 static void drop_all(struct vnet_port *port, struct pkt **pkts, u32 n, enum vnet_drop reason)
 {
@@ -95,8 +71,8 @@ err_t vnet_init(u32 ncores, u64 seed, void (*kick)(unsigned core))
 	if (err == ERR_OK)
 		err = overlay_init(seed);
 	for (u32 i = 0; i < ncores && err == ERR_OK; i++) {
-		cores[i] = plat_alloc(sizeof(*cores[i]));
-		err = cores[i] ? cache_init(&cores[i]->cache, seed + i) : ERR_NOMEM;
+		vnet_cores[i] = plat_alloc(sizeof(*vnet_cores[i]));
+		err = vnet_cores[i] ? cache_init(&vnet_cores[i]->cache, seed + i) : ERR_NOMEM;
 	}
 	if (err != ERR_OK)
 		vnet_fini();
@@ -108,11 +84,11 @@ void vnet_fini(void)
 	vnet_port_reap();
 	overlay_fini();
 	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
-		if (!cores[i])
+		if (!vnet_cores[i])
 			continue;
-		cache_fini(&cores[i]->cache);
-		plat_free(cores[i], sizeof(*cores[i]));
-		cores[i] = NULL;
+		cache_fini(&vnet_cores[i]->cache);
+		plat_free(vnet_cores[i], sizeof(*vnet_cores[i]));
+		vnet_cores[i] = NULL;
 	}
 	route_fini();
 	epoch_reclaim();
@@ -126,8 +102,8 @@ void vnet_tick(u64 now_ns)
 	vnet_port_reap();
 	overlay_tick(now_ns);
 	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
-		if (cores[i])
-			cache_fit(&cores[i]->cache, route_count() + overlay_learned());
+		if (vnet_cores[i])
+			cache_fit(&vnet_cores[i]->cache, route_count() + overlay_learned());
 	}
 	epoch_reclaim();
 }
@@ -400,7 +376,7 @@ static void burst_send(struct core_state *me, struct vnet_port *from)
 void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
 	unsigned core = port->core;
-	struct core_state *me = cores[core];
+	struct core_state *me = vnet_cores[core];
 	bool begun = epoch_read_begin(core);
 
 	while (n) {
@@ -432,47 +408,4 @@ u32 vnet_poll(struct vnet_port *port, u32 budget)
 		total += n;
 	}
 	return total;
-}
-
-/* --- figures -------------------------------------------------------------- */
-
-void vnet_core_stats(unsigned core, struct vnet_core_stats *out)
-{
-	const struct core_state *c = core < PLAT_MAX_CORES ? cores[core] : NULL;
-
-	memset(out, 0, sizeof(*out));
-	if (!c)
-		return;
-	out->bursts = c->bursts;
-	out->cloned = c->cloned;
-	out->cache_entries = cache_entries(&c->cache);
-	out->cache_hits = c->cache.hits;
-	out->cache_misses = c->cache.misses;
-}
-
-static void add_core(struct vnet_audit *out, unsigned core)
-{
-	struct offload_stats offload;
-
-	offload_stats(core, &offload);
-	out->cut += offload.extra;
-	out->cloned += cores[core] ? cores[core]->cloned : 0;
-}
-
-void vnet_audit(struct vnet_audit *out)
-{
-	struct vnet_counters sum;
-
-	vnet_port_sum(&sum);
-	*out = (struct vnet_audit){
-		.received = sum.rx_frames,
-		.delivered = sum.tx_frames,
-		.in_flight = sum.tx_held + xcore_in_flight_all(),
-	};
-	for (u32 i = 0; i < VNET_DROP_COUNT; i++)
-		out->dropped += sum.drop[i];
-	for (u32 i = 0; i < PLAT_MAX_CORES; i++)
-		add_core(out, i);
-	out->balanced = out->received + out->cloned + out->cut ==
-			out->delivered + out->dropped + out->in_flight;
 }

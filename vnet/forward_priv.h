@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a core of the forwarding step has, shared by the step (forward.c), its
+ * figures (figures.c) and the dry run (trace.c). */
+#ifndef VNET_FORWARD_PRIV_H
+#define VNET_FORWARD_PRIV_H
+
+#include "hv/base/plat.h"
+#include "vnet/cache.h"
+#include "vnet/forward.h"
+#include "vnet/route.h"
+#include "vnet/vnet.h"
+
+/* A burst on its way through: all frames, then those that go on. */
+struct burst {
+	u32 n;
+	bool alike; /* all have the first one's verdict */
+	struct pkt *pkt[PKT_BURST];
+	u64 verdict[PKT_BURST];
+	struct route_key key[PKT_BURST];
+	struct cache_ref ref[PKT_BURST];
+};
+
+/* One core's own. */
+struct core_state {
+	struct flow_cache cache;
+	u64 bursts;
+	u64 cloned;
+	struct burst burst; /* vnet_input() is not re-entrant, and stacks are small */
+	struct port_set many; /* of one frame with more ports than a verdict holds */
+	struct port_set touched;
+	u8 count[VNET_MAX_PORTS]; /* all zero between runs */
+};
+
+/* NULL: not active. Set and cleared by the boot core while the others rest. */
+extern struct core_state *vnet_cores[PLAT_MAX_CORES];
+
+#endif
