@@ -108,6 +108,10 @@ enum exit_kind {
 /* Short lower-case name of each kind, for counters and messages. */
 const char *exit_kind_name(enum exit_kind kind);
 
+/* What they hold after reset (hv/reset.c). */
+void vcpu_reset_regs(struct vcpu_regs *r, struct vcpu_sregs *s);
+u64 vcpu_reset_msr(enum vcpu_msr msr);
+
 #define INSN_MAX 15
 
 /* The neutral exit record. */

@@ -11,20 +11,6 @@
 #define SEG_LIMIT_BYTES 0xfffffu /* larger limits count in pages: G is set */
 #define CR8_MASK 15u
 
-/* Values after reset (SDM vol. 3A table 10-1). */
-#define RESET_CR0 (CR0_CD | CR0_NW | CR0_ET)
-#define RESET_RIP 0xfff0
-#define RESET_CS_SELECTOR 0xf000
-#define RESET_CS_BASE 0xffff0000u
-#define RESET_LIMIT 0xffff
-#define RESET_DR6 0xffff0ff0u
-#define RESET_DR7 0x400
-#define RESET_PAT 0x0007040600070406ull
-#define ATTR_CODE 0x9b	/* present, execute/read, accessed */
-#define ATTR_DATA 0x93	/* present, read/write, accessed */
-#define ATTR_LDT 0x82
-#define ATTR_TSS 0x8b	/* busy TSS */
-
 static const u16 seg_offset[SREG_COUNT] = {
 	[SREG_ES] = offsetof(struct vmcb, es), [SREG_CS] = offsetof(struct vmcb, cs),
 	[SREG_SS] = offsetof(struct vmcb, ss), [SREG_DS] = offsetof(struct vmcb, ds),
@@ -140,25 +126,12 @@ void svm_set_cr8(struct vcpu_hw *hw, u8 cr8)
 
 void svm_reset(struct vcpu_hw *hw)
 {
-	struct vcpu_sregs s = {
-		.gdt_limit = RESET_LIMIT,
-		.idt_limit = RESET_LIMIT,
-		.cr0 = RESET_CR0,
-		.dr6 = RESET_DR6,
-		.dr7 = RESET_DR7,
-	};
+	struct vcpu_sregs s;
 
-	for (unsigned i = 0; i < SREG_COUNT; i++)
-		s.seg[i] = (struct seg_reg){ .limit = RESET_LIMIT, .attr = ATTR_DATA };
-	s.seg[SREG_CS].selector = RESET_CS_SELECTOR;
-	s.seg[SREG_CS].base = RESET_CS_BASE;
-	s.seg[SREG_CS].attr = ATTR_CODE;
-	s.seg[SREG_TR].attr = ATTR_TSS;
-	s.seg[SREG_LDTR].attr = ATTR_LDT;
+	vcpu_reset_regs(&hw->regs, &s);
 	svm_set_sregs(hw, &s);
-	hw->regs = (struct vcpu_regs){ .rip = RESET_RIP, .rflags = RFLAGS_FIXED };
 	for (unsigned i = 0; i < VCPU_MSR_COUNT; i++)
-		svm_set_msr(hw, i, i == VCPU_MSR_PAT ? RESET_PAT : 0);
+		svm_set_msr(hw, i, vcpu_reset_msr(i));
 	hw->vmcb->event_inj = 0;
 	hw->vmcb->int_shadow = 0;
 	hw->vmcb->intercept_misc1 &= ~VMCB_I_IRET;

@@ -3,20 +3,7 @@
 
 global svm_switch
 
-GPR_RCX	equ 1 * 8			; enum gpr, hv/backend.h
-GPR_RDX	equ 2 * 8
-GPR_RBX	equ 3 * 8
-GPR_RBP	equ 5 * 8
-GPR_RSI	equ 6 * 8
-GPR_RDI	equ 7 * 8
-GPR_R8	equ 8 * 8
-GPR_R9	equ 9 * 8
-GPR_R10	equ 10 * 8
-GPR_R11	equ 11 * 8
-GPR_R12	equ 12 * 8
-GPR_R13	equ 13 * 8
-GPR_R14	equ 14 * 8
-GPR_R15	equ 15 * 8
+%include "arch/x86_64/gpr.inc"
 
 bits 64
 section .text.svm_switch progbits alloc exec nowrite align=64

@@ -18,20 +18,6 @@
 /* An entry leaves them as they are (26.3.2.1). */
 #define CR0_NOT_LOADED (CR0_CD | CR0_NW)
 
-/* Values after reset (SDM vol. 3A table 10-1). */
-#define RESET_CR0 (CR0_CD | CR0_NW | CR0_ET)
-#define RESET_RIP 0xfff0
-#define RESET_CS_SELECTOR 0xf000
-#define RESET_CS_BASE 0xffff0000u
-#define RESET_LIMIT 0xffff
-#define RESET_DR6 0xffff0ff0u
-#define RESET_DR7 0x400
-#define RESET_PAT 0x0007040600070406ull
-#define ATTR_CODE 0x9b	/* present, execute/read, accessed */
-#define ATTR_DATA 0x93	/* present, read/write, accessed */
-#define ATTR_LDT 0x82
-#define ATTR_TSS 0x8b	/* busy TSS */
-
 /* Second-level tables, for the one thing that the processor leaves to us. */
 #define EPT_PRESENT 7ull
 #define EPT_LARGE BIT64(7)
@@ -289,26 +275,13 @@ void vmx_state_put(struct vcpu_hw *hw)
 
 void vmx_reset(struct vcpu_hw *hw)
 {
-	struct vcpu_sregs s = {
-		.gdt_limit = RESET_LIMIT,
-		.idt_limit = RESET_LIMIT,
-		.cr0 = RESET_CR0,
-		.dr6 = RESET_DR6,
-		.dr7 = RESET_DR7,
-	};
+	struct vcpu_sregs s;
 
-	for (unsigned i = 0; i < SREG_COUNT; i++)
-		s.seg[i] = (struct seg_reg){ .limit = RESET_LIMIT, .attr = ATTR_DATA };
-	s.seg[SREG_CS].selector = RESET_CS_SELECTOR;
-	s.seg[SREG_CS].base = RESET_CS_BASE;
-	s.seg[SREG_CS].attr = ATTR_CODE;
-	s.seg[SREG_TR].attr = ATTR_TSS;
-	s.seg[SREG_LDTR].attr = ATTR_LDT;
+	vcpu_reset_regs(&hw->regs, &s);
 	hw->sregs_valid = true;
 	vmx_set_sregs(hw, &s);
-	hw->regs = (struct vcpu_regs){ .rip = RESET_RIP, .rflags = RFLAGS_FIXED };
 	for (unsigned i = 0; i < VCPU_MSR_COUNT; i++)
-		vmx_set_msr(hw, i, i == VCPU_MSR_PAT ? RESET_PAT : 0);
+		vmx_set_msr(hw, i, vcpu_reset_msr(i));
 	vmx_event_reset(hw);
 	vmx_apic_reset(hw);
 	xstate_reset(&hw->x);

@@ -4,21 +4,8 @@
 global vmx_switch
 global vmx_switch_exit
 
-GPR_RAX	equ 0 * 8			; enum gpr, hv/backend.h
-GPR_RCX	equ 1 * 8
-GPR_RDX	equ 2 * 8
-GPR_RBX	equ 3 * 8
-GPR_RBP	equ 5 * 8
-GPR_RSI	equ 6 * 8
-GPR_RDI	equ 7 * 8
-GPR_R8	equ 8 * 8
-GPR_R9	equ 9 * 8
-GPR_R10	equ 10 * 8
-GPR_R11	equ 11 * 8
-GPR_R12	equ 12 * 8
-GPR_R13	equ 13 * 8
-GPR_R14	equ 14 * 8
-GPR_R15	equ 15 * 8
+%include "arch/x86_64/gpr.inc"
+
 HOST_RSP equ 144			; struct vcpu_hw, vmx.h
 
 VMCS_HOST_RSP equ 0x6c14		; vmx_vmcs.h
