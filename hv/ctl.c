@@ -4,6 +4,8 @@
 
 #include <arch/power.h>
 
+#include "hv/control.h"
+
 static err_t ctl_nothing(struct ctl *c)
 {
 	(void)c;
@@ -60,6 +62,9 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_INTERFACE_SET] = ctl_interface_set,
 	[LANG_ROUTE_ADD] = ctl_route_add,
 	[LANG_ROUTE_DEL] = ctl_route_del,
+	[LANG_CONTROL_LISTEN] = ctl_control_listen,
+	[LANG_CONTROL_CLOSE] = ctl_control_close,
+	[LANG_TRACE] = ctl_trace,
 	[LANG_CONSOLE_ATTACH] = ctl_console_attach,
 	[LANG_CONSOLE_LOG] = ctl_console_log,
 	[LANG_SHOW_NODE] = ctl_show_node,
@@ -71,6 +76,7 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_SHOW_LEARNED] = ctl_show_learned,
 	[LANG_SHOW_UPLINK] = ctl_show_uplink,
 	[LANG_SHOW_STATS] = ctl_show_stats,
+	[LANG_SHOW_METRICS] = ctl_show_metrics,
 	[LANG_SHOW_CONFIG] = ctl_show_config,
 	[LANG_SHOW_LOG] = ctl_show_log,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Statements about the uplink and links. */
+#include "hv/control.h"
 #include "hv/ctl.h"
 #include "hv/link_net.h"
 #include "hv/uplink.h"
@@ -74,6 +75,8 @@ err_t ctl_uplink_del(struct ctl *c)
 
 	if (err)
 		return err;
+	if (control_listens())
+		return ctl_fail(c, NULL, ERR_BUSY, "control listens there; control close first");
 	err = uplink_del(i, why, sizeof(why));
 	return err ? ctl_fail(c, NULL, err, "%s", why) : ERR_OK;
 }

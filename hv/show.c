@@ -8,6 +8,7 @@
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
 #include "hv/config.h"
+#include "hv/control.h"
 #include "hv/ctl.h"
 #include "hv/mem/pages.h"
 #include "hv/netcore.h"
@@ -153,6 +154,7 @@ err_t ctl_show_config(struct ctl *c)
 	out_printf(out, "caisson %d\nnode %s\n", LANG_VERSION, node_state.name);
 	ctl_cpu_config(out);
 	config_uplink(out);
+	control_config(out);
 	config_overlays(out);
 	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
 		if (p->kind == VNET_PORT_EDGE)

@@ -171,6 +171,13 @@ static const struct lang_key route_del_keys[] = {
 	END
 };
 
+static const struct lang_key control_keys[] = {
+	{ .word = "from", .type = LANG_IP4_LEN, .required = true,
+	  .help = "whose requests are answered" },
+	{ .word = "port", .type = LANG_UINT, .min = 1, .max = 65535, .help = "UDP port (9901)" },
+	END
+};
+
 static const struct lang_key console_keys[] = {
 	{ .word = "port", .type = LANG_CHOICE, .choices = terminals,
 	  .help = "ttyS0 or hvc0 of a Linux guest" },
@@ -178,6 +185,20 @@ static const struct lang_key console_keys[] = {
 };
 
 static const struct lang_key show_keys[] = {
+	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
+	END
+};
+
+static const struct lang_key show_stats_keys[] = {
+	{ .word = "check", .type = LANG_FLAG, .help = "is every frame accounted for?" },
+	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
+	END
+};
+
+static const struct lang_key trace_keys[] = {
+	{ .word = "from", .type = LANG_PORT, .required = true, .help = "where it comes in" },
+	{ .word = "src", .type = LANG_MAC, .required = true, .help = "source address" },
+	{ .word = "dst", .type = LANG_MAC, .required = true, .help = "destination address" },
 	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
 	END
 };
@@ -236,6 +257,10 @@ const struct lang_command lang_commands[] = {
 	  "where frames go" },
 	{ "route", "del", LANG_ROUTE_DEL, LANG_NAME_NONE, FILE_AND_TERMINAL, route_del_keys,
 	  "remove a route" },
+	{ "control", "listen", LANG_CONTROL_LISTEN, LANG_NAME_NONE, FILE_AND_TERMINAL,
+	  control_keys, "take requests of vnetctl over the uplink" },
+	{ "control", "close", LANG_CONTROL_CLOSE, LANG_NAME_NONE, FILE_AND_TERMINAL, no_keys,
+	  "take none any more" },
 	{ "console", "attach", LANG_CONSOLE_ATTACH, LANG_NAME_REQUIRED, TERMINAL_ONLY, console_keys,
 	  "talk to a guest; Ctrl-] comes back" },
 	{ "console", "log", LANG_CONSOLE_LOG, LANG_NAME_REQUIRED, TERMINAL_ONLY, console_keys,
@@ -255,12 +280,16 @@ const struct lang_command lang_commands[] = {
 	  "learned addresses, of one overlay or all" },
 	{ "show", "uplink", LANG_SHOW_UPLINK, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "physical NICs" },
-	{ "show", "stats", LANG_SHOW_STATS, LANG_NAME_NONE, TERMINAL_ONLY, show_keys,
-	  "all counters, and the conservation sum" },
+	{ "show", "stats", LANG_SHOW_STATS, LANG_NAME_NONE, TERMINAL_ONLY,
+	  show_stats_keys, "all counters, and the conservation sum" },
+	{ "show", "metrics", LANG_SHOW_METRICS, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
+	  "all counters as OpenMetrics text" },
 	{ "show", "config", LANG_SHOW_CONFIG, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
 	  "the running configuration" },
 	{ "show", "log", LANG_SHOW_LOG, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
 	  "the last log lines" },
+	{ "trace", NULL, LANG_TRACE, LANG_NAME_NONE, TERMINAL_ONLY, trace_keys,
+	  "what would become of a frame, and why" },
 	{ "help", NULL, LANG_HELP, LANG_NAME_NONE, TERMINAL_ONLY, no_keys, "this list" },
 	{ .object = NULL }
 };

@@ -217,6 +217,8 @@ static bool parse_by_type(const struct lang_key *key, char *const *words, u32 co
 		return parse_mac(s, v->mac);
 	case LANG_IP4:
 		return parse_ip4(s, &v->ip);
+	case LANG_IP4_LEN:
+		return parse_ip4_len(s, v);
 	case LANG_IP4_LEN_OR_DHCP:
 		v->dhcp = !strcmp(s, "dhcp");
 		return v->dhcp || parse_ip4_len(s, v);
@@ -244,6 +246,7 @@ static void describe(const struct lang_key *key, char *buf, size_t size)
 		[LANG_BOOL] = "on or off",
 		[LANG_MAC] = "a MAC address such as 52:54:00:00:00:01",
 		[LANG_IP4] = "an IPv4 address such as 10.0.0.1",
+		[LANG_IP4_LEN] = "addresses such as 10.0.0.0/24",
 		[LANG_IP4_LEN_OR_DHCP] = "dhcp, or an address such as 10.0.0.1/24",
 		[LANG_MAC_MATCH] = "any, none, group, a MAC address, or not-MAC",
 		[LANG_PORT] = "interface NAME or edge NAME",

@@ -82,6 +82,7 @@ static void write_by_type(const struct lang_key *key, const struct lang_value *v
 	case LANG_IP4:
 		fmt_append(t->buf, t->size, &t->len, "%s", fmt_ip4(text, v->ip));
 		break;
+	case LANG_IP4_LEN:
 	case LANG_IP4_LEN_OR_DHCP:
 		write_address(v, t);
 		break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests to nodes over Unix sockets (unix(7)), see ask.h. */
+/* Requests to nodes: over Unix sockets (unix(7)) here, over UDP in ask_udp.c. */
 #include "tools/vnetctl/ask.h"
 
 #include <errno.h>
@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "tools/vnetctl/ask_priv.h"
 
 #define OUTPUT_MAX (64u * 1024 * 1024)
 #define CHUNK 65536u
@@ -31,7 +33,7 @@ static struct request make(const char *before, const char *text, size_t len, con
 		memcpy(all + a, text, len);
 		memcpy(all + a + len, after, b + 1);
 	}
-	return (struct request){ .text = all, .len = a + len + b };
+	return (struct request){ .text = all, .len = a + len + b, .head = a, .tail = a ? b : 0 };
 }
 
 struct request request_statement(const char *statement)
@@ -52,7 +54,7 @@ void request_free(struct request *r)
 	*r = (struct request){ 0 };
 }
 
-static void finish(struct ask *a, enum ask_status status, const char *why)
+void ask_finish(struct ask *a, enum ask_status status, const char *why)
 {
 	if (a->fd >= 0)
 		close(a->fd);
@@ -70,14 +72,19 @@ static void begin(struct ask *a)
 	a->done = false;
 	a->sent = 0;
 	a->len = 0;
+	a->udp = !strchr(a->node, '/');
+	if (a->udp) {
+		udp_begin(a);
+		return;
+	}
 	if (strlen(a->node) >= sizeof(to.sun_path)) {
-		finish(a, ASK_FAILED, "longer than a socket's path may be");
+		ask_finish(a, ASK_FAILED, "longer than a socket's path may be");
 		return;
 	}
 	memcpy(to.sun_path, a->node, strlen(a->node) + 1);
 	a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (a->fd < 0 || connect(a->fd, (struct sockaddr *)&to, sizeof(to)))
-		finish(a, ASK_FAILED, strerror(errno));
+		ask_finish(a, ASK_FAILED, strerror(errno));
 }
 
 /* --- answers ----------------------------------------------------------------------- */
@@ -97,43 +104,49 @@ static bool take_status(struct ask *a)
 	*end = '\0';
 	line += strlen(STATUS);
 	if (!strcmp(line, STATUS_OK))
-		finish(a, ASK_OK, "");
+		ask_finish(a, ASK_OK, "");
 	else if (!strncmp(line, STATUS_ERROR, strlen(STATUS_ERROR)))
-		finish(a, ASK_REFUSED, line + strlen(STATUS_ERROR));
+		ask_finish(a, ASK_REFUSED, line + strlen(STATUS_ERROR));
 	else
-		finish(a, ASK_FAILED, "its answer makes no sense");
+		ask_finish(a, ASK_FAILED, "its answer makes no sense");
 	a->len = (size_t)(line - strlen(STATUS) - a->output);
 	a->output[a->len] = '\0';
 	return true;
 }
 
+bool ask_append(struct ask *a, const char *text, size_t len)
+{
+	if (a->len + len >= a->size) {
+		size_t size = 2 * a->size + len + CHUNK;
+		char *more = a->size < OUTPUT_MAX ? realloc(a->output, size) : NULL;
+
+		if (!more) {
+			ask_finish(a, ASK_FAILED, "the answer is too long");
+			return true;
+		}
+		a->output = more;
+		a->size = size;
+	}
+	memcpy(a->output + a->len, text, len);
+	a->len += len;
+	return take_status(a);
+}
+
 static void receive(struct ask *a)
 {
-	for (;;) {
-		ssize_t n;
+	char text[CHUNK];
+	ssize_t n;
 
-		if (a->len + CHUNK > a->size) {
-			char *more = a->size < OUTPUT_MAX ? realloc(a->output, 2 * a->size + CHUNK)
-							  : NULL;
-
-			if (!more) {
-				finish(a, ASK_FAILED, "the answer is too long");
-				return;
-			}
-			a->output = more;
-			a->size = 2 * a->size + CHUNK;
-		}
-		n = recv(a->fd, a->output + a->len, a->size - a->len - 1, 0);
+	do {
+		n = recv(a->fd, text, sizeof(text), 0);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n <= 0) {
-			finish(a, ASK_FAILED, n ? strerror(errno) : "it closed the connection");
+			ask_finish(a, ASK_FAILED,
+				   n ? strerror(errno) : "it closed the connection");
 			return;
 		}
-		a->len += (size_t)n;
-		if (take_status(a))
-			return;
-	}
+	} while (!ask_append(a, text, (size_t)n));
 }
 
 static void transmit(struct ask *a, const struct request *r)
@@ -162,13 +175,30 @@ static u32 fill_polls(struct pollfd *p, struct ask *a, u32 count, const struct r
 	u32 open = 0;
 
 	for (u32 i = 0; i < count; i++) {
-		p[i] = (struct pollfd){ .fd = a[i].fd };
+		p[i] = (struct pollfd){ .fd = a[i].fd, .events = POLLIN };
 		if (a[i].done)
 			continue;
 		open++;
-		p[i].events = a[i].sent < r->len ? POLLIN | POLLOUT : POLLIN;
+		if (!a[i].udp && a[i].sent < r->len)
+			p[i].events |= POLLOUT;
+		if (a[i].udp)
+			udp_transmit(&a[i], r, now_ms());
 	}
 	return open;
+}
+
+static void serve(struct ask *a, const struct request *r, short events)
+{
+	if (a->done)
+		return;
+	if (events & POLLOUT)
+		transmit(a, r);
+	if (!(events & (POLLIN | POLLHUP | POLLERR)))
+		return;
+	if (a->udp)
+		udp_receive(a, r, now_ms());
+	else
+		receive(a);
 }
 
 void ask_all(struct ask *a, u32 count, const struct request *r, u32 timeout_ms)
@@ -179,18 +209,15 @@ void ask_all(struct ask *a, u32 count, const struct request *r, u32 timeout_ms)
 	for (u32 i = 0; i < count; i++)
 		begin(&a[i]);
 	while (p && r->text && fill_polls(p, a, count, r) && (left = deadline - now_ms()) > 0) {
-		if (poll(p, count, (int)left) <= 0)
+		if (poll(p, count, (int)MIN(left, UDP_AGAIN_MS)) <= 0)
 			continue;
-		for (u32 i = 0; i < count; i++) {
-			if (p[i].revents & POLLOUT)
-				transmit(&a[i], r);
-			if (p[i].revents & (POLLIN | POLLHUP | POLLERR))
-				receive(&a[i]);
-		}
+		for (u32 i = 0; i < count; i++)
+			serve(&a[i], r, p[i].revents);
 	}
 	for (u32 i = 0; i < count; i++)
 		if (!a[i].done)
-			finish(&a[i], ASK_FAILED, p && r->text ? "no answer in time" : "no memory");
+			ask_finish(&a[i], ASK_FAILED,
+				   p && r->text ? "no answer in time" : "no memory");
 	free(p);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Requests to nodes. A node is a vnetpd's control socket (a path), see vnetpd(8).
- * Many are asked at the same time.
+ * Requests to nodes. A node is a vnetpd's control socket (a path, see vnetpd(8)),
+ * or a Caisson node that listens (HOST or HOST:PORT, see ctl/remote.h). Many are
+ * asked at the same time.
  */
 #ifndef VNETCTL_ASK_H
 #define VNETCTL_ASK_H
@@ -23,14 +24,20 @@ struct ask {
 
 	/* ask_all()'s own */
 	int fd;
-	size_t size, sent;
+	size_t size, sent; /* sent over UDP: what the node has */
 	bool done;
+	bool udp, put_all;
+	u8 token[8];
+	bool has_token;
+	u32 id;
+	long sent_ms; /* when it was last asked over UDP */
 };
 
 /* Statements, each a whole line; one of them, or a batch (whole or not at all). */
 struct request {
-	const char *text;
+	const char *text; /* as for a control socket ... */
 	size_t len;
+	size_t head, tail; /* ... and how much of it only marks a batch */
 };
 
 /* A request of one statement, and of many. To be freed with request_free(); text NULL: no

@@ -22,7 +22,7 @@ static const struct {
 	{ LANG_UPLINK_ADD, "poll", "off" },	  { LANG_VM_ADD, "cpus", "1" },
 	{ LANG_VM_ADD, "on-crash", "stop" },	  { LANG_VM_ADD, "testdev", "off" },
 	{ LANG_INTERFACE_ADD, "mode", NULL },	  { LANG_INTERFACE_ADD, "check-source", "on" },
-	{ LANG_INTERFACE_ADD, "overlay", "default" },
+	{ LANG_INTERFACE_ADD, "overlay", "default" }, { LANG_CONTROL_LISTEN, "port", "9901" },
 };
 
 static void drop_unsaid(struct lang_stmt *s)
@@ -140,6 +140,17 @@ static void add_state(struct state *to, const struct lang_stmt *s)
 	}
 }
 
+/* Of "10.0.0.7/24" only the network counts. */
+static void take_network(struct lang_stmt *s)
+{
+	for (u32 k = 0; s->cmd->keys[k].word; k++) {
+		struct lang_value *v = &s->value[k];
+
+		if (s->cmd->keys[k].type == LANG_IP4_LEN && v->set)
+			v->ip &= v->prefix_len ? ~0u << (32 - v->prefix_len) : 0;
+	}
+}
+
 static bool add_line(struct state *to, const struct lang_source *src, struct lang_stmt *s)
 {
 	char text[LINE_MAX_BYTES];
@@ -156,6 +167,9 @@ static bool add_line(struct state *to, const struct lang_source *src, struct lan
 	case LANG_INTERFACE_SET:
 		add_state(to, s);
 		return true;
+	case LANG_CONTROL_LISTEN:
+		take_network(s);
+		/* fallthrough */
 	case LANG_UPLINK_ADD:
 	case LANG_VM_ADD:
 	case LANG_VM_START:
@@ -349,6 +363,8 @@ static void write_removal(const struct thing *t, struct flat *out)
 
 	if (t->id == LANG_ROUTE_ADD)
 		snprintf(text, sizeof(text), "route del %u", t->route);
+	else if (t->id == LANG_CONTROL_LISTEN)
+		snprintf(text, sizeof(text), "control close");
 	else if (t->id == LANG_VM_START)
 		snprintf(text, sizeof(text), "vm stop %s", t->name);
 	else if (t->id == LANG_LINK_SET || t->id == LANG_INTERFACE_SET)
@@ -364,7 +380,8 @@ void state_difference(struct state *have, struct state *want, struct flat *out)
 	/* What goes last stands on nothing that goes before it. */
 	static const enum lang_id removal[] = {
 		LANG_ROUTE_ADD, LANG_LINK_SET, LANG_INTERFACE_SET, LANG_VM_START,
-		LANG_INTERFACE_ADD, LANG_VM_ADD, LANG_LINK_ADD, LANG_OVERLAY_ADD, LANG_UPLINK_ADD,
+		LANG_INTERFACE_ADD, LANG_VM_ADD, LANG_LINK_ADD, LANG_OVERLAY_ADD,
+		LANG_CONTROL_LISTEN, LANG_UPLINK_ADD,
 	};
 
 	find_twins(have, want);

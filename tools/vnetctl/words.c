@@ -49,7 +49,7 @@ bool words_statement(char *const *word, u32 count, bool json, char *buf, size_t 
 			fmt_append(buf, size, &len, " ");
 		lang_quote(buf, size, &len, word[i]);
 	}
-	if (show && json)
+	if (json && (show || words_is(word[0], "trace", 1)))
 		fmt_append(buf, size, &len, " json");
 	return len + 1 < size;
 }

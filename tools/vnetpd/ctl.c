@@ -36,6 +36,12 @@ static err_t no_uplink(struct ctl *c)
 			"addresses are set with Linux's tools");
 }
 
+static err_t no_network(struct ctl *c)
+{
+	return ctl_fail(c, NULL, ERR_NOTSUP,
+			"vnetpd is controlled by its socket only; from elsewhere, by ssh");
+}
+
 static err_t no_machine(struct ctl *c)
 {
 	return ctl_fail(c, NULL, ERR_NOTSUP, "vnetpd does not own the machine: ask Linux");
@@ -68,6 +74,8 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_SHOW_OVERLAY] = ctl_show_overlay,
 	[LANG_SHOW_LEARNED] = ctl_show_learned,
 	[LANG_SHOW_STATS] = ctl_show_stats,
+	[LANG_SHOW_METRICS] = ctl_show_metrics,
+	[LANG_TRACE] = ctl_trace,
 	[LANG_SHOW_CONFIG] = ctl_show_config,
 };
 
@@ -78,6 +86,8 @@ static ctl_fn handler_of(const struct lang_command *cmd)
 		return handlers[cmd->id];
 	if (!strcmp(cmd->object, "uplink") || cmd->id == LANG_SHOW_UPLINK)
 		return no_uplink;
+	if (!strcmp(cmd->object, "control"))
+		return no_network;
 	if (!strcmp(cmd->object, "node") || !strcmp(cmd->object, "show"))
 		return no_machine;
 	return no_guests;

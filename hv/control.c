@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests of vnetctl from the uplink to ctl/remote.c, and answers back. */
+#include "hv/control.h"
+
+#include <arch/cpu.h>
+
+#include "ctl/batch.h"
+#include "ctl/remote.h"
+#include "hv/base/fmt.h"
+#include "hv/base/plat.h"
+#include "hv/base/str.h"
+#include "hv/uplink.h"
+
+static struct {
+	bool listens;
+	bool running; /* a statement that came this way */
+	u16 port;
+	u8 prefix_len;
+	struct remote remote;
+} control;
+
+static struct netif *netif(void)
+{
+	struct uplink *up = uplink_at(0);
+
+	return up->state == UPLINK_UP ? &up->netif : NULL;
+}
+
+/* The last line says how it ended, as on vnetpd's control socket. */
+static void run(void *ctx, bool batch, const char *text, size_t len, const struct out *out)
+{
+	static const struct lang_source src = { .file = "control", .terminal = true };
+	char message[LANG_MESSAGE_MAX];
+	err_t err;
+
+	(void)ctx;
+	control.running = true;
+	err = batch ? ctl_batch(text, len, message) : ctl_line(&src, text, len, out, message);
+	control.running = false;
+	if (err)
+		out_printf(out, "= error %s\n", message);
+	else
+		out_printf(out, "= ok\n");
+}
+
+/* The answer goes into the packet that the request came in. */
+static void answer(struct netif *nif, struct pkt *p, const struct udp_meta *to)
+{
+	static u8 out[REMOTE_DATAGRAM_MAX];
+	struct udp_dst dst = { .addr = to->src, .sport = control.port, .dport = to->sport,
+			       .ttl = 64, .flags = UDP_DST_CSUM };
+	u32 n = pkt_pullup(p, p->len) && p->head_len == p->len
+			? remote_input(&control.remote, to->src, to->sport, p->data, p->len,
+				       plat_now_ns(), out)
+			: 0;
+
+	if (!n || p->buf_size - pkt_headroom(p) < n) {
+		pkt_put(p);
+		return;
+	}
+	memcpy(p->data, out, n);
+	p->head_len = n;
+	p->len = n;
+	p->flags = 0;
+	p->ttl = 0;
+	udp_send_burst(nif, &dst, &p, 1);
+}
+
+static void received(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		answer(ctx, pkts[i], &meta[i]);
+	uplink_flush();
+}
+
+bool control_listens(void)
+{
+	return control.listens;
+}
+
+void control_config(const struct out *out)
+{
+	char ip[FMT_IP4_LEN];
+
+	if (control.listens)
+		out_printf(out, "  control listen from %s/%u port %u\n",
+			   fmt_ip4(ip, control.remote.net), control.prefix_len, control.port);
+}
+
+err_t ctl_control_listen(struct ctl *c)
+{
+	const struct lang_value *from = lang_get(c->stmt, "from");
+	u32 mask = from->prefix_len ? ~0u << (32 - from->prefix_len) : 0;
+	u16 port = (u16)ctl_num(c, "port", REMOTE_PORT);
+	err_t err;
+
+	if (control.listens)
+		return ctl_fail(c, NULL, ERR_EXIST, "it listens already; control close first");
+	if (!netif())
+		return ctl_fail(c, NULL, ERR_NOENT, "no uplink is in use; add one first");
+	err = udp_bind(netif(), port, received, netif());
+	if (err)
+		return ctl_fail(c, "port", err, "port %u is in use", port);
+	remote_init(&control.remote, from->ip, mask, rdtsc() ^ plat_now_ns() << 32, run, NULL);
+	control.listens = true;
+	control.port = port;
+	control.prefix_len = from->prefix_len;
+	return ERR_OK;
+}
+
+err_t ctl_control_close(struct ctl *c)
+{
+	if (!control.listens)
+		return ctl_fail(c, NULL, ERR_NOENT, "it does not listen");
+	if (control.running)
+		return ctl_fail(c, NULL, ERR_BUSY,
+				"not over the network: its answer would be lost");
+	if (netif())
+		udp_unbind(netif(), control.port);
+	remote_fini(&control.remote);
+	control.listens = false;
+	return ERR_OK;
+}

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""vnetctl against a Caisson node, over UDP.
+
+    vnetctl -- 127.0.0.1:PORT -- QEMU's user network -- 10.0.2.15:9901 alpha
+"""
+
+import json
+import os
+import socket
+import subprocess
+
+import pytest
+from conftest import ROOT
+from wirekit import Node
+
+VNETCTL = os.path.join(ROOT, "build/vnetctl")
+ROUTES = [f"route add src any dst 02:00:00:00:01:{i:02x} to edge beta" for i in range(100)]
+CONF = """\
+  uplink add 0 address 10.0.2.15/24 mtu 1500
+  control listen from 10.0.2.0/24
+  overlay add red
+  link add beta geneve remote 10.0.2.99 overlay red keepalive off
+  link add gamma udp remote 10.0.2.98
+  route add src any dst any to edge gamma
+"""
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture(scope="module", name="port")
+def fixture_port():
+    return free_port()
+
+
+@pytest.fixture(scope="module", name="node")
+def running_node(tmp_path_factory, hypervisor, port):
+    netdev = f"user,id=net0,hostfwd=udp:127.0.0.1:{port}-10.0.2.15:9901"
+    with Node(str(tmp_path_factory.mktemp("control")), hypervisor, CONF, netdev) as node:
+        assert node.stats()["config_errors"] == 0
+        yield node
+
+
+@pytest.fixture(name="ctl")
+def fixture_ctl(node, port):
+    assert node
+
+    def call(*arguments, **options):
+        return subprocess.run([VNETCTL, "-n", f"127.0.0.1:{port}", *arguments], timeout=60,
+                              capture_output=True, text=True, check=False, **options)
+    return call
+
+
+def test_statements(ctl):
+    done = ctl("-j", "show", "node")
+    assert done.returncode == 0 and json.loads(done.stdout)["node"] == "alpha"
+    assert "control listen from 10.0.2.0/24 port 9901" in ctl("show", "config").stdout
+    done = ctl("link", "show", "nobody")
+    assert done.returncode == 1 and 'there is no link "nobody"' in done.stderr
+    assert ctl("link", "set", "gamma", "state", "down").returncode == 0
+    assert "state down" in ctl("show", "config").stdout
+    assert ctl("link", "set", "gamma", "state", "up").returncode == 0
+
+
+@pytest.mark.parametrize("words, says", [
+    (["control", "close"], "not over the network"), (["uplink", "del", "0"], "control listens"),
+    (["console", "attach", "g1"], "no vm"), (["link", "del", "gamma"], "1 routes name it (1)"),
+])
+def test_refusals(ctl, words, says):
+    done = ctl(*words)
+    assert done.returncode == 1 and says in done.stderr
+
+
+def test_answers_of_many_datagrams(ctl):
+    words = ctl("help").stdout
+    assert words.count("\n") > 30 and len(words) > 2048 and words.endswith("this list\n")
+
+
+def test_batch(ctl):
+    before = ctl("show", "config").stdout
+    done = ctl("batch", "-", input="\n".join(ROUTES) + "\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    text = ctl("show", "config").stdout
+    assert text.count("to edge beta") == 100
+    ids = [route["id"] for route in json.loads(ctl("-j", "show", "route").stdout)
+           if "beta" in route["route"]]
+    done = ctl("batch", "-", input="".join(f"route del {number}\n" for number in ids))
+    assert done.returncode == 0 and ctl("show", "config").stdout == before
+
+
+@pytest.mark.parametrize("last, says", [
+    ("rout add", "batch:101:1: unknown word"), ("route del 4711", "batch:101:11: there is no"),
+    ("vm stop g1", "could not be undone"), ("show node", "unknown word"),
+    ("overlay add m links mesh", "file"),
+    ("link set gamma state down\noverlay set red learn on\nlink del beta force\n"
+     "overlay del red\nlink del gamma force\nlink add x udp remote 1.2.3.4 vni 7", "batch:106:"),
+], ids=lambda text: text[:20])
+def test_a_batch_that_fails_changes_nothing(ctl, last, says):
+    before = ctl("show", "config").stdout
+    done = ctl("batch", "-", input="\n".join(ROUTES + [last]) + "\n")
+    assert done.returncode == 1 and says in done.stderr, done.stderr
+    assert sorted(ctl("show", "config").stdout.split("\n")) == sorted(before.split("\n"))
+
+
+def test_diff_and_apply(ctl, tmp_path):
+    path = tmp_path / "node.conf"
+    text = "caisson 1\nnode alpha mac 52:54:00:00:00:01\n" + CONF
+    path.write_text(text)
+    done = ctl("diff", str(path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    path.write_text(text.replace("remote 10.0.2.98", "remote 10.0.2.97 port 9001") + ROUTES[0])
+    done = ctl("apply", str(path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ctl("diff", str(path)).returncode == 0 and "10.0.2.97" in ctl("link").stdout
+    path.write_text(ctl("show", "config").stdout)
+    assert ctl("diff", str(path)).returncode == 0
+
+
+def test_malformed_requests(ctl, port):
+    """Each is answered, shortly, and the node goes on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(10)
+        s.connect(("127.0.0.1", port))
+        for data in (b"x", b"CSNC" + bytes(28), b"CSNC\x01\x03" + bytes(26), bytes(1400)):
+            s.send(data)
+            answer = s.recv(2048)
+            assert answer[:4] == b"CSNC" and answer[5] == 7 and len(answer) < 128
+        for _ in range(2000):
+            s.send(b"CSNC\x01\x05" + bytes(26))
+    assert ctl("show", "node").returncode == 0
