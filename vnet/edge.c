@@ -41,13 +41,14 @@ static void edge_learn_mtu(struct edge *e)
 }
 
 /* true: p fits and may go on; else *why. */
-static bool edge_accepts(const struct edge *e, struct pkt *p, enum vnet_drop *why)
+static bool edge_accepts(struct edge *e, struct pkt *p, enum vnet_drop *why)
 {
 	u32 len = pkt_wire_len(p);
 
 	if (len > e->port.mtu + LINK_ETH_HEADER ||
 	    (pkt_is_offloaded(p) && len > e->port.caps_max)) {
 		*why = VNET_DROP_TOO_BIG;
+		edge_too_big(&e->port, p);
 		return false;
 	}
 	/* Transit sends the TTL it got, less one. */
@@ -172,12 +173,14 @@ static void edge_gone(struct vnet_port *port)
 static const struct vnet_port_ops bare_ops = {
 	.deliver = deliver_bare,
 	.flush = edge_flush,
+	.too_big = edge_too_big,
 	.gone = edge_gone,
 };
 
 static const struct vnet_port_ops wrapped_ops = {
 	.deliver = deliver_wrapped,
 	.flush = edge_flush,
+	.too_big = edge_too_big,
 	.gone = edge_gone,
 };
 

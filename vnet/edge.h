@@ -12,6 +12,7 @@
 #ifndef VNET_EDGE_H
 #define VNET_EDGE_H
 
+#include "hv/base/bucket.h"
 #include "hv/base/err.h"
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
@@ -88,6 +89,7 @@ struct edge {
 	struct edge_key key;	 /* by address, or by tag */
 	struct edge_key nat_key; /* by address and port, once known; else 0 */
 	struct health health;	 /* where there is a keep-alive */
+	struct bucket answers;	 /* "too big", to guests */
 };
 
 /*

@@ -30,6 +30,12 @@ bool edge_peer_maybe(const struct edge_local *local, u32 ip);
 /* What its frames meet, after its state or its peer's address changed. */
 void edge_apply_state(struct edge *e);
 
+/* --- edge_big.c -------------------------------------------------------------- */
+
+/* p is longer than the edge takes: tell the guest that sent it. p stays the
+ * caller's, to be dropped. Its core. */
+void edge_too_big(struct vnet_port *port, const struct pkt *p);
+
 /* --- edge_in.c --------------------------------------------------------------- */
 
 /* Inner frames (up to PKT_BURST) that came by e, which may be down. */

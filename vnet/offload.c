@@ -126,6 +126,8 @@ void offload_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 		if (!pkt_is_offloaded(p)) {
 			batch_add(&b, p);
 		} else if (is_long && pkt_wire_len(p) > port->mtu + L2_BYTES) {
+			if (port->ops->too_big)
+				port->ops->too_big(port, p);
 			vnet_port_drop(port, p, VNET_DROP_TOO_BIG);
 		} else if (!port_takes(port, p)) {
 			if (is_long) {

@@ -185,7 +185,7 @@ err_t vnet_port_del(struct vnet_port *port, bool force)
 
 static void counters_add(struct vnet_counters *sum, const struct vnet_counters *c)
 {
-	sum->rx_frames += c->rx_frames;
+	sum->rx_frames += c->rx_frames + c->answers;
 	sum->rx_bytes += c->rx_bytes;
 	sum->tx_frames += c->tx_frames;
 	sum->tx_bytes += c->tx_bytes;
@@ -196,6 +196,7 @@ static void counters_add(struct vnet_counters *sum, const struct vnet_counters *
 	sum->tx_copies += c->tx_copies;
 	sum->tx_copied_bytes += c->tx_copied_bytes;
 	sum->tx_joined += c->tx_joined;
+	sum->answers += c->answers;
 	sum->tx_held += c->tx_held;
 	for (u32 i = 0; i < VNET_DROP_COUNT; i++)
 		sum->drop[i] += c->drop[i];

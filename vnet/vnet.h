@@ -56,8 +56,9 @@ const char *vnet_drop_name(enum vnet_drop reason);
 
 /* Seen from the port: rx = frames it handed to the core, tx = frames the core
  * handed to it. received + cloned + cut = delivered + dropped + in flight holds
- * over all. A long frame (gso_type) is one frame and all its bytes, up to where
- * software cuts it; its segments are frames from there on. */
+ * over all, with answers as received. A long frame (gso_type) is one frame and
+ * all its bytes, up to where software cuts it; its segments are frames from
+ * there on. */
 struct vnet_counters {
 	u64 rx_frames, rx_bytes;
 	u64 tx_frames, tx_bytes;
@@ -65,6 +66,7 @@ struct vnet_counters {
 	u64 rx_copies, rx_copied_bytes; /* payload copied on the way in ... */
 	u64 tx_joined; /* of tx_frames: handed on as part of the frame before */
 	u64 tx_copies, tx_copied_bytes; /* ... and on the way out to the guest */
+	u64 answers; /* frames that the port itself sent to the guests: "too big" */
 	u64 tx_held; /* a gauge: taken by deliver(), neither carried on nor dropped yet */
 	u64 drop[VNET_DROP_COUNT];
 };
@@ -85,6 +87,9 @@ struct vnet_port_ops {
 	void (*notify)(struct vnet_port *port, bool on);
 	/* End of a burst of deliver() calls: one doorbell, one interrupt decision. */
 	void (*flush)(struct vnet_port *port);
+	/* A frame too long for the port is about to be dropped: its sender may be
+	 * told. NULL: nobody is. */
+	void (*too_big)(struct vnet_port *port, const struct pkt *p);
 	/* After vnet_port_del(), on the boot core: no core can hold the port
 	 * any more, its memory may go. NULL: never freed. */
 	void (*gone)(struct vnet_port *port);

@@ -423,12 +423,54 @@ static void an_edge_goes_and_another_takes_its_place(void **state)
 	assert_int_equal(edge_strays(EDGE_STRAY_SENDER), senders + 500);
 }
 
+static void the_guest_is_told_what_fits(void **state)
+{
+	static const u8 ip[] = { 0x08, 0x00, 0x45, 0, 0x05, 0xdc, 0, 0, 0x40, 0,
+				 64,   17,   0,	   0, 10,   1,	  0, 1, 10,   1, 0, 2 };
+	struct edge_setup s = setup_of("delta", 0x0a000004);
+	struct edge *delta;
+	struct pkt *p;
+
+	(void)state;
+	host_now_ns = 1000000000;
+	s.pool = &pool;
+	delta = create(&s);
+	route(&delta->port, ROUTE_FROM_ANY);
+	for (u32 i = 0; i < 30; i++) {
+		p = fake_frame(&pool, 2, 1, 1514);
+		memcpy(p->data + 12, ip, sizeof(ip));
+		vnet_input(&a.port, &p, 1);
+	}
+	assert_int_equal(drops(&delta->port, VNET_DROP_TOO_BIG), 30);
+	assert_int_equal(delta->port.count.answers, 20); /* a burst, then by the second */
+	assert_int_equal(a.n, 20);
+	p = a.got[0];
+	assert_memory_equal(p->data, fake_mac(1), 6);
+	assert_memory_equal(p->data + 6, fake_mac(2), 6);
+	assert_int_equal(p->data[14 + 9], 1);
+	assert_int_equal(p->data[34] << 8 | p->data[35], 0x0304);
+	assert_int_equal(p->data[40] << 8 | p->data[41], 1458);
+	host_now_ns += 1000000000;
+	p = fake_frame(&pool, 2, 1, 1514); /* no IP */
+	vnet_input(&a.port, &p, 1);
+	assert_int_equal(a.n, 20);
+	a.port.up = false;
+	p = fake_frame(&pool, 2, 1, 1514);
+	memcpy(p->data + 12, ip, sizeof(ip));
+	vnet_input(&a.port, &p, 1);
+	assert_int_equal(drops(&a.port, VNET_DROP_PORT_DOWN), 1);
+	a.port.up = true;
+	clear();
+	assert_int_equal(edge_destroy(delta, true), ERR_OK);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(a_frame_goes_out_bare),
 		CASE(the_guests_mtu_leaves_room_for_the_link),
+		CASE(the_guest_is_told_what_fits),
 		CASE(a_link_that_fragments_takes_64k),
 		CASE(a_full_uplink_drops_the_rest),
 		CASE(long_frames_go_as_the_sender_can),

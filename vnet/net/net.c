@@ -7,8 +7,6 @@
 #include "hv/base/str.h"
 #include "vnet/net/net_priv.h"
 
-#define NS_PER_S 1000000000ull
-
 const u8 eth_broadcast[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 const char *net_drop_name(enum net_drop reason)
@@ -57,17 +55,9 @@ void net_drop(struct netif *nif, struct pkt *p, enum net_drop reason)
 	pkt_put(p);
 }
 
-bool net_limit_pass(struct net_limit *l, u32 rate, u32 burst)
+bool net_limit_pass(struct bucket *b, u32 rate, u32 burst)
 {
-	u64 gap = NS_PER_S / rate;
-	u64 earned = (plat_now_ns() - l->last_ns) / gap;
-
-	l->last_ns += earned * gap;
-	l->tokens = (u32)MIN(l->tokens + earned, (u64)burst);
-	if (!l->tokens)
-		return false;
-	l->tokens--;
-	return true;
+	return bucket_pass(b, rate, burst, plat_now_ns());
 }
 
 /* --- out ----------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #ifndef VNET_NET_NET_H
 #define VNET_NET_NET_H
 
+#include "hv/base/bucket.h"
 #include "hv/base/err.h"
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
@@ -76,12 +77,6 @@ struct netif_counters {
 	u64 drop[NET_DROP_COUNT];
 };
 
-/* A token bucket. */
-struct net_limit {
-	u32 tokens;
-	u64 last_ns;
-};
-
 struct netif_setup {
 	const char *name; /* kept; for log lines */
 	u8 mac[6];
@@ -114,7 +109,7 @@ struct netif {
 	u32 txq_len;
 	struct pkt *txq[NETIF_TXQ]; /* frames of the current burst */
 	struct netif_counters count;
-	struct net_limit echo_limit, error_limit;
+	struct bucket echo_limit, error_limit;
 	struct arp_table arp;
 	struct ipfrag_table frag;
 	struct udp_table udp;
