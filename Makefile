@@ -56,7 +56,7 @@ CFLAGS_str := -fno-builtin
 CFLAGS_version := -DBOOT_VERSION='"$(VERSION)"'
 
 .PHONY: all help setup
-all: $B/caisson.elf $B/tools/pace.so $B/vnetctl $B/vnetpd
+all: $B/caisson.elf $B/tools/pace.so $B/vnetctl $B/vnetpd $B/man/node.conf.5
 
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -106,6 +106,13 @@ $B/vnetctl: $(VC_O) $B/vp/libvnet.a
 $B/vp/libvnet.a: $(filter $B/vp/hv/base/% $B/vp/vnet/%,$(VP_O))
 	@rm -f $@
 	@ar rcs $@ $^
+
+# The statements are the grammar's own words.
+$B/man/node.conf.5: tools/man/node.conf.5.in $B/vnetctl
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$(Q)$B/vnetctl grammar roff >$@.part
+	$(Q)sed -e '/@STATEMENTS@/{r $@.part' -e 'd}' $< >$@
 
 -include $(VP_O:.o=.d) $(VC_O:.o=.d)
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -73,6 +74,41 @@ def test_completion_follows_the_grammar():
     assert {"remote", "port"} <= set(words("link", "add", "b", "udp"))
     assert words("link", "add", "b", "udp", "checksum") == ["on", "off"]
     assert {"link", "route"} <= set(words("show"))
+
+
+def test_bash_completion():
+    """The script as bash runs it."""
+    def complete(*words):
+        line = " ".join(f"'{word}'" for word in words)
+        script = (f"source {nskit.ROOT}/tools/completion/vnetctl.bash; "
+                  f"COMP_WORDS=({VNETCTL} {line}); COMP_CWORD={len(words)}; _vnetctl; "
+                  "printf '%s\\n' \"${COMPREPLY[@]}\"")
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+        return done.stdout.split()
+    assert complete("li") == ["link"]
+    assert complete("link", "add", "b", "g") == ["geneve"]
+    assert complete("-n", "x", "-j", "link", "sh") == ["show"]
+    assert complete("--ti") == ["--timeout"]
+    assert complete("watch", "sho") == ["show"]
+    assert complete("check", "/etc/host")[0].startswith("/etc/host")
+
+
+@pytest.mark.parametrize("page", ["tools/man/vnetctl.1", "tools/man/vnetpd.8",
+                                  "build/man/node.conf.5"])
+def test_manual_pages(page):
+    """Every option and statement is in them, and groff has no complaint where it is there."""
+    with open(os.path.join(nskit.ROOT, page), encoding="utf-8") as f:
+        text = f.read().replace("\\-", "-")
+    if page.endswith("vnetctl.1"):
+        for word in call("--help").stdout.split():
+            assert not word.startswith("--") or word.rstrip(",") in text, word
+    if page.endswith("node.conf.5"):
+        for line in call("grammar").stdout.splitlines():
+            assert line.startswith(" ") or line in text, line
+    if shutil.which("groff"):
+        done = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", page], cwd=nskit.ROOT,
+                              capture_output=True, text=True, check=False)
+        assert not done.stderr, done.stderr
 
 
 # --- files ---------------------------------------------------------------------

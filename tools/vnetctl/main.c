@@ -260,10 +260,11 @@ static int do_watch(char **words, u32 count)
 
 static int do_grammar(char **words, u32 count)
 {
-	(void)words;
-	if (count)
-		return usage("grammar takes nothing");
-	words_grammar();
+	bool roff = count == 1 && !strcmp(words[0], "roff");
+
+	if (count && !roff)
+		return usage("grammar takes nothing, or roff for a manual page");
+	words_grammar(roff);
 	return EXIT_GOOD;
 }
 
@@ -279,6 +280,11 @@ static const struct command {
 /* For tools/completion/vnetctl.bash: what may follow these words. */
 static int do_complete(char **words, u32 count)
 {
+	/* Words may begin with a hyphen: they stand behind "--". */
+	if (count && !strcmp(words[0], "--")) {
+		words++;
+		count--;
+	}
 	if (!count)
 		for (u32 i = 0; i < ARRAY_SIZE(commands); i++)
 			printf("%s\n", commands[i].word);

@@ -149,18 +149,23 @@ void words_complete(char *const *word, u32 count)
 		offer_rest(c, word + 2, count - 2);
 }
 
-void words_grammar(void)
+static void key_line(const struct lang_key *k, bool roff)
+{
+	printf(roff ? ".br\n\\fB%s\\fR: %s" : "    %-14s %s", k->word, k->help);
+	for (u32 i = 0; k->choices && k->choices[i]; i++)
+		printf("%s%s", i ? ", " : ": ", k->choices[i]);
+	printf("\n");
+}
+
+void words_grammar(bool roff)
 {
 	char usage[LANG_LINE_MAX];
 
 	for (const struct lang_command *c = lang_commands; c->object; c++) {
-		printf("%s\n    %s%s\n", lang_write_usage(c, usage, sizeof(usage)), c->help,
+		printf(roff ? ".TP\n.B %s\n%s%s.\n" : "%s\n    %s%s\n",
+		       lang_write_usage(c, usage, sizeof(usage)), c->help,
 		       c->in_file ? "" : " (not in a file)");
-		for (const struct lang_key *k = c->keys; k->word; k++) {
-			printf("    %-14s %s", k->word, k->help);
-			for (u32 i = 0; k->choices && k->choices[i]; i++)
-				printf("%s%s", i ? ", " : ": ", k->choices[i]);
-			printf("\n");
-		}
+		for (const struct lang_key *k = c->keys; k->word; k++)
+			key_line(k, roff);
 	}
 }

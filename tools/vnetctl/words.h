@@ -18,7 +18,7 @@ bool words_is(const char *word, const char *full, size_t least);
 /* What may follow these words, one a line on standard output: for completion. */
 void words_complete(char *const *word, u32 count);
 
-/* Each statement and its keys, as the grammar has them. */
-void words_grammar(void);
+/* Each statement and its keys, as the grammar has them: as text, or as a part of node.conf(5). */
+void words_grammar(bool roff);
 
 #endif
