@@ -62,6 +62,9 @@ err_t ctl_route_del(struct ctl *c);
 err_t ctl_show_overlay(struct ctl *c);
 err_t ctl_show_learned(struct ctl *c);
 err_t ctl_show_route(struct ctl *c);
+err_t ctl_trace(struct ctl *c);
+/* show stats check; for the program's ctl_show_stats(). ERR_IO: not balanced. */
+err_t ctl_stats_check(struct ctl *c);
 
 /* Handlers that each program has its own of. */
 err_t ctl_uplink_add(struct ctl *c);
@@ -76,6 +79,7 @@ err_t ctl_show_node(struct ctl *c);
 err_t ctl_show_interface(struct ctl *c);
 err_t ctl_show_link(struct ctl *c);
 err_t ctl_show_stats(struct ctl *c);
+err_t ctl_show_metrics(struct ctl *c);
 err_t ctl_show_config(struct ctl *c);
 
 #endif

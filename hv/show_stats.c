@@ -249,6 +249,8 @@ err_t ctl_show_stats(struct ctl *c)
 	const struct out *out = c->out;
 	struct vnet_audit a;
 
+	if (lang_get(c->stmt, "check"))
+		return ctl_stats_check(c);
 	if (lang_get(c->stmt, "json")) {
 		stats_json(out);
 		return ERR_OK;

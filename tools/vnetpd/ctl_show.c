@@ -289,6 +289,8 @@ err_t ctl_show_stats(struct ctl *c)
 	struct vnet_counters sum = { 0 };
 	struct vnet_audit a;
 
+	if (lang_get(c->stmt, "check"))
+		return ctl_stats_check(c);
 	if (wants_json(c)) {
 		stats_json(out);
 		return ERR_OK;

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* show metrics: what a hypervisor node counts beside the overlay core. */
+#include "ctl/metrics.h"
+#include "hv/base/fmt.h"
+#include "hv/base/plat.h"
+#include "hv/config.h"
+#include "hv/ctl.h"
+#include "hv/netcore.h"
+#include "hv/node.h"
+#include "hv/uplink.h"
+#include "hv/vm.h"
+
+#define NS_PER_US 1000u
+
+static void guests(struct metrics *m)
+{
+	metrics_family(m, "vm_starts", METRICS_COUNTER, NULL, "How often the guest was booted.");
+	for (u32 i = 0; i < VM_MAX; i++)
+		if (vm_at(i))
+			metrics_sample(m, vm_at(i)->starts, "vm", vm_at(i)->cfg.name, NULL);
+	metrics_family(m, "vm_crashes", METRICS_COUNTER, NULL, "How often it crashed.");
+	for (u32 i = 0; i < VM_MAX; i++)
+		if (vm_at(i))
+			metrics_sample(m, vm_at(i)->crashes, "vm", vm_at(i)->cfg.name, NULL);
+	metrics_family(m, "vm_exits", METRICS_COUNTER, "exits",
+		       "Exits from the guest, by reason; reasons that never were are left out.");
+	for (u32 i = 0; i < VM_MAX; i++)
+		for (u32 k = 0; vm_at(i) && k < EXIT_KIND_COUNT; k++)
+			if (vm_at(i)->vcpu.stats.exits[k])
+				metrics_sample(m, vm_at(i)->vcpu.stats.exits[k], "vm",
+					       vm_at(i)->cfg.name, "reason",
+					       exit_kind_name((enum exit_kind)k), NULL);
+	metrics_family(m, "vm_interrupts", METRICS_COUNTER, NULL, "Interrupts given to it.");
+	for (u32 i = 0; i < VM_MAX; i++)
+		if (vm_at(i))
+			metrics_sample(m, vm_at(i)->vcpu.stats.injected, "vm",
+				       vm_at(i)->cfg.name, NULL);
+}
+
+static void uplink(struct metrics *m)
+{
+	struct uplink *up = uplink_at(0);
+	struct nic_stats s = { 0 };
+
+	if (up->state == UPLINK_ABSENT)
+		return;
+	up->nic.ops->stats(&up->nic, &s);
+	metrics_one(m, "uplink_received_frames", METRICS_COUNTER, "frames", "On the wire.",
+		    s.rx_frames);
+	metrics_one(m, "uplink_received_bytes", METRICS_COUNTER, "bytes",
+		    "Of these, without the frame check sequence.", s.rx_bytes);
+	metrics_one(m, "uplink_sent_frames", METRICS_COUNTER, "frames", "On the wire.",
+		    s.tx_frames);
+	metrics_one(m, "uplink_sent_bytes", METRICS_COUNTER, "bytes",
+		    "Of these, without the frame check sequence.", s.tx_bytes);
+	metrics_family(m, "uplink_lost_frames", METRICS_COUNTER, "frames",
+		       "Frames that the NIC did not receive or send.");
+	metrics_sample(m, s.rx_missed, "reason", "missed", NULL);
+	metrics_sample(m, s.rx_errors, "reason", "errors", NULL);
+	metrics_sample(m, s.tx_bad, "reason", "bad", NULL);
+	metrics_sample(m, s.tx_lost, "reason", "reset", NULL);
+	metrics_family(m, "uplink_dropped_frames", METRICS_COUNTER, "frames",
+		       "Frames that the node's own network stack dropped.");
+	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
+		metrics_sample(m, up->netif.count.drop[d], "reason",
+			       net_drop_name((enum net_drop)d), NULL);
+}
+
+static void pools(struct metrics *m)
+{
+	const struct pkt_pool *all[PLAT_MAX_CORES + 1];
+	u32 n = 0;
+
+	if (uplink_at(0)->state != UPLINK_ABSENT)
+		all[n++] = &uplink_at(0)->rx_pool;
+	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++)
+		all[n++] = netcore_pool(i);
+	for (u32 turn = 0; turn < 2; turn++) {
+		if (turn)
+			metrics_family(m, "pool_exhausted", METRICS_COUNTER, NULL,
+				       "Requests to an empty pool.");
+		else
+			metrics_family(m, "pool_free_packets", METRICS_GAUGE, "packets",
+				       "Packets not in use.");
+		for (u32 i = 0; i < n; i++) {
+			char core[12];
+
+			fmt_snprintf(core, sizeof(core), "%u", all[i]->owner);
+			metrics_sample(m, turn ? all[i]->exhausted : all[i]->free_count, "pool",
+				       all[i]->name, "core", core, NULL);
+		}
+	}
+}
+
+err_t ctl_show_metrics(struct ctl *c)
+{
+	struct metrics m = { .out = c->out };
+
+	metrics_family(&m, "node", METRICS_INFO, NULL, "What answers.");
+	metrics_sample(&m, 1, "name", node_state.name, "program", "caisson", NULL);
+	metrics_family(&m, "uptime_seconds", METRICS_GAUGE, "seconds", "Since the start.");
+	metrics_sample_micro(&m, plat_now_ns() / NS_PER_US, NULL);
+	metrics_core(&m);
+	guests(&m);
+	uplink(&m);
+	pools(&m);
+	metrics_end(&m);
+	return ERR_OK;
+}
