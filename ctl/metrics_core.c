@@ -61,7 +61,7 @@ static void ports(struct metrics *m)
 		}
 	}
 	metrics_family(m, "port_dropped_frames", METRICS_COUNTER, "frames",
-		       "Frames that went no further, by reason; reasons that never were are left out.");
+		       "Frames that went no further, by reason, as far as there were any.");
 	for (p = vnet_port_next(0); p; p = vnet_port_next(p->id))
 		for (u32 d = 0; d < VNET_DROP_COUNT; d++)
 			if (p->count.drop[d])
