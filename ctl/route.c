@@ -3,17 +3,41 @@
 #include "vnet/route.h"
 
 #include "ctl/ctl.h"
+#include "hv/base/fmt.h"
 #include "hv/base/log.h"
 #include "hv/base/str.h"
+#include "vnet/edge.h"
 
-static err_t route_port(struct ctl *c, const char *key, u64 kind_word, u16 *id)
+/* As VNET/P names them: an edge by its peer, an interface by its MAC. */
+static bool has_address(struct vnet_port *port, const struct lang_value *v)
 {
-	const struct lang_value *v = lang_get(c->stmt, key);
-	enum vnet_port_kind kind =
-		kind_word == LANG_FROM_EDGE ? VNET_PORT_EDGE : VNET_PORT_INTERFACE;
+	char ip[FMT_IP4_LEN];
+
+	if (port->kind == VNET_PORT_INTERFACE)
+		return strchr(v->text, ':') && !memcmp(port->mac, v->mac, sizeof(v->mac));
+	return edge_of(port)->dst.remote_ip &&
+	       !strcmp(fmt_ip4(ip, edge_of(port)->dst.remote_ip), v->text);
+}
+
+static struct vnet_port *find_port(const struct lang_value *v, enum vnet_port_kind kind)
+{
 	struct vnet_port *port = vnet_port_find(v->text);
 
-	if (!port || port->kind != kind)
+	if (port)
+		return port->kind == kind ? port : NULL;
+	port = vnet_port_next(0);
+	while (port && (port->kind != kind || !has_address(port, v)))
+		port = vnet_port_next(port->id);
+	return port;
+}
+
+static err_t route_port(struct ctl *c, const char *key, u64 word, u16 *id)
+{
+	const struct lang_value *v = lang_get(c->stmt, key);
+	enum vnet_port_kind kind = word == LANG_FROM_EDGE ? VNET_PORT_EDGE : VNET_PORT_INTERFACE;
+	struct vnet_port *port = find_port(v, kind);
+
+	if (!port)
 		return ctl_fail(c, key, ERR_NOENT, "there is no %s \"%s\"",
 				kind == VNET_PORT_EDGE ? "link" : "interface", v->text);
 	*id = port->id;

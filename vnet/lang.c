@@ -6,18 +6,13 @@
 
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
+#include "vnet/lang_words.h"
 
 #define CANDIDATES_MAX 48
 
-struct words {
-	u32 count;
-	char *word[LANG_WORDS_MAX];
-	u32 column[LANG_WORDS_MAX];
-};
-
 struct parse {
 	const struct lang_source *src;
-	struct words w;
+	struct lang_words w;
 	u32 at; /* next word */
 	struct lang_stmt *out;
 	char *message;
@@ -364,6 +359,7 @@ err_t lang_parse(const struct lang_source *src, const char *line, size_t len,
 		 struct lang_stmt *out, char *message)
 {
 	struct parse p = { .src = src, .out = out, .message = message };
+	const char *fault;
 	err_t err;
 
 	memset(out, 0, sizeof(*out));
@@ -371,6 +367,11 @@ err_t lang_parse(const struct lang_source *src, const char *line, size_t len,
 	err = split(&p, line, len);
 	if (err || !p.w.count)
 		return err;
+	fault = lang_vnetp(&p.w);
+	if (fault) {
+		lang_error(src, p.w.column[0], message, "a line of VNET/P? %s", fault);
+		return ERR_INVAL;
+	}
 	out->cmd = match_command(&p);
 	if (!out->cmd)
 		return ERR_INVAL;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The control language: one grammar for node.conf, the console, and what
- * `show config` prints. A statement is a line: OBJECT VERB [NAME], then KEY
- * VALUE pairs in any order. Words are separated by blanks; "quotes" keep
- * blanks in a word, with \" and \\ inside; # starts a comment.
+ * `show config` prints; VNET/P's own lines are a dialect (lang_words.h). A
+ * statement is a line: OBJECT VERB [NAME], then KEY VALUE pairs in any order.
+ * Words are separated by blanks; "quotes" keep blanks in a word, with \" and \\
+ * inside; # starts a comment.
  *
  *     interface add g1.eth0 mac 02:00:00:00:00:01 mtu 1458
  *     ^object   ^verb ^name  ^key ^value
@@ -38,7 +39,7 @@ enum lang_type {
 	LANG_IP4_LEN,
 	LANG_IP4_LEN_OR_DHCP,
 	LANG_MAC_MATCH,	/* any, none, group, not-MAC, MAC */
-	LANG_PORT,	/* interface NAME, edge NAME */
+	LANG_PORT,	/* interface NAME, edge NAME; also interface MAC: mac, text has it */
 	LANG_PORT_FROM,	/* any, interfaces, edges, interface NAME, edge NAME */
 };
 

@@ -170,7 +170,7 @@ static bool parse_mac_match(const char *s, struct lang_value *v)
 	return parse_mac(s, v->mac);
 }
 
-/* "interface NAME" and "edge NAME" take a second word. */
+/* "interface NAME" and "edge NAME" take a second word; an interface has its MAC as well. */
 static bool parse_port(char *const *words, u32 count, bool from, u32 *used, struct lang_value *v)
 {
 	static const char *const kinds[] = { [LANG_FROM_ANY] = "any",
@@ -184,7 +184,8 @@ static bool parse_port(char *const *words, u32 count, bool from, u32 *used, stru
 		return false;
 	if (v->num < LANG_FROM_INTERFACE)
 		return from;
-	if (count < 2 || !is_name(words[1]))
+	if (count < 2 || (!is_name(words[1]) &&
+			  (v->num != LANG_FROM_INTERFACE || !parse_mac(words[1], v->mac))))
 		return false;
 	v->text = words[1];
 	*used = 2;

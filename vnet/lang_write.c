@@ -45,8 +45,13 @@ static void write_port(const struct lang_value *v, struct text *t)
 		[LANG_FROM_EDGE] = "edge ",
 	};
 
-	fmt_append(t->buf, t->size, &t->len, "%s%s", words[v->num],
-		   v->num >= LANG_FROM_INTERFACE ? v->text : "");
+	char mac[FMT_MAC_LEN];
+	const char *name = v->num >= LANG_FROM_INTERFACE ? v->text : "";
+
+	/* An interface by its MAC. */
+	if (strchr(name, ':'))
+		name = fmt_mac(mac, v->mac);
+	fmt_append(t->buf, t->size, &t->len, "%s%s", words[v->num], name);
 }
 
 static void write_address(const struct lang_value *v, struct text *t)

@@ -154,6 +154,34 @@ def test_cross_checks(tmp_path, line, words):
     assert call("check", "-", input=GOOD).returncode == 0
 
 
+@pytest.mark.parametrize("name", [os.path.basename(path) for path in examples(".conf")])
+def test_examples_expand_to_themselves(tmp_path, name):
+    """A node's flat form means the same as what it was made of."""
+    with open(os.path.join(EXAMPLES, name), encoding="utf-8") as f:
+        nodes = [line.split()[1] for line in f if line.startswith("node ")] or ["any"]
+    for node in nodes:
+        flat = tmp_path / f"{node}.conf"
+        done = call("expand", os.path.join(EXAMPLES, name), node)
+        assert done.returncode == 0, done.stderr
+        flat.write_text(done.stdout)
+        assert call("check", str(flat)).returncode == 0
+        assert call("expand", str(flat), node).stdout == done.stdout
+
+
+def test_dialect_in_files(tmp_path):
+    path = tmp_path / "node.conf"
+    path.write_text("caisson 1\nadd 10.0.0.2 9000\ninterface add t mac 02:00:00:00:00:0a\n"
+                    "add any any edge 10.0.0.2 interface 02:00:00:00:00:0A\n"
+                    "add any 02:00:00:00:00:0a interface t edge 10.0.0.2\n")
+    assert call("check", str(path)).returncode == 0
+    path.write_text("caisson 1\nadd any any edge 10.0.0.2 any\nadd 1 2\n"
+                    "add any any interface 02:00:00:00:00:0b any\n")
+    done = call("check", str(path))
+    assert done.returncode == 1 and done.stderr.count("\n") == 4
+    assert 'node.conf:2:18: there is no link "10.0.0.2"' in done.stderr
+    assert "node.conf:3:1: a line of VNET/P?" in done.stderr
+
+
 def cluster(nodes):
     lines = ["caisson 1", "overlay add hpc links mesh port 9000"]
     for i in range(1, nodes + 1):
@@ -232,6 +260,24 @@ def test_a_batch_that_fails_changes_nothing(daemon, last, says):
     assert done.returncode == 1 and says in done.stderr, done.stderr
     assert sorted(ctl(daemon, "show", "config").stdout.split("\n")) == sorted(before.split("\n"))
     assert "balanced" in ctl(daemon, "show", "stats").stdout
+
+
+@SOCKETS
+def test_dialect(world):
+    """An overlay made by VNET/P's own lines."""
+    for side in nskit.SIDES:
+        other = nskit.UNDER[nskit.OTHER[side]]
+        daemon = world.vnetpd(side, f"caisson 1\ninterface add tap0 mac {nskit.MACS[side]}\n")
+        for words in (f"add {other} 9000 udp",
+                      f"add any any edge {other} interface {nskit.MACS[side]}",
+                      f"add any any interface {nskit.MACS[side]} edge {other}"):
+            done = ctl(daemon, *words.split())
+            assert (done.returncode, done.stderr) == (0, "")
+    assert len(world.ping("a", nskit.OVER["b"], 3)) == 3
+    assert "to interface tap0 from edge" in ctl(daemon, "show", "route").stdout
+    for words in ("del 2", "del 1", f"del {nskit.UNDER['a']}"):
+        assert ctl(daemon, *words.split()).returncode == 0
+    assert "edge" not in ctl(daemon, "show", "config").stdout
 
 
 @SOCKETS

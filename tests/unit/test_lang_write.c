@@ -44,6 +44,27 @@ static void one_spelling(void **state)
 		{ "route add to edge b dst not-02:00:00:00:00:01 src any from interfaces",
 		  "route add src any dst not-02:00:00:00:00:01 to edge b from interfaces" },
 		{ "sh ro js", "show route json" },
+		{ "control listen from 10.0.0.0/8", "control listen from 10.0.0.0/8" },
+		/* VNET/P's. */
+		{ "add 10.0.0.2 9000", "link add 10.0.0.2 udp remote 10.0.0.2 port 9000" },
+		{ "add 10.0.0.2 9000 tcp", "link add 10.0.0.2 tcp remote 10.0.0.2 port 9000" },
+		{ "add 10.0.0.2 9000 tcp x", NULL },
+		{ "add 10.0.0.2 99999", NULL },
+		{ "add any 02:00:00:00:00:0A edge 10.0.0.2 any",
+		  "route add src any dst 02:00:00:00:00:0a to edge 10.0.0.2 from any" },
+		{ "add any not-02:00:00:00:00:0a interface 02:00:00:00:00:0B edge 10.0.0.2",
+		  "route add src any dst not-02:00:00:00:00:0a to interface 02:00:00:00:00:0b "
+		  "from edge 10.0.0.2" },
+		{ "add any none edge 10.0.0.2 interface g1.eth0 # comment",
+		  "route add src any dst none to edge 10.0.0.2 from interface g1.eth0" },
+		{ "add any any edge 10.0.0.2", NULL },
+		{ "add any any edge 10.0.0.2 edge", NULL },
+		{ "add any any edge 10.0.0.2 any x", NULL },
+		{ "add", NULL },
+		{ "del 7", "route del 7" },
+		{ "del 10.0.0.2", "link del 10.0.0.2" },
+		{ "del", NULL },
+		{ "del 7 8", NULL },
 	};
 
 	(void)state;

@@ -22,6 +22,7 @@ static const char *const kind_name[] = {
 /* What one node has so far. Interfaces and links share their names. */
 struct check {
 	struct names ports, vms, macs, uplinks;
+	struct names peers; /* addresses of links' other ends: VNET/P names edges so */
 	const struct lang_source *src;
 	const struct lang_stmt *s;
 	u32 vm_count;
@@ -70,6 +71,15 @@ static void need_name(struct check *k, struct names *set, enum kind kind, bool g
 		names_remove(set, k->s->name);
 }
 
+static bool by_address(const struct check *k, const struct lang_value *v, enum kind kind)
+{
+	char mac[FMT_MAC_LEN];
+
+	if (kind == KIND_LINK)
+		return names_find(&k->peers, v->text);
+	return strchr(v->text, ':') && names_find(&k->macs, fmt_mac(mac, v->mac));
+}
+
 static void need_port(struct check *k, const char *key)
 {
 	const struct lang_value *v = lang_get(k->s, key);
@@ -78,6 +88,8 @@ static void need_port(struct check *k, const char *key)
 	if (!v || v->num < LANG_FROM_INTERFACE)
 		return;
 	kind = v->num == LANG_FROM_EDGE ? KIND_LINK : KIND_INTERFACE;
+	if (!names_find(&k->ports, v->text) && by_address(k, v, kind))
+		return;
 	if (names_find(&k->ports, v->text) != kind)
 		bad(k, key, "there is no %s \"%s\"", kind_name[kind], v->text);
 }
@@ -106,11 +118,13 @@ static void add_overlay(struct check *k)
 static void add_link(struct check *k)
 {
 	struct edge_setup setup;
-	char why[200] = "";
+	char why[200] = "", peer[FMT_IP4_LEN];
 	const char *key = NULL;
 
 	if (link_lang_read(k->s, &setup, &key, why, sizeof(why)))
 		bad(k, key, "%s", why);
+	else if (setup.remote_ip)
+		names_add(&k->peers, fmt_ip4(peer, setup.remote_ip), KIND_LINK);
 	add_name(k, &k->ports, KIND_LINK);
 }
 
@@ -222,6 +236,7 @@ static void forget_node(struct check *k)
 	names_clear(&k->vms);
 	names_clear(&k->macs);
 	names_clear(&k->uplinks);
+	names_clear(&k->peers);
 	k->vm_count = 0;
 }
 
