@@ -9,6 +9,7 @@
 
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
+#include "vnet/capture.h"
 #include "vnet/epoch.h"
 #include "vnet/learn.h"
 #include "vnet/net/wire.h"
@@ -34,6 +35,8 @@ static void deliver_here(struct vnet_port *port, struct pkt **pkts, u32 n)
 		drop_all(port, pkts, n, VNET_DROP_PORT_DOWN);
 		return;
 	}
+	if (capture_is_on())
+		capture_frames(port, CAPTURE_OUT, pkts, n);
 	for (u32 i = 0; i < n; i++) {
 		pkts[i]->egress = port->id;
 		offloaded |= pkt_is_offloaded(pkts[i]);
@@ -82,6 +85,7 @@ err_t vnet_init(u32 ncores, u64 seed, void (*kick)(unsigned core))
 void vnet_fini(void)
 {
 	vnet_port_reap();
+	capture_stop();
 	overlay_fini();
 	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
 		if (!vnet_cores[i])
@@ -101,6 +105,7 @@ void vnet_tick(u64 now_ns)
 {
 	vnet_port_reap();
 	overlay_tick(now_ns);
+	capture_tick(now_ns);
 	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
 		if (vnet_cores[i])
 			cache_fit(&vnet_cores[i]->cache, route_count() + overlay_learned());
@@ -383,6 +388,8 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 		u32 take = MIN(n, (u32)PKT_BURST);
 
 		me->bursts++;
+		if (capture_is_on())
+			capture_frames(port, CAPTURE_IN, pkts, take);
 		burst_take(me, port, pkts, take);
 		burst_route(me, port);
 		burst_send(me, port);
