@@ -63,6 +63,9 @@ err_t ctl_show_overlay(struct ctl *c);
 err_t ctl_show_learned(struct ctl *c);
 err_t ctl_show_route(struct ctl *c);
 err_t ctl_trace(struct ctl *c);
+err_t ctl_capture_start(struct ctl *c);
+err_t ctl_capture_read(struct ctl *c);
+err_t ctl_capture_stop(struct ctl *c);
 /* show stats check; for the program's ctl_show_stats(). ERR_IO: not balanced. */
 err_t ctl_stats_check(struct ctl *c);
 

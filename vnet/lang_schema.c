@@ -203,6 +203,13 @@ static const struct lang_key trace_keys[] = {
 	END
 };
 
+static const struct lang_key capture_keys[] = {
+	{ .word = "mac", .type = LANG_MAC, .help = "only from or to this address" },
+	{ .word = "snap", .type = LANG_UINT, .min = 1, .max = 65535,
+	  .help = "bytes of a frame that are kept (2048)" },
+	END
+};
+
 #define FILE_AND_TERMINAL true
 #define TERMINAL_ONLY false
 
@@ -290,6 +297,12 @@ const struct lang_command lang_commands[] = {
 	  "the last log lines" },
 	{ "trace", NULL, LANG_TRACE, LANG_NAME_NONE, TERMINAL_ONLY, trace_keys,
 	  "what would become of a frame, and why" },
+	{ "capture", "start", LANG_CAPTURE_START, LANG_NAME_OPTIONAL, TERMINAL_ONLY, capture_keys,
+	  "keep copies of frames, of one port or of all" },
+	{ "capture", "read", LANG_CAPTURE_READ, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
+	  "what was kept, as text; one that nobody reads ends" },
+	{ "capture", "stop", LANG_CAPTURE_STOP, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
+	  "keep none any more" },
 	{ "help", NULL, LANG_HELP, LANG_NAME_NONE, TERMINAL_ONLY, no_keys, "this list" },
 	{ .object = NULL }
 };

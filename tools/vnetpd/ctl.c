@@ -76,6 +76,9 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_SHOW_STATS] = ctl_show_stats,
 	[LANG_SHOW_METRICS] = ctl_show_metrics,
 	[LANG_TRACE] = ctl_trace,
+	[LANG_CAPTURE_START] = ctl_capture_start,
+	[LANG_CAPTURE_READ] = ctl_capture_read,
+	[LANG_CAPTURE_STOP] = ctl_capture_stop,
 	[LANG_SHOW_CONFIG] = ctl_show_config,
 };
 
