@@ -322,6 +322,29 @@ def test_diff_and_apply(world, daemon, tmp_path):
 
 
 @SOCKETS
+def test_overlays_are_changed_where_they_stand(daemon, tmp_path):
+    path = tmp_path / "node.conf"
+    text = GOOD.replace("caisson 1", "caisson 1\noverlay add red")
+    link = "  link add c geneve remote 10.9.0.3 overlay red\n"
+    path.write_text(text + link)
+    assert ctl(daemon, "apply", str(path)).returncode == 0
+    path.write_text(text.replace("add red", "add red learn on age 60s")
+                    .replace("node a", "overlay set default learn on\nnode a") + link)
+    done = ctl(daemon, "diff", str(path))
+    assert done.stdout == ("overlay set default learn on age 300s learn-limit 1024\n"
+                           "overlay set red learn on age 60s learn-limit 1024\n")
+    assert ctl(daemon, "apply", str(path)).returncode == 0
+    assert ctl(daemon, "diff", str(path)).returncode == 0
+    path.write_text(text.replace("add red", "add red vni 77") + link)
+    done = ctl(daemon, "apply", str(path))
+    assert (done.returncode, done.stderr) == (0, "") and "link del c\noverlay del red" in done.stdout
+    assert ctl(daemon, "diff", str(path)).returncode == 0
+    path.write_text(GOOD)
+    assert ctl(daemon, "apply", str(path)).returncode == 0
+    assert "red" not in ctl(daemon, "show", "config").stdout
+
+
+@SOCKETS
 def test_config_fed_back(daemon, tmp_path):
     path = tmp_path / "node.conf"
     path.write_text(ctl(daemon, "show", "config").stdout)

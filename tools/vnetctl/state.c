@@ -102,27 +102,37 @@ static bool add_link(struct state *to, struct lang_stmt *s, const struct lang_so
 	return true;
 }
 
-static void add_overlay(struct state *to, const struct lang_stmt *s)
+/* What the thing says of the overlay as it is now. */
+static void describe_overlay(struct thing *t, const struct overlay *o)
 {
 	char text[OVERLAY_LANG_MAX];
-	struct overlay_line line;
+
+	free(t->text);
+	free(t->change);
+	t->text = strdup(overlay_lang_write(o, text));
+	snprintf(text, sizeof(text), "overlay set %s learn %s age %us learn-limit %u", o->name,
+		 o->setup.learn ? "on" : "off", o->setup.age_s, o->setup.limit);
+	t->change = strdup(text);
+	t->vni = o->id;
+}
+
+static bool add_overlay(struct state *to, const struct lang_stmt *s)
+{
 	struct overlay *o = overlay_find(s->name);
+	struct overlay_line line;
+	u32 i = 0;
 
 	overlay_lang_read(s, o ? &o->setup : &overlay_defaults, &line);
-	if (o && !overlay_set(o, &line.setup)) {
-		for (u32 i = 0; i < to->count; i++) {
-			if (to->thing[i].id == LANG_OVERLAY_ADD &&
-			    !strcmp(to->thing[i].name, s->name)) {
-				free(to->thing[i].text);
-				to->thing[i].text = strdup(overlay_lang_write(o, text));
-				return;
-			}
-		}
-	} else if (!o && !overlay_add(s->name, line.id, &line.setup)) {
-		o = overlay_find(s->name);
-	}
-	if (o)
-		add(to, s, overlay_lang_write(o, text))->id = LANG_OVERLAY_ADD;
+	if (o ? overlay_set(o, &line.setup) : overlay_add(s->name, line.id, &line.setup))
+		return false;
+	o = overlay_find(s->name);
+	while (i < to->count && (to->thing[i].id != LANG_OVERLAY_ADD ||
+				 strcmp(to->thing[i].name, s->name) != 0))
+		i++;
+	if (i == to->count)
+		add(to, s, "")->id = LANG_OVERLAY_ADD;
+	describe_overlay(&to->thing[i], o);
+	return true;
 }
 
 static void add_state(struct state *to, const struct lang_stmt *s)
@@ -161,8 +171,7 @@ static bool add_line(struct state *to, const struct lang_source *src, struct lan
 		return add_link(to, s, src);
 	case LANG_OVERLAY_ADD:
 	case LANG_OVERLAY_SET:
-		add_overlay(to, s);
-		return true;
+		return add_overlay(to, s);
 	case LANG_LINK_SET:
 	case LANG_INTERFACE_SET:
 		add_state(to, s);
@@ -191,10 +200,13 @@ static bool add_line(struct state *to, const struct lang_source *src, struct lan
 
 bool state_make(struct state *to, const struct flat *f)
 {
+	/* The default one is always there, and always said. */
+	static const char always[] = "overlay set " OVERLAY_DEFAULT_NAME;
 	const struct lang_source src = { .file = "vnetctl" };
 	static struct lang_stmt s;
 	char message[LANG_MESSAGE_MAX];
-	bool good = !overlay_init(0);
+	bool good = !overlay_init(0) &&
+		    !lang_parse(&src, always, strlen(always), &s, message) && add_overlay(to, &s);
 
 	for (u32 i = 0; i < f->count && good; i++)
 		good = !lang_parse(&src, f->line[i], strlen(f->line[i]), &s, message) &&
@@ -205,8 +217,10 @@ bool state_make(struct state *to, const struct flat *f)
 
 void state_free(struct state *s)
 {
-	for (u32 i = 0; i < s->count; i++)
+	for (u32 i = 0; i < s->count; i++) {
 		free(s->thing[i].text);
+		free(s->thing[i].change);
+	}
 	free(s->thing);
 	*s = (struct state){ 0 };
 }
@@ -228,6 +242,8 @@ static bool same(const struct thing *have, const struct thing *want)
 
 	if (!strcmp(have->text, want->text))
 		return true;
+	if (want->id == LANG_OVERLAY_ADD)
+		return have->vni == want->vni; /* the rest is changed where it stands */
 	if ((want->id != LANG_INTERFACE_ADD && want->id != LANG_UPLINK_ADD) || !want->any_mtu)
 		return false;
 	without_mtu(have->text, text, sizeof(text));
@@ -390,7 +406,12 @@ void state_difference(struct state *have, struct state *want, struct flat *out)
 		for (u32 k = 0; k < have->count; k++)
 			if (have->thing[k].touched && have->thing[k].id == removal[i])
 				write_removal(&have->thing[k], out);
-	for (u32 k = 0; k < want->count; k++)
-		if (!want->thing[k].twin || want->thing[k].twin->touched)
-			flat_add(out, want->thing[k].text);
+	for (u32 k = 0; k < want->count; k++) {
+		const struct thing *t = &want->thing[k];
+
+		if (!t->twin || t->twin->touched)
+			flat_add(out, t->text);
+		else if (t->change && strcmp(t->change, t->twin->change) != 0)
+			flat_add(out, t->change);
+	}
 }

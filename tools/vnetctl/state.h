@@ -11,6 +11,8 @@ struct thing {
 	char *text;		  /* the statement that makes it, defaults left out */
 	bool any_mtu;		  /* an interface or uplink whose MTU is as it comes out */
 	u32 route;		  /* a route that is there: its number */
+	u32 vni;		  /* an overlay's number, which stays */
+	char *change;		  /* ... and the statement that makes it so without a new one */
 
 	/* The comparison's own. */
 	struct thing *twin; /* the same in the other state */
