@@ -337,7 +337,8 @@ def test_overlays_are_changed_where_they_stand(daemon, tmp_path):
     assert ctl(daemon, "diff", str(path)).returncode == 0
     path.write_text(text.replace("add red", "add red vni 77") + link)
     done = ctl(daemon, "apply", str(path))
-    assert (done.returncode, done.stderr) == (0, "") and "link del c\noverlay del red" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "link del c\noverlay del red" in done.stdout
     assert ctl(daemon, "diff", str(path)).returncode == 0
     path.write_text(GOOD)
     assert ctl(daemon, "apply", str(path)).returncode == 0
