@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a node tells about itself: metrics, one frame's way, the conservation sum."""
+"""What a node tells about itself: metrics, one frame's way, the conservation sum,
+captures that tshark reads."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
+import time
 
 import nskit
 import pytest
@@ -15,12 +19,17 @@ VNETCTL = os.path.join(nskit.ROOT, "build/vnetctl")
 STRANGER = "02:00:00:00:00:77"
 
 
-@pytest.fixture(name="pair", scope="module")
-def fixture_pair():
+@pytest.fixture(name="world", scope="module")
+def fixture_world():
     with nskit.World() as world:
-        nodes = {side: world.vnetpd(side, nskit.config(side)) for side in nskit.SIDES}
-        assert len(world.ping("a", nskit.OVER["b"])) == 3
-        yield nodes
+        yield world
+
+
+@pytest.fixture(name="pair", scope="module")
+def fixture_pair(world):
+    nodes = {side: world.vnetpd(side, nskit.config(side)) for side in nskit.SIDES}
+    assert len(world.ping("a", nskit.OVER["b"])) == 3
+    return nodes
 
 
 def ctl(node, *arguments):
@@ -85,3 +94,74 @@ def test_the_sum_is_shown_and_judged(pair):
     done = ctl(pair["a"], "show", "stats", "check")
     assert done.returncode == 0 and done.stdout.endswith("\nbalanced\n")
     assert "tap0" in done.stdout and "in flight 0" in done.stdout
+
+
+# --- captures ----------------------------------------------------------------------
+
+def tshark(path, *fields):
+    """A list of the fields' values for each frame."""
+    wanted = [word for field in fields for word in ("-e", field)]
+    done = subprocess.run(["tshark", "-n", "-r", path, "-T", "fields", *wanted],
+                          capture_output=True, text=True, check=True, timeout=60)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+@contextlib.contextmanager
+def capture(node, path, *arguments):
+    """The pcapng that vnetctl makes of what happens meanwhile; ended as Ctrl-C does."""
+    with open(path, "wb") as out:
+        with subprocess.Popen([VNETCTL, "-n", node.socket, "capture", *arguments], stdout=out,
+                              stderr=subprocess.PIPE, text=True) as process:
+            nskit.wait_for(lambda: os.path.getsize(path), "the capture's begin")
+            yield process
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=10)[1]
+    assert (process.returncode, said) == (0, "")
+
+
+def test_capture_of_a_link(world, pair, tmp_path):
+    path = str(tmp_path / "link.pcapng")
+    began = time.time()
+    with capture(pair["a"], path, "b"):
+        assert len(world.ping("a", nskit.OVER["b"])) == 3
+    told = tshark(path, "frame.time_epoch", "icmp.type", "ip.src", "frame.interface_name")
+    pings = [line for line in told if line[1]]
+    assert [line[1] for line in pings] == ["8", "0"] * 3
+    assert {line[3] for line in told} == {"edge b"}
+    assert {line[2] for line in pings[::2]} == {nskit.OVER["a"]}
+    assert all(began - 2 < float(line[0]) < time.time() + 2 for line in told)
+    assert "no capture" in pair["a"].ask("capture read")[0]
+
+
+def test_capture_of_all_ports_by_address(world, pair, tmp_path):
+    path = str(tmp_path / "all.pcapng")
+    with capture(pair["a"], path, "mac", nskit.MACS["b"], "snap", "40"):
+        assert len(world.ping("a", nskit.OVER["b"])) == 3
+    told = tshark(path, "frame.interface_name", "frame.cap_len", "eth.src", "eth.dst")
+    assert {line[0] for line in told} == {"interface tap0", "edge b"}
+    assert all(line[1] == "40" and nskit.MACS["b"] in line[2:] for line in told)
+    with capture(pair["a"], path, "mac", STRANGER):
+        assert len(world.ping("a", nskit.OVER["b"])) == 3
+    assert not tshark(path, "eth.src")
+
+
+def test_capture_ends_by_itself(world, pair, tmp_path):
+    path = tmp_path / "few.pcapng"
+    with open(path, "wb") as out:
+        with subprocess.Popen([VNETCTL, "-n", pair["a"].socket, "-c", "2", "capture", "tap0"],
+                              stdout=out) as process:
+            nskit.wait_for(lambda: os.path.getsize(path), "the capture's begin")
+            assert len(world.ping("a", nskit.OVER["b"])) == 3
+            assert process.wait(10) == 0
+    assert len(tshark(str(path), "eth.src")) == 2
+
+
+def test_captures_that_are_refused(pair):
+    for arguments, says in ((["nobody"], 'no interface or link "nobody"'),
+                            (["tap0", "snap", "0"], "snap")):
+        done = ctl(pair["a"], "capture", *arguments)
+        assert done.returncode == 1 and says in done.stderr and not done.stdout
+    assert pair["a"].ask("capture start")[0] == "ok"
+    done = ctl(pair["a"], "capture")
+    assert done.returncode == 1 and "a capture already" in done.stderr
+    assert ctl(pair["a"], "capture", "stop").returncode == 0

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tools/vnetctl/ask.h"
+#include "tools/vnetctl/capture.h"
 #include "tools/vnetctl/check.h"
 #include "tools/vnetctl/conf.h"
 #include "tools/vnetctl/diff.h"
@@ -32,6 +33,7 @@ static const char help_text[] =
 	"       vnetctl [OPTION...] diff FILE          what would make the node as FILE says\n"
 	"       vnetctl [OPTION...] apply FILE         do that, whole or not at all\n"
 	"       vnetctl [OPTION...] watch [STATEMENT]  again and again (default: show stats)\n"
+	"       vnetctl [OPTION...] capture [PORT] [mac MAC] [snap BYTES]   pcapng, for tshark\n"
 	"       vnetctl check FILE...                  what is wrong with configuration files\n"
 	"       vnetctl expand FILE NODE               what a cluster file means for one node\n"
 	"       vnetctl grammar                        every statement there is\n"
@@ -42,7 +44,7 @@ static const char help_text[] =
 	"  -j, --json           answers in JSON\n"
 	"  -s, --stats          counters: show stats, where no statement is given\n"
 	"  -i, --interval SEC   watch: how often (default: 1)\n"
-	"  -c, --count N        watch: how many times (default: until it is ended)\n"
+	"  -c, --count N        watch, capture: how many times, frames (default: until ended)\n"
 	"  -t, --timeout SEC    how long to wait for an answer (default: 5)\n"
 	"  -h, --help           this text\n"
 	"      --version        the version\n"
@@ -258,6 +260,15 @@ static int do_watch(char **words, u32 count)
 	return status;
 }
 
+static int do_capture(char **words, u32 count)
+{
+	if (count && capture_is_statement(words[0]))
+		return statement(words - 1, count + 1);
+	if (nodes.count != 1)
+		return usage("capture takes one node");
+	return capture_run(nodes.name[0], words, count, options.count, options.timeout_s * 1000);
+}
+
 static int do_grammar(char **words, u32 count)
 {
 	bool roff = count == 1 && !strcmp(words[0], "roff");
@@ -274,7 +285,7 @@ static const struct command {
 } commands[] = {
 	{ "batch", do_batch }, { "check", do_check },	  { "diff", do_diff },
 	{ "apply", do_apply }, { "expand", do_expand },   { "watch", do_watch },
-	{ "grammar", do_grammar },
+	{ "grammar", do_grammar }, { "capture", do_capture },
 };
 
 /* For tools/completion/vnetctl.bash: what may follow these words. */
