@@ -91,9 +91,11 @@ static struct pkt *sendable(struct netif *nif, struct pkt *p)
 static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
 	struct netif *nif = netif();
+	struct udp_dst *to = dst->priv;
 	u32 kept = 0;
 
 	(void)ctx;
+	to->mtu = (u16)MIN(dst->mtu, IP_TOTAL_MAX);
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = nif ? sendable(nif, pkts[i]) : NULL;
 
@@ -102,7 +104,7 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 		else
 			pkt_put(pkts[i]);
 	}
-	return kept ? udp_send_burst(nif, dst->priv, pkts, kept) : 0;
+	return kept ? udp_send_burst(nif, to, pkts, kept) : 0;
 }
 
 static void tx_flush(void *ctx)

@@ -55,7 +55,7 @@ static void link_row(const struct out *out, struct vnet_port *p)
 		   p->count.rx_frames, drops(p));
 	if (edge_has_health(e))
 		health_text(out, &e->health);
-	out_printf(out, "\n");
+	out_printf(out, ", path mtu %u\n", e->dst.mtu);
 }
 
 static void health_json(struct json *j, const struct health *h)
@@ -83,8 +83,13 @@ static void link_json(struct json *j, const struct edge *e)
 	json_text(j, "security", "unauthenticated");
 	if (e->link->flags & LINK_HAS_VNI)
 		json_num(j, "vni", e->setup.id.vni);
-	if (edge_has_health(e))
+	json_num(j, "path_mtu", e->dst.mtu);
+	json_num(j, "answers", e->port.count.answers);
+	if (edge_has_health(e)) {
 		health_json(j, &e->health);
+		json_num(j, "probes", e->path.sent);
+		json_num(j, "probes_answered", e->path.answered);
+	}
 }
 
 static void port_json(struct json *j, struct vnet_port *p)

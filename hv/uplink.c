@@ -328,6 +328,12 @@ static void address_changed(void *ctx, struct netif *nif)
 		log_warn("uplink", "0: no address");
 }
 
+static bool path_told(void *ctx, u32 dst, u16 sport, u16 dport, u16 mtu)
+{
+	(void)ctx;
+	return edge_path_told(dst, sport, dport, mtu);
+}
+
 static err_t set_address(const struct uplink_config *cfg, char *why, size_t size)
 {
 	err_t err;
@@ -383,6 +389,7 @@ err_t uplink_add(u32 i, const struct uplink_config *cfg, char *why, size_t size)
 		.frag_packets = UPLINK_RX_PACKETS / 4,
 		.seed = rdtsc(),
 		.address_changed = address_changed,
+		.path_mtu = path_told,
 	};
 	err_t err = present(i, why, size);
 

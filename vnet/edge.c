@@ -24,22 +24,6 @@
 
 /* --- out ------------------------------------------------------------------ */
 
-/* What the path carries now, and what that leaves to the guests. */
-static void edge_learn_mtu(struct edge *e)
-{
-	u32 outer = e->outer;
-	u32 mtu = e->tx->path_mtu(e->tx_ctx, &e->dst);
-	u32 frame;
-
-	if (e->setup.mtu)
-		mtu = MIN(mtu, e->setup.mtu + LINK_ETH_HEADER + outer);
-	e->dst.mtu = mtu;
-	frame = e->dst.df ? mtu - MIN(mtu, outer) : LINK_PAYLOAD_MAX - e->header.len;
-	e->port.mtu = frame - MIN(frame, LINK_ETH_HEADER);
-	/* What would be fragmented needs plain frames. */
-	e->port.caps_max = mtu - MIN(mtu, outer);
-}
-
 /* true: p fits and may go on; else *why. */
 static bool edge_accepts(struct edge *e, struct pkt *p, enum vnet_drop *why)
 {
@@ -298,6 +282,7 @@ static void fill(struct edge *e, const struct edge_setup *setup)
 	e->outer = is_lan(e) ? 0 : LINK_IP_UDP_HEADER + e->header.len;
 	fill_dst(e);
 	health_init(&e->health, (u32)hash_mix(plat_now_ns() ^ HASH_K0, (u64)e ^ HASH_K1));
+	pmtu_init(&e->path);
 	edge_apply_state(e);
 }
 

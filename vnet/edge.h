@@ -18,6 +18,7 @@
 #include "hv/base/types.h"
 #include "vnet/health.h"
 #include "vnet/link.h"
+#include "vnet/pmtu.h"
 #include "vnet/vnet.h"
 
 /* edge_setup.dscp: that of the inner frame. */
@@ -89,6 +90,9 @@ struct edge {
 	struct edge_key key;	 /* by address, or by tag */
 	struct edge_key nat_key; /* by address and port, once known; else 0 */
 	struct health health;	 /* where there is a keep-alive */
+	struct pmtu path;	 /* what is known beside what the sender knows */
+	u32 probe_seen;		 /* the size of the peer's last probe ... */
+	u64 probe_seen_ns;	 /* ... and when that came */
 	struct bucket answers;	 /* "too big", to guests */
 };
 
@@ -128,6 +132,14 @@ void edge_tick(u64 now_ns);
 
 /* The port's entry; NULL when no edge receives on it. Stays good while one does. */
 const struct edge_local *edge_local_find(u16 port);
+
+/*
+ * "Fragmentation needed" (RFC 1191) came for a datagram of ours to that address
+ * and these ports: the path carries mtu bytes of IPv4 packet. Links that send
+ * such datagrams, and longer ones, believe it for a while. False when there is
+ * none. Boot core, that of the uplink.
+ */
+bool edge_path_told(u32 to_ip, u16 sport, u16 dport, u16 mtu);
 
 /*
  * Datagrams that came to a local port from one sender: data at the UDP

@@ -134,6 +134,7 @@ static bool peer_moved(struct edge *e, const struct arrival *a)
 	e->dst.remote_ip = a->ip;
 	e->dst.dport = a->port;
 	e->tx->moved(e->tx_ctx, &e->dst);
+	pmtu_init(&e->path);
 	edge_apply_state(e);
 	LOG_LIMITED(LOG_INFO, "edge", "%s: its peer is at %s port %u", e->port.name,
 		    fmt_ip4(ip, a->ip), a->port);
@@ -173,7 +174,7 @@ static void take(struct arrival *a, struct pkt *p, enum link_verdict verdict,
 	} else if (!rx->has_hello || !edge_has_health(e)) {
 		vnet_port_drop(&e->port, p, VNET_DROP_LINK_CONTROL);
 	} else {
-		edge_heard(e, &rx->hello);
+		edge_heard(e, &rx->hello, p->len);
 		pkt_put(p);
 	}
 }
@@ -287,12 +288,24 @@ static void note_change(struct edge *e, enum health_state before)
 			    e->port.name, health_state_name(e->health.state));
 }
 
-void edge_heard(struct edge *e, const struct link_hello *hello)
+void edge_heard(struct edge *e, const struct link_hello *hello, u32 len)
 {
 	enum health_state before = e->health.state;
+	u64 now_ns = plat_now_ns();
 
-	health_heard(&e->health, hello, plat_now_ns());
+	health_heard(&e->health, hello, now_ns);
 	note_change(e, before);
+	if (e->health.state != HEALTH_INCOMPATIBLE)
+		edge_path_heard(e, hello, len, now_ns);
+}
+
+void edge_send_hello(struct edge *e, struct pkt *p)
+{
+	p->hash = HELLO_HASH;
+	p->tos = e->dst.tos;
+	e->tx->send(e->tx_ctx, &e->dst, &p, 1);
+	if (e->tx->flush)
+		e->tx->flush(e->tx_ctx);
 }
 
 static void say_hello(struct edge *e, u64 now_ns)
@@ -303,16 +316,14 @@ static void say_hello(struct edge *e, u64 now_ns)
 
 	health_tick(&e->health, now_ns, &hello);
 	note_change(e, before);
+	edge_path_answer(e, &hello, now_ns);
 	/* A hello that finds no room is one that the peer counts as lost. */
 	p = e->setup.pool && e->tx->room(e->tx_ctx) ? pkt_get(e->setup.pool) : NULL;
 	if (!p)
 		return;
 	e->link->make_hello(p, &e->setup.id, &hello);
-	p->hash = HELLO_HASH;
-	p->tos = e->dst.tos;
-	e->tx->send(e->tx_ctx, &e->dst, &p, 1);
-	if (e->tx->flush)
-		e->tx->flush(e->tx_ctx);
+	edge_send_hello(e, p);
+	edge_path_tick(e, &hello, now_ns);
 }
 
 void edge_tick(u64 now_ns)

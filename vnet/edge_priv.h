@@ -30,6 +30,18 @@ bool edge_peer_maybe(const struct edge_local *local, u32 ip);
 /* What its frames meet, after its state or its peer's address changed. */
 void edge_apply_state(struct edge *e);
 
+/* --- edge_path.c ------------------------------------------------------------- */
+
+/* What the path carries now, and what that leaves to the guests. Its core. */
+void edge_learn_mtu(struct edge *e);
+
+/* With a keep-alive, on its core: put what is to be said of the peer's probes into
+ * the hello; take what a hello of len bytes (of UDP payload) says of ours, and is
+ * itself; say hello once more as a probe, when one is due. */
+void edge_path_answer(const struct edge *e, struct link_hello *hello, u64 now_ns);
+void edge_path_heard(struct edge *e, const struct link_hello *hello, u32 len, u64 now_ns);
+void edge_path_tick(struct edge *e, const struct link_hello *hello, u64 now_ns);
+
 /* --- edge_big.c -------------------------------------------------------------- */
 
 /* p is longer than the edge takes: tell the guest that sent it. p stays the
@@ -41,7 +53,9 @@ void edge_too_big(struct vnet_port *port, const struct pkt *p);
 /* Inner frames (up to PKT_BURST) that came by e, which may be down. */
 void edge_pass_on(struct edge *e, struct pkt **pkts, u32 n);
 
-/* Another edge: is it there, and where? A hello that is heard, on its core. */
-void edge_heard(struct edge *e, const struct link_hello *hello);
+/* A hello that is heard, of len bytes of UDP payload; one to be sent, consumed. On
+ * its core. */
+void edge_heard(struct edge *e, const struct link_hello *hello, u32 len);
+void edge_send_hello(struct edge *e, struct pkt *p);
 
 #endif

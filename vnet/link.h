@@ -29,6 +29,8 @@
 #define LINK_PAYLOAD_MAX (IP_TOTAL_MAX - LINK_IP_UDP_HEADER)
 /* The originator's outer TTL: transit nodes count it down, so that a loop ends. */
 #define LINK_TTL IP_TTL_DEFAULT
+/* Source ports that carry a flow hash: from here on. */
+#define LINK_SPORT_MIN 49152u
 
 /* VNIs are 24 bits (RFC 7348 section 5, RFC 8926 section 3.4). */
 #define LINK_VNI_MAX 0xffffffu
@@ -55,6 +57,7 @@ struct link_hello {
 	u32 seq;     /* from 1, one more in each */
 	u32 heard;   /* the last seq that came from us; 0: none lately */
 	u32 held_us; /* how long ago that was */
+	u16 probed;  /* the size of a probe that came from us just now; 0: none */
 };
 
 /* What a received payload turned out to be. */

@@ -11,7 +11,10 @@
  *     version  critical, in control packets: lowest and highest version of the
  *              protocol, capabilities. Its layout never changes.
  *     hello    in control packets of version 1: session, seq, heard, held_us
- * Control packets have the O bit, these options and no payload: a peer of
+ *     probed   with a hello: the size of a probe of the peer's that came, as an
+ *              IPv4 packet
+ * Control packets have the O bit, these options and no payload but a probe's
+ * zeroes (of the path's MTU: a hello of that size): a peer of
  * another make drops what it cannot read, and no guest ever sees it.
  */
 #include "hv/base/bytes.h"
@@ -48,6 +51,7 @@
 #define TYPE_TAG (OPTION_CRITICAL | 1u)
 #define TYPE_VERSION (OPTION_CRITICAL | 2u)
 #define TYPE_HELLO 3u
+#define TYPE_PROBED 4u
 
 #define TAG_LEN (OPTION_HLEN + 4u)
 
@@ -61,6 +65,9 @@
 #define HELLO_HEARD 12u
 #define HELLO_HELD 16u
 #define HELLO_LEN 20u
+
+#define PROBED_SIZE 6u /* in the lower half */
+#define PROBED_LEN 8u
 
 STATIC_ASSERT(GENEVE_HLEN + TAG_LEN <= LINK_HEADER_MAX, "header fits");
 STATIC_ASSERT(GENEVE_HLEN == sizeof(u64) && TAG_LEN == sizeof(u64), "one store each");
@@ -122,6 +129,13 @@ static void geneve_make_hello(struct pkt *p, const struct link_id *id,
 	store_be32(at + HELLO_HEARD, hello->heard);
 	store_be32(at + HELLO_HELD, hello->held_us);
 	p->head_len = p->len = h.len + VERSION_LEN + HELLO_LEN;
+	if (hello->probed) {
+		at += HELLO_LEN;
+		put_option(at, TYPE_PROBED, PROBED_LEN);
+		store_be32(at + OPTION_HLEN, hello->probed);
+		p->data[GENEVE_OPTIONS] += PROBED_LEN / WORD;
+		p->head_len = p->len += PROBED_LEN;
+	}
 }
 
 /* --- in ------------------------------------------------------------------- */
@@ -158,6 +172,11 @@ static bool read_ours(const u8 *at, u32 len, struct link_rx *rx, struct options 
 		hello->heard = load_be32(at + HELLO_HEARD);
 		hello->held_us = load_be32(at + HELLO_HELD);
 		seen->hello = true;
+		return true;
+	case TYPE_PROBED:
+		if (len != PROBED_LEN)
+			return false;
+		hello->probed = load_be16(at + PROBED_SIZE);
 		return true;
 	default:
 		return false;

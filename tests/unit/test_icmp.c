@@ -7,7 +7,7 @@ static struct {
 	u16 sport, dport, mtu;
 } pmtu;
 
-static void on_path_mtu(void *ctx, u32 dst, u16 sport, u16 dport, u16 mtu)
+static bool on_path_mtu(void *ctx, u32 dst, u16 sport, u16 dport, u16 mtu)
 {
 	(void)ctx;
 	pmtu.count++;
@@ -15,6 +15,7 @@ static void on_path_mtu(void *ctx, u32 dst, u16 sport, u16 dport, u16 mtu)
 	pmtu.sport = sport;
 	pmtu.dport = dport;
 	pmtu.mtu = mtu;
+	return mtu != 1000;
 }
 
 static int setup(void **state)
@@ -228,6 +229,10 @@ static void test_path_mtu(void **state)
 	feed(&icmp, d, 36);
 	assert_int_equal(drops(NET_DROP_ICMP_BAD), ARRAY_SIZE(bad_mtu) + 2 + 28 + 1);
 	assert_int_equal(pmtu.count, 1);
+	/* Refused by whoever knows what was sent. */
+	feed(&icmp, d, make_needed(d, 1000));
+	assert_int_equal(pmtu.count, 2);
+	assert_int_equal(drops(NET_DROP_ICMP_BAD), ARRAY_SIZE(bad_mtu) + 2 + 28 + 2);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, net_teardown)

@@ -84,7 +84,10 @@ static void describe(const struct out *out, struct vnet_port *p)
 			   e->dst.remote_ip ? fmt_ip4(text, e->dst.remote_ip) : "any",
 			   e->local->port);
 	}
-	out_printf(out, "  mtu %u  %s\n", p->mtu, state_of(p));
+	out_printf(out, "  mtu %u", p->mtu);
+	if (p->kind == VNET_PORT_EDGE)
+		out_printf(out, "  path mtu %u", edge_of(p)->dst.mtu);
+	out_printf(out, "  %s\n", state_of(p));
 }
 
 /* An interface's figures are the machine's: what the core received, it sent. */
@@ -112,6 +115,8 @@ static void json_port(struct json *j, struct vnet_port *p)
 	json_bool(j, "up", p->up);
 	json_text(j, "state", state_of(p));
 	json_num(j, "mtu", p->mtu);
+	if (!guest)
+		json_num(j, "path_mtu", edge_of(p)->dst.mtu);
 	json_num(j, guest ? "tx_frames" : "rx_frames", c->rx_frames);
 	json_num(j, guest ? "tx_bytes" : "rx_bytes", c->rx_bytes);
 	json_num(j, guest ? "rx_frames" : "tx_frames", c->tx_frames);

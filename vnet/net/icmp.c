@@ -57,11 +57,12 @@ static void frag_needed(struct netif *nif, struct pkt *p)
 		goto bad;
 	if (mtu < NETIF_MTU_MIN || mtu >= nif->mtu || mtu >= load_be16(ip + IP_TOTAL))
 		goto bad;
+	if (nif->setup.path_mtu &&
+	    !nif->setup.path_mtu(nif->setup.ctx, load_be32(ip + IP_DST),
+				 load_be16(ip + hlen + UDP_SPORT),
+				 load_be16(ip + hlen + UDP_DPORT), (u16)mtu))
+		goto bad;
 	nif->count.rx_control++;
-	if (nif->setup.path_mtu)
-		nif->setup.path_mtu(nif->setup.ctx, load_be32(ip + IP_DST),
-				    load_be16(ip + hlen + UDP_SPORT),
-				    load_be16(ip + hlen + UDP_DPORT), (u16)mtu);
 	pkt_put(p);
 	return;
 bad:

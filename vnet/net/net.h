@@ -93,8 +93,9 @@ struct netif_setup {
 	/* Each may be NULL. The address came, changed or went (0). */
 	void (*address_changed)(void *ctx, struct netif *nif);
 	/* "Fragmentation needed" for something that we sent to dst:dport; mtu is
-	 * checked against what was sent, the rest is the caller's to check. */
-	void (*path_mtu)(void *ctx, u32 dst, u16 sport, u16 dport, u16 mtu);
+	 * checked against what was sent, the rest is the callee's to check. False:
+	 * it makes no sense. */
+	bool (*path_mtu)(void *ctx, u32 dst, u16 sport, u16 dport, u16 mtu);
 	void *ctx;
 };
 
