@@ -66,6 +66,6 @@ err_t batch_run(const char *text, size_t len, char *message)
 		if (err && config_return(&before))
 			log_err("config", "what held before the batch does not hold again");
 	}
-	config_free(&before);
+	settings_free(&before);
 	return err;
 }

@@ -15,81 +15,12 @@
 #include "hv/base/plat.h"
 #include "tools/vnetpd/ctl.h"
 #include "tools/vnetpd/node.h"
-#include "vnet/lang_write.h"
 #include "vnet/overlay_mesh.h"
 #include "vnet/route.h"
 
 #define FILE_MAX (16u * 1024 * 1024)
-#define FNV_BASIS 2166136261u
-#define FNV_PRIME 16777619u
 
 struct settings running;
-
-/* --- lists of statements ---------------------------------------------------------- */
-
-static u32 hash_of(const char *text)
-{
-	u32 h = FNV_BASIS;
-
-	while (*text)
-		h = (h ^ (u8)*text++) * FNV_PRIME;
-	return h;
-}
-
-static struct setting *append_text(struct settings *list, enum lang_id id, const char *name,
-				   const char *text)
-{
-	size_t bytes = sizeof(struct setting) + strlen(text) + 1;
-	struct setting *s = plat_alloc(bytes);
-
-	if (!s)
-		return NULL;
-	if (!list->end)
-		list->end = &list->first;
-	s->bytes = bytes;
-	s->id = id;
-	fmt_snprintf(s->name, sizeof(s->name), "%s", name);
-	memcpy(s->text, text, strlen(text) + 1);
-	s->hash = hash_of(s->text);
-	*list->end = s;
-	list->end = &s->next;
-	return s;
-}
-
-/* NULL: no memory, or the statement is too long. */
-static struct setting *append(struct settings *list, const struct lang_stmt *stmt)
-{
-	char text[LANG_LINE_MAX];
-
-	if (lang_write(stmt, text, sizeof(text)))
-		return NULL;
-	return append_text(list, stmt->cmd->id, stmt->name ? stmt->name : "", text);
-}
-
-static void take_out(struct settings *list, struct setting **at)
-{
-	struct setting *s = *at;
-
-	*at = s->next;
-	if (list->end == &s->next)
-		list->end = at;
-	plat_free(s, s->bytes);
-}
-
-void config_free(struct settings *list)
-{
-	while (list->first)
-		take_out(list, &list->first);
-}
-
-static struct setting *find(const struct settings *list, const struct setting *like)
-{
-	struct setting *s = list->first;
-
-	while (s && (s->hash != like->hash || strcmp(s->text, like->text) != 0))
-		s = s->next;
-	return s;
-}
 
 /* --- what holds ------------------------------------------------------------------- */
 
@@ -103,16 +34,13 @@ static bool route_there(u32 id)
 /* A thing of that name went, and with it perhaps routes; or (set) its state is said anew. */
 static void forget(enum lang_id add, enum lang_id set, const char *name)
 {
-	struct setting **at = &running.first;
+	struct setting *s = running.first, *next;
 
-	while (*at) {
-		struct setting *s = *at;
-		bool named = (s->id == add || s->id == set) && !strcmp(s->name, name);
-
-		if (named || (s->id == LANG_ROUTE_ADD && !route_there(s->route)))
-			take_out(&running, at);
-		else
-			at = &s->next;
+	for (; s; s = next) {
+		next = s->next;
+		if (((s->id == add || s->id == set) && !strcmp(s->name, name)) ||
+		    (s->id == LANG_ROUTE_ADD && !route_there(s->route)))
+			settings_remove(&running, s);
 	}
 }
 
@@ -135,7 +63,9 @@ void config_note(const struct ctl *c)
 		forget(LANG_UPLINK_ADD, LANG_ID_COUNT, name);
 		return;
 	case LANG_ROUTE_DEL:
-		forget(LANG_ID_COUNT, LANG_ID_COUNT, "");
+		s = settings_find_route(&running, (u32)ctl_num(c, "id", 0));
+		if (s)
+			settings_remove(&running, s);
 		return;
 	case LANG_LINK_SET:
 	case LANG_INTERFACE_SET:
@@ -156,9 +86,9 @@ void config_note(const struct ctl *c)
 	default:
 		return;
 	}
-	s = append(&running, c->stmt);
+	s = settings_append(&running, c->stmt);
 	if (s && s->id == LANG_ROUTE_ADD)
-		s->route = c->made;
+		settings_set_route(&running, s, c->made);
 }
 
 /* --- reading a file --------------------------------------------------------------- */
@@ -181,7 +111,7 @@ static void error(struct reader *r, const char *message)
 
 static void want(struct reader *r, const struct lang_stmt *stmt)
 {
-	struct setting *s = append(r->want, stmt);
+	struct setting *s = settings_append(r->want, stmt);
 
 	if (s)
 		s->line = r->src.line;
@@ -399,7 +329,7 @@ static err_t undo_rest(const struct settings *wanted)
 
 		for (; s; s = next) {
 			next = s->next;
-			if (turn_of(s->id) != turn || find(wanted, s))
+			if (turn_of(s->id) != turn || settings_find(wanted, s))
 				continue;
 			if (undo(s))
 				return ERR_BUSY;
@@ -416,7 +346,7 @@ static err_t converge(const char *file, const struct settings *want)
 
 	for (const struct setting *s = want->first; s && !err; s = s->next) {
 		src.line = s->line;
-		if (!find(&running, s))
+		if (!settings_find(&running, s))
 			err = carry_out(&src, s->text);
 	}
 	return err;
@@ -425,7 +355,7 @@ static err_t converge(const char *file, const struct settings *want)
 err_t config_save(struct settings *copy)
 {
 	for (const struct setting *s = running.first; s; s = s->next)
-		if (!append_text(copy, s->id, s->name, s->text))
+		if (!settings_append_text(copy, s->id, s->name, s->text))
 			return ERR_NOMEM;
 	return ERR_OK;
 }
@@ -445,7 +375,7 @@ err_t config_load(const char *path, const char *node_name)
 		if (err && config_return(&before))
 			log_err("config", "what held before does not hold again");
 	}
-	config_free(&before);
-	config_free(&want);
+	settings_free(&before);
+	settings_free(&want);
 	return err;
 }

@@ -8,22 +8,7 @@
 #define VNETPD_CTL_H
 
 #include "ctl/ctl.h"
-
-/* A statement that holds, or is to hold. */
-struct setting {
-	struct setting *next;
-	enum lang_id id;
-	char name[LANG_NAME_MAX];
-	u32 line;  /* in its file */
-	u32 route; /* of a route add: its number */
-	u32 hash;  /* of text */
-	size_t bytes; /* of memory */
-	char text[];
-};
-
-struct settings {
-	struct setting *first, **end;
-};
+#include "tools/vnetpd/settings.h"
 
 /* What holds now, in the order in which it came. */
 extern struct settings running;
@@ -33,7 +18,6 @@ extern struct settings running;
  * out. Every error is written to the log; returns how many there were.
  */
 u32 config_read(const char *path, const char *node_name, struct settings *want);
-void config_free(struct settings *s);
 
 /* Make the node what the file says, or leave it as it is: ERR_OK, or the errors are in the log. */
 err_t config_load(const char *path, const char *node_name);

@@ -119,7 +119,7 @@ static int check(void)
 	struct settings want = { 0 };
 	u32 errors = config_read(options.file, node.name, &want);
 
-	config_free(&want);
+	settings_free(&want);
 	if (errors)
 		fprintf(stderr, "vnetpd: %s: %u error%s\n", options.file, errors,
 			errors == 1 ? "" : "s");
