@@ -5,12 +5,13 @@
  * port and hand each port its part in one call. Frames keep their order towards
  * every port.
  */
-#include "vnet/forward_priv.h"
+#include "vnet/forward.h"
 
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
 #include "vnet/capture.h"
 #include "vnet/epoch.h"
+#include "vnet/forward_priv.h"
 #include "vnet/learn.h"
 #include "vnet/net/wire.h"
 #include "vnet/offload.h"
