@@ -69,6 +69,7 @@ struct vcpu_hw {
 	u8 tpr_threshold;      /* as the VMCS has it */
 	bool can_deliver;      /* the processor may deliver from the page of an x2APIC */
 	bool delivers;	       /* ... and does so now */
+	bool holds;	       /* ... of requests that the guest can take at once */
 	u64 eoi_exits[4];      /* as the VMCS has them */
 	int offered;	       /* external interrupt, or -1 */
 	bool offered_inside;   /* ... and this entry delivers it */
@@ -110,6 +111,7 @@ enum vmx_feature {
 	VMX_F_TIMER,
 	VMX_F_APIC_REGISTER,
 	VMX_F_INTR_DELIVERY,
+	VMX_F_HOLD_REQUESTS,
 	VMX_F_POSTED_INTR,
 	VMX_F_PAUSE_LOOP,
 	VMX_F_SHADOWING,
@@ -180,6 +182,9 @@ void vmx_apic_create(struct vcpu_hw *hw);
 void vmx_apic_reset(struct vcpu_hw *hw);
 bool vmx_apic_mode(struct vcpu_hw *hw, enum apic_mode mode);
 void vmx_apic_enter(struct vcpu_hw *hw, const struct apic_delivery *state);
+/* At each entry. open: the guest can take an interrupt at once. Gives the window that
+ * is to exit for what is held back, VMX_PROC_INTR_WINDOW or 0. */
+u32 vmx_apic_hold(struct vcpu_hw *hw, bool open);
 /* VMX_DIRTY_APIC, into the current VMCS. */
 void vmx_apic_write(struct vcpu_hw *hw);
 

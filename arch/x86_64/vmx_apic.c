@@ -9,7 +9,12 @@
 
 #define PAGE 4096
 #define X2APIC_FIRST_MSR 0x800u
-#define STATUS_IN_SERVICE_SHIFT 8 /* of the guest's interrupt status (24.4.2) */
+#define SELF_IPI_MSR 0x83fu
+#define STATUS_REQUESTED 0xffu	  /* of the guest's interrupt status (24.4.2) */
+#define STATUS_IN_SERVICE_SHIFT 8
+#define IRR_OFFSET 0x200u	  /* in the page: eight registers, 16 bytes apart */
+#define IRR_REGS 8u
+#define REG_STRIDE 16u
 
 #define DELIVERY (VMX_PROC2_X2APIC | VMX_PROC2_APIC_REGISTER | VMX_PROC2_INTR_DELIVERY)
 
@@ -53,17 +58,24 @@ static void pass(u32 part, const struct msr_range *r)
 		bitmap[part + msr / 8] &= (u8)~BIT(msr % 8);
 }
 
-void vmx_apic_create(struct vcpu_hw *hw)
+static void bitmap_make(void)
 {
-	hw->can_deliver = vmx_feature_used(VMX_F_INTR_DELIVERY);
-	if (!hw->can_deliver || bitmap_made)
-		return;
 	bitmap_made = true;
 	memcpy(bitmap, (const void *)(uintptr_t)vmx_msr_bitmap(), sizeof(bitmap));
 	for (u32 i = 0; i < ARRAY_SIZE(page_reads); i++)
 		pass(VMX_MSR_READ_LOW, &page_reads[i]);
 	for (u32 i = 0; i < ARRAY_SIZE(page_writes); i++)
 		pass(VMX_MSR_WRITE_LOW, &page_writes[i]);
+}
+
+void vmx_apic_create(struct vcpu_hw *hw)
+{
+	hw->can_deliver = vmx_feature_used(VMX_F_INTR_DELIVERY);
+	hw->holds = vmx_feature_used(VMX_F_HOLD_REQUESTS);
+	if (hw->can_deliver && !bitmap_made)
+		bitmap_make();
+	if (hw->holds)
+		bitmap[VMX_MSR_WRITE_LOW + SELF_IPI_MSR / 8] |= BIT(SELF_IPI_MSR % 8);
 }
 
 void vmx_apic_reset(struct vcpu_hw *hw)
@@ -103,4 +115,43 @@ void vmx_apic_enter(struct vcpu_hw *hw, const struct apic_delivery *state)
 		hw->eoi_exits[i] = state->eoi_exits[i];
 		vmcs_write(eoi_exit[i], state->eoi_exits[i]);
 	}
+}
+
+/* Its requests: how many, and the highest. */
+static u32 requests(const struct vcpu_hw *hw, u8 *highest)
+{
+	u32 count = 0;
+
+	*highest = 0;
+	for (u32 reg = 0; reg < IRR_REGS; reg++) {
+		u32 irr;
+
+		memcpy(&irr, hw->apic_page + IRR_OFFSET + reg * REG_STRIDE, sizeof(irr));
+		for (; irr; irr &= irr - 1) {
+			*highest = (u8)(reg * 32 + (u32)__builtin_ctz(irr));
+			count++;
+		}
+	}
+	return count;
+}
+
+/*
+ * Bochs 2.7 delivers what was requested while the guest had IF=0 as soon as a physical
+ * interrupt comes, instead of exiting for that. So it is told of a request only where it
+ * delivers that at once, and any EOI exits that would make way for another one.
+ */
+u32 vmx_apic_hold(struct vcpu_hw *hw, bool open)
+{
+	u64 status;
+	u32 count;
+	u8 highest;
+
+	if (!hw->delivers || !hw->holds)
+		return 0;
+	count = requests(hw, &highest);
+	status = vmcs_read(VMCS_GUEST_INTR_STATUS) & ~(u64)STATUS_REQUESTED;
+	vmcs_write(VMCS_GUEST_INTR_STATUS, status | (open ? highest : 0));
+	for (u32 i = 0; i < ARRAY_SIZE(eoi_exit); i++)
+		vmcs_write(eoi_exit[i], count > 1 ? ~0ull : hw->eoi_exits[i]);
+	return count && !open ? VMX_PROC_INTR_WINDOW : 0;
 }

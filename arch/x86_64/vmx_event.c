@@ -139,6 +139,7 @@ void vmx_event_enter(struct vcpu_hw *hw)
 	}
 	if (info)
 		vmcs_write(VMCS_ENTRY_INTR, info);
+	windows |= vmx_apic_hold(hw, !info && vmx_intr_enabled(hw));
 	windows_set(hw, windows);
 }
 

@@ -20,6 +20,8 @@ static struct backend_feature table[VMX_F_COUNT] = {
 				  .note = "as interrupt-delivery; else accesses to the APIC exit" },
 	[VMX_F_INTR_DELIVERY] = { .name = "interrupt-delivery",
 				  .note = "interrupts go in at entries" },
+	[VMX_F_HOLD_REQUESTS] = { .name = "hold-requests",
+				  .note = "they wait in the processor while IF is 0" },
 	[VMX_F_POSTED_INTR] = { .name = "posted-interrupts", .always = true,
 				.note = "a guest's interrupts come from its own core" },
 	[VMX_F_PAUSE_LOOP] = { .name = "pause-loop", .always = true,
@@ -77,6 +79,9 @@ void vmx_feature_detect(const struct backend_caps *caps)
 	for (u32 i = 0; i < ARRAY_SIZE(never_used); i++)
 		if (table[never_used[i]].state == FEATURE_USED)
 			table[never_used[i]].state = FEATURE_UNUSED;
+	/* No ability of the processor but another way to use one. */
+	table[VMX_F_HOLD_REQUESTS].state = table[VMX_F_INTR_DELIVERY].state == FEATURE_ABSENT ?
+		FEATURE_ABSENT : FEATURE_UNUSED;
 	registers_follow();
 }
 

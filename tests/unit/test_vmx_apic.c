@@ -16,7 +16,8 @@
 
 static struct vcpu_hw hw;
 static u8 common[4096] ALIGNED(4096); /* the bitmap of everybody */
-static bool delivery_used;
+static u8 page[4096] ALIGNED(4096);
+static bool delivery_used, hold_used;
 
 u64 vmx_msr_bitmap(void)
 {
@@ -25,7 +26,8 @@ u64 vmx_msr_bitmap(void)
 
 bool vmx_feature_used(enum vmx_feature f)
 {
-	return f == VMX_F_INTR_DELIVERY && delivery_used;
+	return (f == VMX_F_INTR_DELIVERY && delivery_used) ||
+	       (f == VMX_F_HOLD_REQUESTS && hold_used);
 }
 
 static int setup(void **state)
@@ -35,7 +37,9 @@ static int setup(void **state)
 	memset(common, 0xff, sizeof(common));
 	common[MSR_SYSENTER_CS_BIT / 8] &= (u8)~BIT(MSR_SYSENTER_CS_BIT % 8);
 	delivery_used = true;
-	hw = (struct vcpu_hw){ .proc2 = PROC2_OTHERS };
+	hold_used = false;
+	memset(page, 0, sizeof(page));
+	hw = (struct vcpu_hw){ .proc2 = PROC2_OTHERS, .apic_page = page };
 	vmx_apic_create(&hw);
 	vmx_apic_reset(&hw);
 	return 0;
@@ -136,6 +140,46 @@ static void test_entry(void **state)
 	assert_int_equal(vmcs_read(VMCS_EOI_EXIT_1), BIT64(3));
 }
 
+static void request(u8 vector)
+{
+	page[IRR_OFFSET + vector / 32 * REG_STRIDE + vector % 32 / 8] |= (u8)BIT(vector % 8);
+}
+
+/* The processor sees a request only when the guest can take it; where another waits
+ * behind it, the end of any exits. Last, as the bitmap is everybody's. */
+static void test_hold(void **state)
+{
+	struct apic_delivery d = { .requested = 0x71, .in_service = 0x62,
+				   .eoi_exits = { 0, BIT64(3), 0, 0 } };
+
+	(void)state;
+	vmx_apic_mode(&hw, APIC_X2APIC);
+	vmx_apic_write(&hw);
+	request(0x71);
+	vmx_apic_enter(&hw, &d);
+	assert_int_equal(vmx_apic_hold(&hw, false), 0); /* nobody asked for it */
+	assert_int_equal(vmcs_read(VMCS_GUEST_INTR_STATUS), 0x6271);
+	hold_used = true;
+	vmx_apic_create(&hw);
+	assert_true(exits(VMX_MSR_WRITE_LOW, SELF_IPI_MSR));
+	assert_int_equal(vmx_apic_hold(&hw, false), VMX_PROC_INTR_WINDOW);
+	assert_int_equal(vmcs_read(VMCS_GUEST_INTR_STATUS), 0x6200);
+	assert_int_equal(vmcs_read(VMCS_EOI_EXIT_1), BIT64(3));
+	assert_int_equal(vmx_apic_hold(&hw, true), 0);
+	assert_int_equal(vmcs_read(VMCS_GUEST_INTR_STATUS), 0x6271);
+	request(0x31);
+	request(0xef);
+	assert_int_equal(vmx_apic_hold(&hw, true), 0);
+	assert_int_equal(vmcs_read(VMCS_GUEST_INTR_STATUS), 0x62ef);
+	for (u32 i = 0; i < ARRAY_SIZE(eoi_exit); i++)
+		assert_true(vmcs_read(eoi_exit[i]) == ~0ull);
+	memset(page, 0, sizeof(page));
+	assert_int_equal(vmx_apic_hold(&hw, false), 0);
+	assert_int_equal(vmcs_read(VMCS_GUEST_INTR_STATUS), 0x6200);
+	assert_int_equal(vmcs_read(VMCS_EOI_EXIT_1), BIT64(3));
+	assert_int_equal(vmcs_read(VMCS_EOI_EXIT_2), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +187,7 @@ int main(void)
 		cmocka_unit_test_setup(test_not_used, setup),
 		cmocka_unit_test_setup(test_bitmap, setup),
 		cmocka_unit_test_setup(test_entry, setup),
+		cmocka_unit_test_setup(test_hold, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

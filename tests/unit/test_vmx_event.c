@@ -22,6 +22,15 @@
 static struct vcpu_hw hw;
 static struct vcpu_event ev;
 
+static bool held, told_open;
+
+u32 vmx_apic_hold(struct vcpu_hw *h, bool open)
+{
+	assert_ptr_equal(h, &hw);
+	told_open = open;
+	return held && !open ? VMX_PROC_INTR_WINDOW : 0;
+}
+
 static const struct vcpu_event nmi = { .type = EVENT_NMI, .vector = VECTOR_NMI };
 static const struct vcpu_event gp = {
 	.type = EVENT_EXCEPTION, .vector = VECTOR_GP, .has_error = true, .error = 0x18
@@ -50,6 +59,26 @@ static u32 enter(void)
 	info = (u32)vmcs_read(VMCS_ENTRY_INTR);
 	vmcs_write(VMCS_ENTRY_INTR, info & ~VMX_INTR_VALID);
 	return info & VMX_INTR_VALID ? info : 0;
+}
+
+/* A request that is held back waits for the same window as an offer. */
+static void test_held_requests(void **state)
+{
+	(void)state;
+	held = true;
+	enter();
+	assert_true(told_open);
+	assert_int_equal(hw.proc & VMX_PROC_INTR_WINDOW, 0);
+	hw.regs.rflags &= ~(u64)RFLAGS_IF;
+	enter();
+	assert_false(told_open);
+	assert_true(hw.proc & VMX_PROC_INTR_WINDOW);
+	hw.regs.rflags |= RFLAGS_IF;
+	vmx_inject(&hw, &gp);
+	assert_true(enter());
+	assert_false(told_open);
+	assert_true(hw.proc & VMX_PROC_INTR_WINDOW);
+	held = false;
 }
 
 /* Blocking of NMIs that an entry inherits from somebody else is not the guest's. */
@@ -384,6 +413,7 @@ int main(void)
 		cmocka_unit_test_setup(test_priorities, setup),
 		cmocka_unit_test_setup(test_nmi_blocked, setup),
 		cmocka_unit_test_setup(test_nmi_interrupted, setup),
+		cmocka_unit_test_setup(test_held_requests, setup),
 		cmocka_unit_test_setup(test_nmi_blocking_is_its_own, setup),
 		cmocka_unit_test_setup(test_iret_interrupted, setup),
 		cmocka_unit_test_setup(test_interrupted_kinds, setup),
