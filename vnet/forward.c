@@ -13,6 +13,7 @@
 #include "vnet/epoch.h"
 #include "vnet/forward_priv.h"
 #include "vnet/learn.h"
+#include "vnet/matrix.h"
 #include "vnet/net/wire.h"
 #include "vnet/offload.h"
 #include "vnet/overlay.h"
@@ -87,6 +88,7 @@ void vnet_fini(void)
 {
 	vnet_port_reap();
 	capture_stop();
+	matrix_stop();
 	overlay_fini();
 	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
 		if (!vnet_cores[i])
@@ -391,6 +393,8 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 		me->bursts++;
 		if (capture_is_on())
 			capture_frames(port, CAPTURE_IN, pkts, take);
+		if (matrix_is_on())
+			matrix_count(port, pkts, take);
 		burst_take(me, port, pkts, take);
 		burst_route(me, port);
 		burst_send(me, port);
