@@ -136,6 +136,7 @@ err_t ctl_interface_add(struct ctl *c)
 		.name = c->stmt->name,
 		.mtu = (u32)ctl_num(c, "mtu", uplink_guest_mtu()),
 		.check_source = ctl_num(c, "check-source", 1),
+		.storm = (u32)ctl_num(c, "storm", 0),
 	};
 	struct vm *vm = vm_of_interface(c->stmt->name);
 	char why[160];

@@ -88,6 +88,18 @@ static struct pkt *sendable(struct netif *nif, struct pkt *p)
 	return pkt_adopt(nif->setup.pool, p);
 }
 
+/* What may be another one each time; with DF the headers are. */
+static void follow(struct udp_dst *to, const struct link_dst *dst)
+{
+	u8 df = dst->df ? UDP_DST_DF : 0;
+
+	to->mtu = (u16)MIN(dst->mtu, IP_TOTAL_MAX);
+	if ((to->flags & UDP_DST_DF) != df) {
+		to->flags ^= UDP_DST_DF;
+		to->gen = 0;
+	}
+}
+
 static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
 	struct netif *nif = netif();
@@ -95,7 +107,7 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 	u32 kept = 0;
 
 	(void)ctx;
-	to->mtu = (u16)MIN(dst->mtu, IP_TOTAL_MAX);
+	follow(to, dst);
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = nif ? sendable(nif, pkts[i]) : NULL;
 

@@ -41,7 +41,7 @@ void edge_too_big(struct vnet_port *port, const struct pkt *p)
 	/* Other nodes' guests are their own nodes' matter: those know the path too. */
 	if (!to || to->kind != VNET_PORT_INTERFACE || !e->setup.pool)
 		return;
-	if (!bucket_pass(&e->answers, ANSWER_RATE, ANSWER_BURST, plat_now_ns()))
+	if (!token_bucket_pass(&e->answers, ANSWER_RATE, ANSWER_BURST, plat_now_ns()))
 		return;
 	answer = pkt_get(e->setup.pool);
 	if (!answer)

@@ -109,6 +109,7 @@ void edge_path_heard(struct edge *e, const struct link_hello *hello, u32 len, u6
 static void send_probe(struct edge *e, const struct link_hello *hello, u32 size)
 {
 	struct pkt *p = pkt_get(e->setup.pool);
+	bool df = e->dst.df;
 
 	if (!p)
 		return;
@@ -118,14 +119,16 @@ static void send_probe(struct edge *e, const struct link_hello *hello, u32 size)
 		return;
 	}
 	e->dst.mtu = size; /* perhaps more than frames may have now */
+	e->dst.df = true;
 	edge_send_hello(e, p);
+	e->dst.df = df;
 }
 
 void edge_path_tick(struct edge *e, const struct link_hello *hello, u64 now_ns)
 {
 	u32 size;
 
-	if (e->health.state != HEALTH_UP || !e->dst.df) {
+	if (e->health.state != HEALTH_UP) {
 		pmtu_stop(&e->path);
 		return;
 	}

@@ -118,6 +118,14 @@ void vnet_tick(u64 now_ns)
 
 /* --- the step ------------------------------------------------------------- */
 
+/* A frame to a group, and the interface has sent enough of them for now: a second's
+ * worth may come at once. */
+static bool is_storm(struct vnet_port *port, u64 dst)
+{
+	return port->storm && mac_is_group(dst) &&
+	       !token_bucket_pass(&port->groups, port->storm, port->storm, plat_now_ns());
+}
+
 /* Count and check what came in, and start the cache on it. */
 static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt **pkts, u32 n)
 {
@@ -142,6 +150,9 @@ static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt
 		route_key_init(k, port, p->data);
 		why = VNET_DROP_SOURCE;
 		if (own_only && k->src != own)
+			goto drop;
+		why = VNET_DROP_STORM;
+		if (is_storm(port, k->dst))
 			goto drop;
 		if (pkt_is_offloaded(p)) {
 			why = VNET_DROP_BAD_OFFLOAD;

@@ -147,6 +147,8 @@ static const struct lang_key interface_add_keys[] = {
 	{ .word = "mode", .type = LANG_CHOICE, .choices = modes,
 	  .help = "who starts the work on a frame" },
 	{ .word = "check-source", .type = LANG_BOOL, .help = "only frames from its own MAC" },
+	{ .word = "storm", .type = LANG_UINT, .min = 1, .max = 1000000,
+	  .help = "broadcasts and multicasts it may send a second (any number)" },
 	{ .word = "overlay", .type = LANG_NAME, .help = "that it belongs to (default)" },
 	END
 };
@@ -207,6 +209,18 @@ static const struct lang_key capture_keys[] = {
 	{ .word = "mac", .type = LANG_MAC, .help = "only from or to this address" },
 	{ .word = "snap", .type = LANG_UINT, .min = 1, .max = 65535,
 	  .help = "bytes of a frame that are kept (2048)" },
+	END
+};
+
+static const struct lang_key matrix_keys[] = {
+	{ .word = "on|off", .type = LANG_BOOL, .required = true, .bare = true,
+	  .help = "count, or forget what was counted" },
+	END
+};
+
+static const struct lang_key show_matrix_keys[] = {
+	{ .word = "top", .type = LANG_UINT, .min = 1, .max = 64, .help = "how many (16)" },
+	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
 	END
 };
 
@@ -295,6 +309,10 @@ const struct lang_command lang_commands[] = {
 	  "the running configuration" },
 	{ "show", "log", LANG_SHOW_LOG, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
 	  "the last log lines" },
+	{ "show", "matrix", LANG_SHOW_MATRIX, LANG_NAME_NONE, TERMINAL_ONLY, show_matrix_keys,
+	  "who talks most to whom" },
+	{ "matrix", NULL, LANG_MATRIX, LANG_NAME_NONE, TERMINAL_ONLY, matrix_keys,
+	  "count traffic by source and destination" },
 	{ "trace", NULL, LANG_TRACE, LANG_NAME_NONE, TERMINAL_ONLY, trace_keys,
 	  "what would become of a frame, and why" },
 	{ "capture", "start", LANG_CAPTURE_START, LANG_NAME_OPTIONAL, TERMINAL_ONLY, capture_keys,

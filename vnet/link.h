@@ -149,7 +149,7 @@ struct link_dst {
 	u16 dport;
 	u8 ttl; /* of frames that start here; frames with p->ttl go on with one less */
 	u8 tos;
-	bool df;	 /* do not fragment */
+	bool df;	 /* do not fragment; may be another one in each send() */
 	bool checksum;	 /* UDP checksum; else only where it is fragmented */
 	bool tos_by_pkt; /* p->tos in place of tos */
 	bool sport_hash; /* source port 49152-65535 by p->hash */

@@ -16,8 +16,7 @@ static void end_round(struct pmtu *m, u64 due_ns)
 
 void pmtu_stop(struct pmtu *m)
 {
-	if (m->probe)
-		end_round(m, 0);
+	end_round(m, 0);
 }
 
 static void begin_round(struct pmtu *m, u32 limit)

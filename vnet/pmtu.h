@@ -57,7 +57,8 @@ static inline u32 pmtu_now(const struct pmtu *m)
  * links whose peer can answer and is there; every so often. */
 u32 pmtu_tick(struct pmtu *m, u32 limit, u64 now_ns);
 
-/* The peer is away: what is on its way proves nothing. Begin anew later. */
+/* The peer is away: what is on its way proves nothing, and its path may be another
+ * one when it is back: begin anew then. */
 void pmtu_stop(struct pmtu *m);
 
 /* The peer got a probe of that size. */

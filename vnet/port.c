@@ -52,6 +52,7 @@ static const char *const drop_names[VNET_DROP_COUNT] = {
 	[VNET_DROP_LINK_TAG] = "link-tag",
 	[VNET_DROP_UNREACHABLE] = "unreachable",
 	[VNET_DROP_ECN] = "ecn",
+	[VNET_DROP_STORM] = "storm",
 };
 
 const char *vnet_drop_name(enum vnet_drop reason)

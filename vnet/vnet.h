@@ -10,6 +10,7 @@
 #ifndef VNET_VNET_H
 #define VNET_VNET_H
 
+#include "hv/base/bucket.h"
 #include "hv/base/err.h"
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
@@ -49,6 +50,7 @@ enum vnet_drop {
 	VNET_DROP_UNREACHABLE,	  /* the link's other end does not answer */
 	VNET_DROP_ECN,		  /* congestion on the way, and the sender is not one
 				   * to be told (RFC 6040 section 4.2) */
+	VNET_DROP_STORM,	  /* more broadcast and multicast than the interface may send */
 	VNET_DROP_COUNT,
 };
 
@@ -106,6 +108,7 @@ struct vnet_port {
 	u32 mtu;	/* largest frame without the Ethernet header */
 	bool up;	/* false: what is routed to it is dropped */
 	bool any_source; /* interfaces: also accept frames from other MACs */
+	u32 storm;	/* ... and so many to group addresses a second; 0: any number */
 	/* What deliver() can do with offload fields: enum pkt_cap, for frames
 	 * that are up to caps_max bytes long on a wire. May change any time. */
 	u32 caps;
@@ -117,6 +120,7 @@ struct vnet_port {
 	/* set by vnet_port_add() */
 	u16 id;		/* 1 .. VNET_MAX_PORTS-1; not reused while frames name it */
 	struct learned *learned; /* of its overlay; NULL: that does not learn */
+	struct token_bucket groups; /* its owner core's: see storm */
 	struct vnet_counters count;
 };
 

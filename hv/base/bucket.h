@@ -8,14 +8,14 @@
 #define BUCKET_NS_PER_S 1000000000ull
 
 /* All zero: full. */
-struct bucket {
+struct token_bucket {
 	u32 tokens;
 	u64 last_ns; /* until when tokens were earned */
 };
 
 /* One token now? rate a second (1 to 10^9), at most `burst` saved up. now_ns
  * never goes back. */
-static inline bool bucket_pass(struct bucket *b, u32 rate, u32 burst, u64 now_ns)
+static inline bool token_bucket_pass(struct token_bucket *b, u32 rate, u32 burst, u64 now_ns)
 {
 	u64 gap = BUCKET_NS_PER_S / rate;
 	u64 earned = (now_ns - b->last_ns) / gap;

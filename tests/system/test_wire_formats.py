@@ -19,7 +19,7 @@ import time
 
 import pytest
 from scapy.contrib.geneve import GENEVE, GeneveOptions
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.packet import Raw
@@ -54,6 +54,7 @@ GENEVE_PORT, VXLAN_PORT, VNETU_PORT = 6081, 4789, 9001
 CAISSON_CLASS = 0xfff7
 NAT_IP = "10.0.0.77"
 SILENCE_S = 0.24
+PROBE_MIN = 576  # bytes of IPv4: a longer hello is a probe
 
 
 @pytest.fixture(scope="module", name="wire")
@@ -338,9 +339,9 @@ def test_a_peer_behind_nat(node, wire):
 
 # --- keep-alive -----------------------------------------------------------------------------
 
-def hello(seq, heard, versions=(1, 1)):
+def hello(seq, heard, versions=(1, 1), options=()):
     return geneve(b"", 9, [option(0x82, bytes([*versions, 0, 0])),
-                           option(3, struct.pack(">IIII", 7, seq, heard, 0))],
+                           option(3, struct.pack(">IIII", 7, seq, heard, 0)), *options],
                   src=LIVE_IP, oam=1)
 
 
@@ -367,8 +368,11 @@ class Speaker:
         seq, heard = struct.unpack(">II", frame[OUTER + 8 + 8 + 8:][:8])
         self.heard.append((time.monotonic(), seq, heard))
         self.seq += 1
-        self.wire.send(hello(self.seq, seq, self.versions))
+        self.wire.send(self.hello(seq))
         self.last = time.monotonic()
+
+    def hello(self, heard):
+        return hello(self.seq, heard, self.versions)
 
     def __enter__(self):
         self.thread.start()
@@ -429,6 +433,69 @@ def test_a_peer_of_another_release_is_refused_clearly(node, wire):
     mark = len(node.log())
     with Speaker(wire, versions=(1, 9)):  # a later one that still speaks ours
         node.wait_log(r"edge: live is up", start=mark)
+
+
+class Path(Speaker):
+    """... over a path that carries so much."""
+
+    def __init__(self, wire, mtu):
+        super().__init__(wire)
+        self.mtu = mtu
+        self.probes = []
+        self.told = 0
+
+    def answer(self, frame):
+        size = load16(frame, 16)
+        if size >= PROBE_MIN:
+            self.probes.append((size, load16(frame, 20)))
+            if size > self.mtu:
+                return
+            self.told = size
+        super().answer(frame)
+
+    def hello(self, heard):
+        options = [option(4, struct.pack(">I", self.told))] if self.told else []
+        return hello(self.seq, heard, options=options)
+
+
+def load16(frame, at):
+    return struct.unpack(">H", frame[at:at + 2])[0]
+
+
+def test_the_paths_mtu_is_found_by_probes(node, wire):
+    def sizes():
+        return {size for size, _ in path.probes}
+
+    with Path(wire, 1437) as path:
+        wait_for(lambda: {576, 1500, 1437, 1438} <= sizes(), "probes", timeout=60)
+        found = wait_for(lambda: [told for told in [link(node, "live")]
+                                  if told["path_mtu"] == 1437], "path MTU")
+    assert found[0]["state"] == "up", "lost probes are no lost hellos"
+    assert {flags for _, flags in path.probes} == {0x4000}, "DF, and no fragment"
+
+
+def needed(mtu, dport, sport=0xc123, total=1400, dst=OTHER_IP):
+    """A router says that a datagram of the node's was too long."""
+    quoted = IP(src=NODE_IP, dst=dst, flags="DF", len=total) / UDP(sport=sport, dport=dport)
+    return bytes(ip() / ICMP(type=3, code=4, nexthopmtu=mtu) / Raw(bytes(quoted)[:28]))
+
+
+def test_a_router_says_what_the_path_carries(node, wire):
+    def path_mtus():
+        return {name: link(node, name)["path_mtu"] for name in ("vx", "vx2", "gv", "vnetu")}
+
+    before = path_mtus()
+    wire.send(needed(1300, 4790), needed(1300, VXLAN_PORT, sport=4789),
+              needed(1300, VXLAN_PORT, dst=PEER_IP), needed(500, VXLAN_PORT),
+              needed(1401, VXLAN_PORT))
+    wire.settle()
+    assert path_mtus() == before
+    wire.send(needed(1300, VXLAN_PORT))
+    wire.settle()
+    assert path_mtus() == {**before, "vx": 1300, "vx2": 1300}
+    with dropping(node, wire, too_big=1):
+        wire.send(linked(inner_to("vx", bytes(1300))))
+        wire.settle()
 
 
 # --- the language ------------------------------------------------------------------------------

@@ -35,11 +35,12 @@ static void no_kick(unsigned core)
 	(void)core;
 }
 
-static struct edge *add(const char *name, const struct link_kind *kind, u16 port)
+static struct edge *add(const char *name, const struct link_kind *kind, u16 port,
+			bool fragment)
 {
 	struct edge_setup s = {
 		.name = name, .link = kind, .tx = &wire_tx, .tx_ctx = &wire, .remote_ip = PEER,
-		.remote_port = port, .local_port = port, .pool = &pool,
+		.remote_port = port, .local_port = port, .pool = &pool, .fragment = fragment,
 	};
 	struct edge *out;
 
@@ -58,8 +59,8 @@ static int setup(void **state)
 	longest = 0;
 	assert_int_equal(vnet_init(1, 42, no_kick), ERR_OK);
 	fake_pool_init(&pool, "pool", 0, POOL);
-	e = add("native", &link_geneve, GENEVE_PORT);
-	bare = add("bare", &link_udp, UDP_PORT);
+	e = add("native", &link_geneve, GENEVE_PORT, false);
+	bare = add("bare", &link_udp, UDP_PORT, false);
 	return 0;
 }
 
@@ -100,7 +101,6 @@ static void mirror(void)
 		u32 size = got[i]->len + 28;
 
 		longest = MAX(longest, size);
-		assert_true(wire.dst[i]->df);
 		if (size > path) {
 			pkt_put(got[i]);
 			continue;
@@ -146,6 +146,18 @@ static void a_narrow_path_is_found(void **state)
 	path = 1500;
 	run(610 * S);
 	assert_int_equal(e->dst.mtu, 1500);
+}
+
+static void a_link_that_fragments_learns_where_to_cut(void **state)
+{
+	(void)state;
+	assert_int_equal(edge_destroy(e, true), ERR_OK);
+	e = add("native", &link_geneve, GENEVE_PORT, true);
+	path = 1333;
+	run(30 * S);
+	assert_false(e->dst.df);
+	assert_int_equal(e->dst.mtu, 1333);
+	assert_int_equal(e->port.mtu, LINK_PAYLOAD_MAX - 8 - 14);
 }
 
 static void a_peer_that_goes_away_proves_nothing(void **state)
@@ -210,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_path_as_wide_as_the_uplink),
 		CASE(a_narrow_path_is_found),
+		CASE(a_link_that_fragments_learns_where_to_cut),
 		CASE(a_peer_that_goes_away_proves_nothing),
 		CASE(without_packets_there_are_no_probes),
 		CASE(what_a_router_says_is_checked),

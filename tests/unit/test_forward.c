@@ -168,6 +168,31 @@ static void drops_have_their_reason(void **state)
 	assert_int_equal(a.port.count.rx_frames, 8);
 }
 
+static void an_interface_may_send_so_many_to_groups(void **state)
+{
+	(void)state;
+	fake_route(0xff, &b, NULL);
+	fake_route(0xf0, &b, NULL);
+	fake_route(2, &b, NULL);
+	a.port.storm = 10;
+	host_now_ns = 5000000000;
+	for (u32 i = 0; i < 15; i++) {
+		send(&a, i & 1 ? 0xff : 0xf0, 1);
+		send(&a, 2, 1);
+	}
+	assert_int_equal(b.n, 10 + 15);
+	assert_int_equal(drops(&a, VNET_DROP_STORM), 5);
+	host_now_ns += 300000000;
+	for (u32 i = 0; i < 5; i++)
+		send(&a, 0xff, 1);
+	assert_int_equal(b.n, 13 + 15);
+	a.port.storm = 0;
+	for (u32 i = 0; i < 100; i++)
+		send(&a, 0xff, 1);
+	assert_int_equal(b.n, 113 + 15);
+	assert_int_equal(drops(&a, VNET_DROP_STORM), 7);
+}
+
 static void an_empty_pool_costs_the_copies_only(void **state)
 {
 	struct pkt *held[POOL], *p = fake_frame(&pool, 0xff, 1, 60);
@@ -350,6 +375,7 @@ int main(void)
 		CASE(broadcast_reaches_all_that_tie),
 		CASE(the_wire_stays_off_the_wire),
 		CASE(drops_have_their_reason),
+		CASE(an_interface_may_send_so_many_to_groups),
 		CASE(an_empty_pool_costs_the_copies_only),
 		CASE(bursts_are_grouped_and_keep_their_order),
 		CASE(poll_stops_when_empty_or_over_budget),

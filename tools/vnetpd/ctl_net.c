@@ -50,6 +50,7 @@ err_t ctl_interface_add(struct ctl *c)
 		.device = device ? device->text : c->stmt->name,
 		.mtu = (u32)ctl_num(c, "mtu", 0),
 		.any_source = !ctl_num(c, "check-source", 1),
+		.storm = (u32)ctl_num(c, "storm", 0),
 	};
 	char why[200] = "";
 	err_t err = ctl_overlay(c, &setup.overlay);

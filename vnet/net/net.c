@@ -55,9 +55,9 @@ void net_drop(struct netif *nif, struct pkt *p, enum net_drop reason)
 	pkt_put(p);
 }
 
-bool net_limit_pass(struct bucket *b, u32 rate, u32 burst)
+bool net_limit_pass(struct token_bucket *b, u32 rate, u32 burst)
 {
-	return bucket_pass(b, rate, burst, plat_now_ns());
+	return token_bucket_pass(b, rate, burst, plat_now_ns());
 }
 
 /* --- out ----------------------------------------------------------------- */

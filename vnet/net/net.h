@@ -110,7 +110,7 @@ struct netif {
 	u32 txq_len;
 	struct pkt *txq[NETIF_TXQ]; /* frames of the current burst */
 	struct netif_counters count;
-	struct bucket echo_limit, error_limit;
+	struct token_bucket echo_limit, error_limit;
 	struct arp_table arp;
 	struct ipfrag_table frag;
 	struct udp_table udp;

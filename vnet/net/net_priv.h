@@ -59,7 +59,7 @@ static inline void netif_queue(struct netif *via, struct pkt *p)
 /* Push the Ethernet header and queue. Consumed. */
 void eth_output(struct netif *nif, struct pkt *p, const u8 dst[ETH_ALEN], u16 type);
 /* One token now? rate a second, at most `burst` saved up. */
-bool net_limit_pass(struct bucket *b, u32 rate, u32 burst);
+bool net_limit_pass(struct token_bucket *b, u32 rate, u32 burst);
 
 /* ipv4.c; data at the IPv4 header, consumed. UDP goes through the batch. */
 void ipv4_input(struct netif *nif, struct pkt *p, struct udp_batch *batch);
