@@ -62,6 +62,7 @@ struct remote_counters {
 	u64 received, answered;
 	u64 denied; /* not from a permitted address: no answer */
 	u64 limited; /* too many a second: no answer */
+	u64 scattered; /* in pieces that do not fit into one buffer: no answer */
 	u64 faults;
 	u64 requests; /* carried out */
 };

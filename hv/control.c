@@ -49,11 +49,13 @@ static void answer(struct netif *nif, struct pkt *p, const struct udp_meta *to)
 	static u8 out[REMOTE_DATAGRAM_MAX];
 	struct udp_dst dst = { .addr = to->src, .sport = control.port, .dport = to->sport,
 			       .ttl = 64, .flags = UDP_DST_CSUM };
-	u32 n = pkt_pullup(p, p->len) && p->head_len == p->len
-			? remote_input(&control.remote, to->src, to->sport, p->data, p->len,
-				       plat_now_ns(), out)
-			: 0;
+	u32 n = 0;
 
+	if (pkt_pullup(p, p->len))
+		n = remote_input(&control.remote, to->src, to->sport, p->data, p->len,
+				 plat_now_ns(), out);
+	else
+		control.remote.count.scattered++;
 	if (!n || p->buf_size - pkt_headroom(p) < n) {
 		pkt_put(p);
 		return;
@@ -85,6 +87,42 @@ void control_config(const struct out *out)
 	if (control.listens)
 		out_printf(out, "  control listen from %s/%u port %u\n",
 			   fmt_ip4(ip, control.remote.net), control.prefix_len, control.port);
+}
+
+static const struct {
+	const char *name;
+	size_t at;
+} counters[] = {
+	{ "received", offsetof(struct remote_counters, received) },
+	{ "answered", offsetof(struct remote_counters, answered) },
+	{ "denied", offsetof(struct remote_counters, denied) },
+	{ "limited", offsetof(struct remote_counters, limited) },
+	{ "scattered", offsetof(struct remote_counters, scattered) },
+	{ "faults", offsetof(struct remote_counters, faults) },
+	{ "requests", offsetof(struct remote_counters, requests) },
+};
+
+static u64 counter(u32 i)
+{
+	return *(const u64 *)((const u8 *)&control.remote.count + counters[i].at);
+}
+
+void control_json(struct json *j)
+{
+	json_open(j, "control", '{');
+	for (u32 i = 0; i < ARRAY_SIZE(counters); i++)
+		json_num(j, counters[i].name, counter(i));
+	json_close(j, '}');
+}
+
+void control_print(const struct out *out)
+{
+	if (!control.listens)
+		return;
+	out_printf(out, "control:");
+	for (u32 i = 0; i < ARRAY_SIZE(counters); i++)
+		out_printf(out, "%s %s %lu", i ? "," : "", counters[i].name, counter(i));
+	out_printf(out, "\n");
 }
 
 err_t ctl_control_listen(struct ctl *c)

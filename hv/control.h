@@ -10,6 +10,8 @@ bool control_listens(void);
 
 /* Of show config and show stats. */
 void control_config(const struct out *out);
+void control_print(const struct out *out);
+void control_json(struct json *j);
 
 err_t ctl_control_listen(struct ctl *c);
 err_t ctl_control_close(struct ctl *c);

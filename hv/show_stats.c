@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* show stats: every counter of the node, as tables or as one line of JSON. */
 #include "hv/config.h"
+#include "hv/control.h"
 #include "hv/ctl.h"
 #include "hv/netcore.h"
 #include "hv/node.h"
@@ -214,6 +215,7 @@ static void stats_json(const struct out *out)
 	json_ports(&j, "interfaces", VNET_PORT_INTERFACE);
 	json_ports(&j, "links", VNET_PORT_EDGE);
 	json_uplink(&j);
+	control_json(&j);
 	json_cores(&j);
 	json_offload(&j);
 	json_pools(&j);
@@ -272,6 +274,7 @@ err_t ctl_show_stats(struct ctl *c)
 			   i, cores[i].stats.entries, cores[i].stats.halts, v.bursts, v.cache_hits,
 			   v.cache_misses, x->sent, x->ring_full);
 	}
+	control_print(out);
 	print_drops(out);
 	return ERR_OK;
 }

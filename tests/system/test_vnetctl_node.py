@@ -131,3 +131,7 @@ def test_malformed_requests(ctl, port):
         for _ in range(2000):
             s.send(b"CSNC\x01\x05" + bytes(26))
     assert ctl("show", "node").returncode == 0
+    count = json.loads(ctl("-j", "show", "stats").stdout)["control"]
+    assert count["faults"] >= 4 and count["requests"] > 1 and count["denied"] == 0
+    assert count["received"] == count["answered"] + count["limited"] + 1  # this one
+    assert "control: received" in ctl("show", "stats").stdout
