@@ -63,6 +63,8 @@ err_t ctl_show_overlay(struct ctl *c);
 err_t ctl_show_learned(struct ctl *c);
 err_t ctl_show_route(struct ctl *c);
 err_t ctl_trace(struct ctl *c);
+err_t ctl_matrix(struct ctl *c);
+err_t ctl_show_matrix(struct ctl *c);
 err_t ctl_capture_start(struct ctl *c);
 err_t ctl_capture_read(struct ctl *c);
 err_t ctl_capture_stop(struct ctl *c);

@@ -165,3 +165,20 @@ def test_captures_that_are_refused(pair):
     done = ctl(pair["a"], "capture")
     assert done.returncode == 1 and "a capture already" in done.stderr
     assert ctl(pair["a"], "capture", "stop").returncode == 0
+
+
+def test_the_traffic_matrix(world, pair):
+    done = ctl(pair["a"], "show", "matrix")
+    assert done.returncode == 1 and "nothing is counted" in done.stderr
+    assert ctl(pair["a"], "matrix", "on").returncode == 0
+    assert ctl(pair["a"], "matrix", "on").returncode == 1
+    assert len(world.ping("a", nskit.OVER["b"])) == 3
+    done = ctl(pair["a"], "-j", "show", "matrix")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    frames = {(row["src"], row["dst"]): row["frames"] for row in told["pairs"]}
+    assert frames[nskit.MACS["a"], nskit.MACS["b"]] >= 3
+    assert frames[nskit.MACS["b"], nskit.MACS["a"]] >= 3
+    assert told["other_frames"] == 0
+    assert nskit.MACS["a"] in ctl(pair["a"], "show", "matrix", "top", "1").stdout
+    assert ctl(pair["a"], "matrix", "off").returncode == 0

@@ -65,7 +65,8 @@ static void sums_are_those_of_the_plain_one(void **state)
 	assert_int_equal(matrix_start(), ERR_OK);
 	assert_int_equal(matrix_start(), ERR_BUSY);
 	for (u32 i = 0; i < 5000; i++) {
-		u32 src = (u32)rand() % TAGS, dst = (u32)rand() % TAGS, len = 10 + (u32)rand() % 500;
+		u32 src = (u32)rand() % TAGS, dst = (u32)rand() % TAGS;
+		u32 len = 10 + (u32)rand() % 500;
 
 		send(&port[(u32)rand() % 2], fake_frame(&pool, (u8)dst, (u8)src, len));
 		if (len < 14)
