@@ -153,6 +153,7 @@ static u32 tx_path_mtu(void *ctx, const struct link_dst *dst)
 
 /* Its caps are the uplink's. */
 static struct link_tx link_tx = {
+	.fragments_max = IPFRAG_PIECES,
 	.open = tx_open,
 	.close = tx_close,
 	.moved = tx_moved,

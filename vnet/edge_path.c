@@ -20,6 +20,19 @@ static u32 path_limit(const struct edge *e)
 	return e->setup.mtu ? MIN(mtu, e->setup.mtu + LINK_ETH_HEADER + e->outer) : mtu;
 }
 
+/* The longest frame that the other end gets out of fragments for that path. */
+static u32 most_in_fragments(const struct edge *e, u32 mtu)
+{
+	u32 most = LINK_PAYLOAD_MAX, n = e->tx->fragments_max;
+
+	if (n) {
+		u32 room = n * ALIGN_DOWN(mtu - MIN(mtu, IP_HLEN), 8u);
+
+		most = MIN(most, room - MIN(room, UDP_HLEN));
+	}
+	return most - MIN(most, e->header.len);
+}
+
 void edge_learn_mtu(struct edge *e)
 {
 	u32 outer = e->outer, mtu, frame;
@@ -28,7 +41,7 @@ void edge_learn_mtu(struct edge *e)
 		pmtu_age(&e->path, plat_now_ns());
 	mtu = MIN(path_limit(e), pmtu_now(&e->path));
 	e->dst.mtu = mtu;
-	frame = e->dst.df ? mtu - MIN(mtu, outer) : LINK_PAYLOAD_MAX - e->header.len;
+	frame = e->dst.df ? mtu - MIN(mtu, outer) : most_in_fragments(e, mtu);
 	e->port.mtu = frame - MIN(frame, LINK_ETH_HEADER);
 	/* What would be fragmented needs plain frames. */
 	e->port.caps_max = mtu - MIN(mtu, outer);

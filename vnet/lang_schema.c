@@ -143,7 +143,7 @@ static const struct lang_key vm_add_keys[] = {
 
 static const struct lang_key interface_add_keys[] = {
 	{ .word = "mac", .type = LANG_MAC, .required = true, .help = "the guest's address" },
-	{ .word = "mtu", .type = LANG_UINT, .min = 68, .max = 9000, .help = "the guest's MTU" },
+	{ .word = "mtu", .type = LANG_UINT, .min = 68, .max = 65000, .help = "the guest's MTU" },
 	{ .word = "mode", .type = LANG_CHOICE, .choices = modes,
 	  .help = "who starts the work on a frame" },
 	{ .word = "check-source", .type = LANG_BOOL, .help = "only frames from its own MAC" },

@@ -161,6 +161,8 @@ struct link_tx {
 	/* Enum pkt_cap: what send() takes with offload fields, as long as it is at
 	 * most dst->mtu on the wire. */
 	u32 caps;
+	/* Pieces that the other end puts together of one datagram, at most; 0: all. */
+	u32 fragments_max;
 	/* Boot core: start and stop using dst. open may set dst->priv; ERR_NOMEM. */
 	err_t (*open)(void *ctx, struct link_dst *dst);
 	void (*close)(void *ctx, struct link_dst *dst);

@@ -196,6 +196,26 @@ static void a_link_that_fragments_takes_64k(void **state)
 	assert_int_equal(edge_destroy(delta, true), ERR_OK);
 }
 
+static void what_the_other_end_can_put_together(void **state)
+{
+	struct link_tx tx = wire_tx;
+	struct edge_setup s = setup_of("delta", 0x0a000004);
+	struct edge *delta;
+
+	(void)state;
+	tx.fragments_max = 19;
+	s.tx = &tx;
+	s.fragment = true;
+	delta = create(&s);
+	assert_int_equal(delta->port.mtu, 19 * 1480 - 8 - 14);
+	route(&delta->port, ROUTE_FROM_ANY);
+	wire.mtu = 9000;
+	send(60);
+	assert_int_equal(delta->port.mtu, LINK_PAYLOAD_MAX - 14);
+	clear();
+	assert_int_equal(edge_destroy(delta, true), ERR_OK);
+}
+
 static void a_full_uplink_drops_the_rest(void **state)
 {
 	struct pkt *burst[10];
@@ -472,6 +492,7 @@ int main(void)
 		CASE(the_guests_mtu_leaves_room_for_the_link),
 		CASE(the_guest_is_told_what_fits),
 		CASE(a_link_that_fragments_takes_64k),
+		CASE(what_the_other_end_can_put_together),
 		CASE(a_full_uplink_drops_the_rest),
 		CASE(long_frames_go_as_the_sender_can),
 		CASE(frames_come_in_by_their_edge),
