@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guests with an MTU of 28000 over a wire of 1500: large.lab. Then alpha's link does
+not fragment any more, and its guest is told what fits.
+
+    g1 10.1.0.1 - alpha 10.0.0.1 ======= 10.0.0.2 beta - 10.1.0.2 g1
+"""
+
+import json
+import os
+import re
+
+import pytest
+from labkit import measure
+
+PEER_IP = "10.1.0.2"
+STREAM_S = int(os.environ.get("STREAM_S", "5"))
+FITS = 1458
+
+
+@pytest.fixture(scope="module", name="lab")
+def running_lab(bring_up, hypervisor):
+    return bring_up("tests/system/large.lab")
+
+
+def ping(lab, options):
+    return lab.sh("alpha/g1", f"ping {options} {PEER_IP}")[1]
+
+
+def received(output):
+    return int(re.search(r" (\d+) received", output).group(1))
+
+
+def test_the_guest_has_the_mtu(lab):
+    assert lab.sh("alpha/g1", "cat /sys/class/net/eth0/mtu") == (0, "28000\n")
+
+
+@pytest.mark.parametrize("size", [9000, 27972])
+def test_large_packets_arrive_whole(lab, size):
+    output = ping(lab, f"-q -M do -c 10 -i 0.1 -s {size}")
+    assert received(output) >= 8, output  # an emulated machine may stand still for a while
+
+
+def test_the_guest_is_told_what_fits(lab):
+    for statement in ("link del beta force", "link add beta udp remote 10.0.0.2 fragment off",
+                      "route add src any dst any to edge beta from interface g1.eth0",
+                      "route add src any dst any to interface g1.eth0 from edge beta"):
+        lab.ctl("alpha", statement)
+    output = ping(lab, "-M do -c 3 -i 0.3 -s 5000")
+    assert re.search(rf"Frag needed .*mtu = {FITS}", output), output
+    assert received(output) == 0
+    # It cuts them itself now; they come back as one, from a link that fragments.
+    output = ping(lab, "-q -M want -c 5 -i 0.2 -s 5000")
+    assert received(output) >= 4, output
+    link, = json.loads(lab.ctl("alpha", "show link beta json"))
+    assert link["answers"] >= 1 and link["path_mtu"] == 1500
+
+
+def test_tcp_goes_on_with_smaller_segments(lab):
+    status, output = lab.sh("alpha/g1", f"nuttcp -fparse -T {STREAM_S} {PEER_IP}",
+                            timeout=STREAM_S + 60)
+    assert status == 0 and measure.parse_nuttcp(output) > 0, output
+    for node in ("alpha", "beta"):
+        assert json.loads(lab.ctl(node, "show stats json"))["sum"]["balanced"]
