@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* trace, and show stats check. */
+/* trace: a dry run of one frame through the core. */
 #include "ctl/ctl.h"
 #include "hv/base/fmt.h"
 #include "vnet/port.h"
 #include "vnet/trace.h"
-#include "vnet/xcore.h"
 
 /* What a statement that is about one port of either kind names. */
 static struct vnet_port *named_port(struct ctl *c, const char *key)
@@ -20,8 +19,6 @@ static struct vnet_port *named_port(struct ctl *c, const char *key)
 		 kind == VNET_PORT_EDGE ? "link" : "interface", v->text);
 	return NULL;
 }
-
-/* --- trace -------------------------------------------------------------------------- */
 
 static const struct route *route_by_id(u32 id)
 {
@@ -100,38 +97,5 @@ err_t ctl_trace(struct ctl *c)
 		trace_json(c->out, &t, from);
 	else
 		trace_text(c->out, &t, from);
-	return ERR_OK;
-}
-
-/* --- the conservation sum -------------------------------------------------------------- */
-
-static u64 drops_of(const struct vnet_counters *c)
-{
-	u64 sum = 0;
-
-	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
-		sum += c->drop[d];
-	return sum;
-}
-
-err_t ctl_stats_check(struct ctl *c)
-{
-	const struct out *out = c->out;
-	struct vnet_audit a;
-
-	out_printf(out, "PORT                       TO CORE   FROM CORE     DROPPED   IN FLIGHT\n");
-	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
-		out_column(out, 22, "%s", p->name);
-		out_printf(out, "%12lu%12lu%12lu%12lu\n", p->count.rx_frames, p->count.tx_frames,
-			   drops_of(&p->count), p->count.tx_held + xcore_in_flight(p->id));
-	}
-	vnet_audit(&a);
-	out_printf(out, "received %lu, cloned %lu, cut %lu; delivered %lu, dropped %lu, "
-		   "in flight %lu\n",
-		   a.received, a.cloned, a.cut, a.delivered, a.dropped, a.in_flight);
-	if (!a.balanced)
-		return ctl_fail(c, "check", ERR_IO, "the sum is not balanced: frames were lost or "
-				"counted twice, or move on another core at this moment");
-	out_printf(out, "balanced\n");
 	return ERR_OK;
 }

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* show interface, link, route, uplink. */
+#include "ctl/stats.h"
 #include "hv/base/fmt.h"
 #include "hv/ctl.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
 #include "vnet/route.h"
-
-static u64 drops(struct vnet_port *p)
-{
-	u64 sum = 0;
-
-	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
-		sum += p->count.drop[d];
-	return sum;
-}
 
 static void interface_row(const struct out *out, struct vnet_port *p)
 {
@@ -24,7 +16,8 @@ static void interface_row(const struct out *out, struct vnet_port *p)
 	out_column(out, 7, "%u", p->mtu);
 	out_column(out, 6, "%s", p->up ? "up" : "down");
 	/* The guest's view: what the core received from it, it sent. */
-	out_printf(out, "%12lu%12lu%12lu\n", p->count.rx_frames, p->count.tx_frames, drops(p));
+	out_printf(out, "%12lu%12lu%12lu\n", p->count.rx_frames, p->count.tx_frames,
+		   stats_dropped(&p->count));
 }
 
 /* What is known about the way to its peer. */
@@ -52,7 +45,7 @@ static void link_row(const struct out *out, struct vnet_port *p)
 	out_column(out, 7, "%u", p->mtu);
 	out_column(out, 13, "%s", edge_state_name(edge_state(e)));
 	out_printf(out, "%12lu%12lu%12lu  unauthenticated", p->count.tx_frames,
-		   p->count.rx_frames, drops(p));
+		   p->count.rx_frames, stats_dropped(&p->count));
 	if (edge_has_health(e))
 		health_text(out, &e->health);
 	out_printf(out, ", path mtu %u\n", e->dst.mtu);
@@ -107,21 +100,19 @@ static void port_json(struct json *j, struct vnet_port *p)
 	json_bool(j, "up", p->up);
 	json_num(j, "from_core", p->count.tx_frames);
 	json_num(j, "to_core", p->count.rx_frames);
-	json_num(j, "dropped", drops(p));
+	json_num(j, "dropped", stats_dropped(&p->count));
 	json_close(j, '}');
 }
 
 static err_t show_ports(struct ctl *c, enum vnet_port_kind kind, const char *header,
 			void (*row)(const struct out *, struct vnet_port *))
 {
-	const char *name = c->stmt->name;
 	bool json = lang_get(c->stmt, "json") != NULL;
-	const struct vnet_port *only = name ? vnet_port_find(name) : NULL;
+	const struct vnet_port *only = c->stmt->name ? ctl_port(c, kind) : NULL;
 	struct json j = { .out = c->out };
 
-	if (name && (!only || only->kind != kind))
-		return ctl_fail(c, NULL, ERR_NOENT, "there is no %s \"%s\"", c->stmt->cmd->verb,
-				name);
+	if (c->stmt->name && !only)
+		return ERR_NOENT;
 	if (json)
 		json_open(&j, NULL, '[');
 	else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* show stats: every counter of the node, as tables or as one line of JSON. */
+#include "ctl/stats.h"
 #include "hv/config.h"
 #include "hv/control.h"
 #include "hv/ctl.h"
@@ -37,74 +38,15 @@ static void json_vm(struct json *j, const struct vm *vm)
 	json_close(j, '}');
 }
 
-/* A port's counters. The guest's view of an interface: what the core received
- * from it is what the guest sent. */
-static void json_port(struct json *j, const struct vnet_port *p)
-{
-	const struct vnet_counters *c = &p->count;
-	bool guest = p->kind == VNET_PORT_INTERFACE;
-
-	json_open(j, p->name, '{');
-	json_bool(j, "up", p->up);
-	json_num(j, guest ? "tx_frames" : "rx_frames", c->rx_frames);
-	json_num(j, guest ? "tx_bytes" : "rx_bytes", c->rx_bytes);
-	json_num(j, guest ? "rx_frames" : "tx_frames", c->tx_frames);
-	json_num(j, guest ? "rx_bytes" : "tx_bytes", c->tx_bytes);
-	json_num(j, guest ? "tx_segments" : "rx_segments", c->rx_segments);
-	json_num(j, guest ? "rx_segments" : "tx_segments", c->tx_segments);
-	json_num(j, guest ? "tx_copies" : "rx_copies", c->rx_copies);
-	json_num(j, guest ? "rx_copies" : "tx_copies", c->tx_copies);
-	json_num(j, guest ? "rx_joined" : "tx_joined", c->tx_joined);
-	json_open(j, "drops", '{');
-	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
-		if (c->drop[d])
-			json_num(j, vnet_drop_name((enum vnet_drop)d), c->drop[d]);
-	json_close(j, '}');
-	json_close(j, '}');
-}
-
-static void json_ports(struct json *j, const char *key, enum vnet_port_kind kind)
-{
-	json_open(j, key, '{');
-	for (const struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
-		if (p->kind == kind)
-			json_port(j, p);
-	json_close(j, '}');
-}
-
-/* Reasons of the overlay and of the host stack, each once. */
-static void json_drops(struct json *j)
+/* The host stack's reasons. */
+static void json_uplink_drops(struct json *j)
 {
 	const struct uplink *up = uplink_at(0);
-	struct vnet_counters sum = { 0 };
 
-	vnet_port_sum(&sum);
-	json_open(j, "drops", '{');
-	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
-		json_num(j, vnet_drop_name((enum vnet_drop)d), sum.drop[d]);
-	for (u32 d = 0; d < EDGE_STRAY_COUNT; d++)
-		json_num(j, edge_stray_name((enum edge_stray)d), edge_strays((enum edge_stray)d));
-	json_close(j, '}');
 	json_open(j, "uplink_drops", '{');
 	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
 		if (up->netif.count.drop[d])
 			json_num(j, net_drop_name((enum net_drop)d), up->netif.count.drop[d]);
-	json_close(j, '}');
-}
-
-static void json_sum(struct json *j)
-{
-	struct vnet_audit a;
-
-	vnet_audit(&a);
-	json_open(j, "sum", '{');
-	json_num(j, "received", a.received);
-	json_num(j, "cloned", a.cloned);
-	json_num(j, "cut", a.cut);
-	json_num(j, "delivered", a.delivered);
-	json_num(j, "dropped", a.dropped);
-	json_num(j, "in_flight", a.in_flight);
-	json_bool(j, "balanced", a.balanced);
 	json_close(j, '}');
 }
 
@@ -212,15 +154,16 @@ static void stats_json(const struct out *out)
 		if (vm_at(i))
 			json_vm(&j, vm_at(i));
 	json_close(&j, '}');
-	json_ports(&j, "interfaces", VNET_PORT_INTERFACE);
-	json_ports(&j, "links", VNET_PORT_EDGE);
+	stats_ports_json(&j, "interfaces", VNET_PORT_INTERFACE, NULL);
+	stats_ports_json(&j, "links", VNET_PORT_EDGE, NULL);
 	json_uplink(&j);
 	control_json(&j);
 	json_cores(&j);
 	json_offload(&j);
 	json_pools(&j);
-	json_drops(&j);
-	json_sum(&j);
+	stats_drops_json(&j);
+	json_uplink_drops(&j);
+	stats_sum_json(&j);
 	json_close(&j, '}');
 	out_printf(out, "\n");
 }
@@ -249,7 +192,6 @@ static void print_drops(const struct out *out)
 err_t ctl_show_stats(struct ctl *c)
 {
 	const struct out *out = c->out;
-	struct vnet_audit a;
 
 	if (lang_get(c->stmt, "check"))
 		return ctl_stats_check(c);
@@ -257,12 +199,7 @@ err_t ctl_show_stats(struct ctl *c)
 		stats_json(out);
 		return ERR_OK;
 	}
-	vnet_audit(&a);
-	out_printf(out,
-		   "received %lu + cloned %lu + cut %lu = delivered %lu + dropped %lu + in flight "
-		   "%lu: %s\n",
-		   a.received, a.cloned, a.cut, a.delivered, a.dropped, a.in_flight,
-		   a.balanced ? "balanced" : "NOT BALANCED");
+	stats_sum_print(out);
 	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++) {
 		const struct xcore_stats *x = xcore_stats(i);
 		struct vnet_core_stats v;

@@ -27,19 +27,7 @@ svm_switch:
 	push rdi			; [rsp] regs
 	clgi
 	mov rax, rsi
-	mov rcx, [rdi + GPR_RCX]
-	mov rdx, [rdi + GPR_RDX]
-	mov rbx, [rdi + GPR_RBX]
-	mov rbp, [rdi + GPR_RBP]
-	mov rsi, [rdi + GPR_RSI]
-	mov r8, [rdi + GPR_R8]
-	mov r9, [rdi + GPR_R9]
-	mov r10, [rdi + GPR_R10]
-	mov r11, [rdi + GPR_R11]
-	mov r12, [rdi + GPR_R12]
-	mov r13, [rdi + GPR_R13]
-	mov r14, [rdi + GPR_R14]
-	mov r15, [rdi + GPR_R15]
+	gpr_load rdi
 	mov rdi, [rdi + GPR_RDI]
 	sti
 	vmload
@@ -47,20 +35,8 @@ svm_switch:
 	vmsave
 	cli
 	mov rax, [rsp]
-	mov [rax + GPR_RCX], rcx
-	mov [rax + GPR_RDX], rdx
-	mov [rax + GPR_RBX], rbx
-	mov [rax + GPR_RBP], rbp
-	mov [rax + GPR_RSI], rsi
+	gpr_save rax
 	mov [rax + GPR_RDI], rdi
-	mov [rax + GPR_R8], r8
-	mov [rax + GPR_R9], r9
-	mov [rax + GPR_R10], r10
-	mov [rax + GPR_R11], r11
-	mov [rax + GPR_R12], r12
-	mov [rax + GPR_R13], r13
-	mov [rax + GPR_R14], r14
-	mov [rax + GPR_R15], r15
 	mov rax, [rsp + 8]
 	vmload				; the host's GS and TR before an NMI can come
 	stgi

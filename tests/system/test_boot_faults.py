@@ -41,7 +41,7 @@ MISTAKES = [
     ("uplink add 0 address 10.0.0.9/33", "10.0.0.9/33", "10.0.0.9/33"),
     ("link add peer udp remote 10.0.0.3 port 9001", "peer", "its name, or a link with this port"),
     ("link add other udp remote 10.0.0.2 port 9000", "other", "its name, or a link with this port"),
-    ("link add other tcp remote 10.0.0.2", "tcp", '"tcp"'),
+    ("link add other tcp remote 10.0.0.2", "tcp", "no tcp links"),
     ("route add src any dst any to edge nowhere", "nowhere", 'there is no link "nowhere"'),
     ("route add src any dst any to interface good.eth7", "good.eth7",
      'there is no interface "good.eth7"'),

@@ -112,8 +112,14 @@ def test_tcp_arrives_whole(node, sides, one, other):
 def test_ipv6_and_its_neighbour_discovery(node, sides):
     """Which needs multicast."""
     assert node.stats()["config_errors"] == 0
-    addresses = json.loads(sides["b"].ip("-j", "-6", "addr", "show", "dev", "vx0"))
-    transfer(sides["a"], sides["b"], f"{addresses[0]['addr_info'][0]['local']}%vx0")
+    def addresses(side):
+        """Those that nobody objected to: only they can be bound to (RFC 4862 5.4)."""
+        told = sides[side].ip("-j", "-6", "addr", "show", "dev", "vx0", "-tentative")
+        return [info["local"] for entry in json.loads(told) for info in entry.get("addr_info", [])]
+
+    for side in SIDES:
+        wait_for(lambda side=side: addresses(side), "an address of its own", 30)
+    transfer(sides["a"], sides["b"], f"{addresses('b')[0]}%vx0")
 
 
 def test_checksums_as_configured_and_congestion_bits(node, sides, switch):

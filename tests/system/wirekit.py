@@ -11,11 +11,11 @@ import logging
 import os
 import re
 import select
-import shutil
 import socket
 import subprocess
 import time
 
+from labkit import iso
 from labkit import machine as machines
 from labkit import serial
 from labkit import state as states
@@ -196,24 +196,6 @@ class Wire:
 
 # --- the node -----------------------------------------------------------------
 
-def grub_iso(directory, image, conf, commands):
-    """A disk whose GRUB obeys the commands, then boots the node with its node.conf."""
-    tree = os.path.join(directory, "iso")
-    os.makedirs(os.path.join(tree, "boot/grub"))
-    shutil.copy(image, os.path.join(tree, "boot/caisson.elf"))
-    shutil.copy(conf, os.path.join(tree, "boot/node.conf"))
-    with open(os.path.join(tree, "boot/grub/grub.cfg"), "w", encoding="ascii") as f:
-        f.write("\n".join([*commands, "multiboot2 /boot/caisson.elf node=alpha",
-                           "module2 /boot/node.conf node.conf", "boot", ""]))
-    iso = os.path.join(directory, "boot.iso")
-    done = subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc",
-                           f"--install-modules={machines.GRUB_MODULES} setpci",
-                           "--locales=", "--fonts=", "--themes=", "-o", iso, tree],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return iso
-
-
 class Node:
     """A node and its console. `conf` is what its section of node.conf says, `modules`
     are further files. With `grub`, commands for it, GRUB boots the node after it has
@@ -230,7 +212,9 @@ class Node:
         with open(path, "w", encoding="utf-8") as f:
             f.write(f"caisson 1\nnode {self.name} mac {NODE_MAC}\n{conf}")
         if grub:
-            self.boot = ["-boot", "d", "-cdrom", grub_iso(self.directory, image, path, grub)]
+            self.boot = ["-boot", "d", "-cdrom",
+                         iso.caisson(self.directory, image, f"node={self.name}",
+                                     [("node.conf", path)], grub)]
         else:
             self.boot = ["-kernel", image, "-append", f"node={self.name}",
                          "-initrd", ",".join([path, *modules])]

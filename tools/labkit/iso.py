@@ -13,14 +13,16 @@ HEAD = ["serial --unit=0 --speed=115200", "terminal_output console serial"]
 MODULES = "biosdisk iso9660 normal serial terminal"
 
 
-def caisson(directory, image, arguments, modules):
-    """The hypervisor with its modules, [(module name, file)]."""
+def caisson(directory, image, arguments, modules, before=()):
+    """The hypervisor with its modules, [(module name, file)]. GRUB obeys the commands of
+    `before` first; they may be setpci's too."""
     # By number on the disk: a module's name may be any word.
     files = {"caisson.elf": image}
     files.update((f"module{number}", path) for number, (_, path) in enumerate(modules))
     lines = [f"module2 /boot/module{number} {name}" for number, (name, _) in enumerate(modules)]
-    return make(directory, files, [f"multiboot2 /boot/caisson.elf {arguments}", *lines],
-                "multiboot2")
+    return make(directory, files,
+                [*before, f"multiboot2 /boot/caisson.elf {arguments}", *lines],
+                "multiboot2 setpci")
 
 
 def multiboot(directory, image):
@@ -38,9 +40,9 @@ def linux(directory, kernel, initrd, cmdline):
     return make(directory, files, lines, "linux")
 
 
-def make(directory, files, lines, loader):
-    """directory/boot.iso: `files` as {name in /boot: file}; GRUB's commands in `lines`, of
-    which the first loads by means of GRUB's module `loader`. Gives its path."""
+def make(directory, files, lines, needed):
+    """directory/boot.iso: `files` as {name in /boot: file}; GRUB's commands in `lines`,
+    which need GRUB's modules `needed`. Gives its path."""
     tree = os.path.join(directory, "iso")
     shutil.rmtree(tree, ignore_errors=True)
     os.makedirs(os.path.join(tree, "boot/grub"))
@@ -50,7 +52,7 @@ def make(directory, files, lines, loader):
         f.writelines(line + "\n" for line in (*HEAD, *lines, "boot"))
     path = os.path.join(directory, NAME)
     command = ["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc",
-               f"--install-modules={MODULES} {loader}", "--locales=", "--fonts=", "--themes=",
+               f"--install-modules={MODULES} {needed}", "--locales=", "--fonts=", "--themes=",
                "-o", path, tree]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

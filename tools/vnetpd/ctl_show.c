@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* show: what there is, as tables or as one line of JSON. */
+#include "ctl/stats.h"
 #include "hv/base/fmt.h"
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
@@ -9,8 +10,8 @@
 #include "tools/vnetpd/node.h"
 #include "tools/vnetpd/sock.h"
 #include "tools/vnetpd/tap.h"
-#include "vnet/edge.h"
 #include "tools/vnetpd/version.h"
+#include "vnet/edge.h"
 #include "vnet/forward.h"
 #include "vnet/offload.h"
 #include "vnet/port.h"
@@ -106,63 +107,22 @@ static void print_port(const struct out *out, struct vnet_port *p)
 				   c->drop[d]);
 }
 
-static void json_port(struct json *j, struct vnet_port *p)
-{
-	const struct vnet_counters *c = &p->count;
-	bool guest = p->kind == VNET_PORT_INTERFACE;
-
-	json_open(j, p->name, '{');
-	json_bool(j, "up", p->up);
-	json_text(j, "state", state_of(p));
-	json_num(j, "mtu", p->mtu);
-	if (!guest)
-		json_num(j, "path_mtu", edge_of(p)->dst.mtu);
-	json_num(j, guest ? "tx_frames" : "rx_frames", c->rx_frames);
-	json_num(j, guest ? "tx_bytes" : "rx_bytes", c->rx_bytes);
-	json_num(j, guest ? "rx_frames" : "tx_frames", c->tx_frames);
-	json_num(j, guest ? "rx_bytes" : "tx_bytes", c->tx_bytes);
-	json_num(j, guest ? "tx_segments" : "rx_segments", c->rx_segments);
-	json_num(j, guest ? "rx_segments" : "tx_segments", c->tx_segments);
-	json_num(j, guest ? "tx_copies" : "rx_copies", c->rx_copies);
-	json_num(j, guest ? "rx_copies" : "tx_copies", c->tx_copies);
-	json_num(j, guest ? "rx_joined" : "tx_joined", c->tx_joined);
-	json_num(j, "held", c->tx_held);
-	json_open(j, "drops", '{');
-	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
-		if (c->drop[d])
-			json_num(j, vnet_drop_name((enum vnet_drop)d), c->drop[d]);
-	json_close(j, '}');
-	json_close(j, '}');
-}
-
-static void json_ports(struct json *j, const char *key, enum vnet_port_kind kind,
-		       const char *name)
-{
-	json_open(j, key, '{');
-	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
-		if (p->kind == kind && (!name || !strcmp(p->name, name)))
-			json_port(j, p);
-	json_close(j, '}');
-}
-
 static err_t show_ports(struct ctl *c, enum vnet_port_kind kind)
 {
-	const char *name = c->stmt->name;
+	const struct vnet_port *only = NULL;
 	struct json j = { .out = c->out };
-	u32 shown = 0;
 
-	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
-		if (p->kind != kind || (name && strcmp(p->name, name) != 0))
-			continue;
-		shown++;
-		if (!wants_json(c))
-			print_port(c->out, p);
+	if (c->stmt->name) {
+		only = ctl_port(c, kind);
+		if (!only)
+			return ERR_NOENT;
 	}
-	if (name && !shown)
-		return ctl_fail(c, NULL, ERR_NOENT, "there is no %s \"%s\"",
-				kind == VNET_PORT_EDGE ? "link" : "interface", name);
+	for (struct vnet_port *p = vnet_port_next(0); p && !wants_json(c);
+	     p = vnet_port_next(p->id))
+		if (p->kind == kind && (!only || p == only))
+			print_port(c->out, p);
 	if (wants_json(c)) {
-		json_ports(&j, NULL, kind, name);
+		stats_ports_json(&j, NULL, kind, only);
 		out_printf(c->out, "\n");
 	}
 	return ERR_OK;
@@ -191,19 +151,6 @@ err_t ctl_show_config(struct ctl *c)
 
 /* --- counters ------------------------------------------------------------------------ */
 
-static void json_drops(struct json *j)
-{
-	struct vnet_counters sum = { 0 };
-
-	vnet_port_sum(&sum);
-	json_open(j, "drops", '{');
-	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
-		json_num(j, vnet_drop_name((enum vnet_drop)d), sum.drop[d]);
-	for (u32 d = 0; d < EDGE_STRAY_COUNT; d++)
-		json_num(j, edge_stray_name((enum edge_stray)d), edge_strays((enum edge_stray)d));
-	json_close(j, '}');
-}
-
 static void json_sockets(struct json *j)
 {
 	const struct sock_counters *s = &sock_counters;
@@ -221,22 +168,6 @@ static void json_sockets(struct json *j)
 	for (u32 d = 0; d < SOCK_DROP_COUNT; d++)
 		json_num(j, sock_drop_name((enum sock_drop)d), s->drop[d]);
 	json_close(j, '}');
-	json_close(j, '}');
-}
-
-static void json_sum(struct json *j)
-{
-	struct vnet_audit a;
-
-	vnet_audit(&a);
-	json_open(j, "sum", '{');
-	json_num(j, "received", a.received);
-	json_num(j, "cloned", a.cloned);
-	json_num(j, "cut", a.cut);
-	json_num(j, "delivered", a.delivered);
-	json_num(j, "dropped", a.dropped);
-	json_num(j, "in_flight", a.in_flight);
-	json_bool(j, "balanced", a.balanced);
 	json_close(j, '}');
 }
 
@@ -272,8 +203,8 @@ static void stats_json(const struct out *out)
 
 	json_open(&j, NULL, '{');
 	json_text(&j, "node", node.name);
-	json_ports(&j, "interfaces", VNET_PORT_INTERFACE, NULL);
-	json_ports(&j, "links", VNET_PORT_EDGE, NULL);
+	stats_ports_json(&j, "interfaces", VNET_PORT_INTERFACE, NULL);
+	stats_ports_json(&j, "links", VNET_PORT_EDGE, NULL);
 	json_sockets(&j);
 	json_core(&j);
 	json_open(&j, "pools", '{');
@@ -281,8 +212,8 @@ static void stats_json(const struct out *out)
 	json_pool(&j, &node.frames);
 	json_pool(&j, &node.messages);
 	json_close(&j, '}');
-	json_drops(&j);
-	json_sum(&j);
+	stats_drops_json(&j);
+	stats_sum_json(&j);
 	json_close(&j, '}');
 	out_printf(out, "\n");
 }
@@ -292,7 +223,6 @@ err_t ctl_show_stats(struct ctl *c)
 	const struct sock_counters *s = &sock_counters;
 	const struct out *out = c->out;
 	struct vnet_counters sum = { 0 };
-	struct vnet_audit a;
 
 	if (lang_get(c->stmt, "check"))
 		return ctl_stats_check(c);
@@ -300,12 +230,7 @@ err_t ctl_show_stats(struct ctl *c)
 		stats_json(out);
 		return ERR_OK;
 	}
-	vnet_audit(&a);
-	out_printf(out,
-		   "received %lu + cloned %lu + cut %lu = delivered %lu + dropped %lu + in flight "
-		   "%lu: %s\n",
-		   a.received, a.cloned, a.cut, a.delivered, a.dropped, a.in_flight,
-		   a.balanced ? "balanced" : "NOT BALANCED");
+	stats_sum_print(out);
 	out_printf(out,
 		   "sockets: sent %lu datagrams in %lu messages and %lu calls, received %lu in "
 		   "%lu and %lu; system calls %lu\n",
