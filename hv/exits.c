@@ -7,8 +7,6 @@
 #include "hv/emul/machine.h"
 #include "hv/vm.h"
 
-#define VECTOR_DB 1
-#define VECTOR_MC 18
 #define KVM_ENOSYS 1000 /* what KVM answers to an unknown hypercall */
 #define DR7_GD BIT64(13)
 

@@ -9,6 +9,7 @@
 
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
+#include "hv/base/x86.h"
 
 #define CPUID_SVM BIT(2)     /* 80000001h ECX */
 #define CPUID_PAGE1GB BIT(26) /* 80000001h EDX */
@@ -25,9 +26,6 @@
 #define MSR_VM_HSAVE_PA 0xc0010117
 
 #define PAGE 4096
-#define VECTOR_DB 1
-#define VECTOR_AC 17
-#define VECTOR_MC 18
 
 /* The MSR permission map has two bits a register, read and write, for three
  * ranges of 2000h registers; the I/O map has one bit a port and three more for

@@ -31,7 +31,6 @@
 #define IOPM_LAST_BYTE (3 * 4096 - 1)
 #define MSRPM_LAST_BYTE (2 * 4096 - 1)
 #define PAT_TYPE_MAX 7 /* 2 and 3 are reserved */
-#define VECTOR_NMI 2
 #define EXCEPTION_MAX 31
 
 struct check {

@@ -10,9 +10,6 @@
 
 #include "hv/base/x86.h"
 
-#define VECTOR_NMI 2
-#define VECTOR_BP 3
-#define VECTOR_OF 4
 #define FIRST_INTR_VECTOR 32
 
 static u64 event_inj(enum vmcb_event_type type, u8 vector)

@@ -3,10 +3,7 @@
 #include "arch/x86_64/svm.h"
 
 #include "hv/base/str.h"
-
-#define VECTOR_DB 1
-#define VECTOR_AC 17
-#define VECTOR_MC 18
+#include "hv/base/x86.h"
 
 /*
  * len is for processors without next-RIP, like QEMU's: the length of the

@@ -6,10 +6,7 @@
 
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
-
-#define VECTOR_DB 1
-#define VECTOR_AC 17
-#define VECTOR_MC 18
+#include "hv/base/x86.h"
 
 #define PAGE 4096
 #define ADDR_32BIT 32

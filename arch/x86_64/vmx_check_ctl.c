@@ -11,7 +11,6 @@
 #define MISC_CR3_TARGETS_MASK 0x1ffu
 #define TPR_THRESHOLD_RESERVED (~0xfull)
 
-#define VECTOR_NMI 2
 #define LAST_EXCEPTION 31
 /* #DF, #TS, #NP, #SS, #GP, #PF, #AC */
 #define ERROR_CODE_VECTORS (BIT(8) | 0x1fu << 10 | BIT(17))

@@ -13,8 +13,6 @@
 #define PDPTE_RESERVED 0x1e6ull /* bits 1, 2 and 5 to 8 */
 #define PDPTES 4
 #define BLOCKING (VMX_SHADOW_STI | VMX_SHADOW_MOV_SS)
-#define VECTOR_DB 1
-#define VECTOR_MC 18
 
 /* What several rules ask for. */
 static bool ia32e(void)

@@ -7,9 +7,6 @@
 
 #include "hv/base/x86.h"
 
-#define VECTOR_NMI 2
-#define VECTOR_DF 8
-
 /* An NMI is latched, as the processor's pin does, until vmx_event_enter(). */
 err_t vmx_inject(struct vcpu_hw *hw, const struct vcpu_event *ev)
 {

@@ -2,10 +2,8 @@
 /* Exit reasons and qualifications to neutral exit records (SDM vol. 3C 27.2, appendix C). */
 #include "arch/x86_64/vmx.h"
 
-#define VECTOR_DB 1
-#define VECTOR_PF 14
-#define VECTOR_AC 17
-#define VECTOR_MC 18
+#include "hv/base/x86.h"
+
 #define EXCEPTIONS 32
 #define CR0 0
 #define LOW_BYTE 0xffu

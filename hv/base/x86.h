@@ -45,4 +45,16 @@
 #define RFLAGS_VM BIT64(17)
 #define RFLAGS_AC BIT64(18)
 
+/* Exceptions (SDM vol. 3A table 6-1). */
+#define VECTOR_DB 1
+#define VECTOR_NMI 2
+#define VECTOR_BP 3
+#define VECTOR_OF 4
+#define VECTOR_UD 6
+#define VECTOR_DF 8
+#define VECTOR_GP 13
+#define VECTOR_PF 14
+#define VECTOR_AC 17
+#define VECTOR_MC 18
+
 #endif

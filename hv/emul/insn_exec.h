@@ -8,6 +8,7 @@
 #define HV_EMUL_INSN_EXEC_H
 
 #include "hv/emul/insn.h"
+#include "hv/base/x86.h"
 
 /* Iterations of a REP instruction in one insn_exec(): the guest's interrupts
  * get a chance in between. */
@@ -28,10 +29,7 @@ struct insn_fault {
 	u64 addr; /* for CR2, when the vector is #PF */
 };
 
-#define VECTOR_UD 6
 #define VECTOR_SS 12
-#define VECTOR_GP 13
-#define VECTOR_PF 14
 
 struct insn_env {
 	struct vcpu_regs *regs;		/* changed by the instruction; RIP is not */

@@ -15,8 +15,6 @@
 #include "arch/x86_64/vmx_event.c"
 
 #define VECTOR 0x51
-#define VECTOR_GP 13
-#define VECTOR_PF 14
 #define STEPS 200000
 
 static struct vcpu_hw hw;

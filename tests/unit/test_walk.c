@@ -17,14 +17,11 @@
 #define MEM (FRAMES * FRAME)
 #define PHYS_BITS 40
 
-#define CR0_PG 0x80000000ull
-#define CR0_WP 0x10000ull
-#define CR4_PSE 0x10ull
-#define CR4_PAE 0x20ull
-#define CR4_SMEP 0x100000ull
-#define CR4_SMAP 0x200000ull
-#define EFER_LMA 0x400ull
-#define EFER_NXE 0x800ull
+/* The twin below goes by the manual's numbers, not by the product's. */
+STATIC_ASSERT(CR0_PG == 0x80000000ull && CR0_WP == 0x10000ull, "SDM vol. 3A 2.5");
+STATIC_ASSERT(CR4_PSE == 0x10ull && CR4_PAE == 0x20ull, "SDM vol. 3A 2.5");
+STATIC_ASSERT(CR4_SMEP == 0x100000ull && CR4_SMAP == 0x200000ull, "SDM vol. 3A 2.5");
+STATIC_ASSERT(EFER_LMA == 0x400ull && EFER_NXE == 0x800ull, "SDM vol. 3A 2.2.1");
 
 #define P 1ull
 #define W 2ull
