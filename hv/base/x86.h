@@ -46,6 +46,7 @@
 #define RFLAGS_AC BIT64(18)
 
 /* Exceptions (SDM vol. 3A table 6-1). */
+#define VECTOR_DE 0
 #define VECTOR_DB 1
 #define VECTOR_NMI 2
 #define VECTOR_BP 3

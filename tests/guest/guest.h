@@ -16,6 +16,7 @@
 #include <arch/io.h>
 
 #include "hv/base/types.h"
+#include "hv/base/x86.h"
 
 /* --- cases ---------------------------------------------------------------- */
 
@@ -59,12 +60,7 @@ void costs_run(void);
 #define SEL_USER_CODE 0x43
 #define SEL_TSS 0x48
 
-enum {
-	VECTOR_DE = 0, VECTOR_DB = 1, VECTOR_NMI = 2, VECTOR_BP = 3, VECTOR_UD = 6,
-	VECTOR_GP = 13, VECTOR_PF = 14, VECTOR_USER_EXIT = 0x81, VECTOR_NONE = 0x100,
-};
-
-#define RFLAGS_TF BIT64(8)
+enum { VECTOR_USER_EXIT = 0x81, VECTOR_NONE = 0x100 };
 
 #define PF_PRESENT 1u
 #define PF_WRITE 2u
