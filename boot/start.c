@@ -51,6 +51,11 @@ const struct heap *boot_heap(void)
 	return &heap;
 }
 
+const struct acpi_numa *boot_numa(void)
+{
+	return &acpi.numa;
+}
+
 /* The loader's structures lie below 4 GiB; page 0 is never theirs. */
 static const void *early_at(void *ctx, u64 addr, u64 len)
 {

@@ -12,6 +12,10 @@ extern const char boot_version[];
 /* The heap behind plat_alloc(), for its counters. */
 const struct heap *boot_heap(void);
 
+/* What firmware says of NUMA (arch/x86_64/acpi.h); nothing: its node_count is 0. */
+struct acpi_numa;
+const struct acpi_numa *boot_numa(void);
+
 /* The hypervisor proper, in hv/main.c: boot core, interrupts off, the other
  * cores wait for smp_start(). bi stays valid. */
 NORETURN void hv_main(const struct boot_info *bi);

@@ -16,6 +16,9 @@ err_t ctl_cpu_feature(struct ctl *c);
 void ctl_cpu_show(const struct out *out);
 void ctl_cpu_json(struct json *j);
 void ctl_cpu_config(const struct out *out);
+/* Of show node: sockets, cores, threads, NUMA nodes (hv/show_topology.c). */
+void ctl_topology_show(const struct out *out);
+void ctl_topology_json(struct json *j);
 
 err_t ctl_show_vm(struct ctl *c);
 err_t ctl_show_uplink(struct ctl *c);

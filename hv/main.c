@@ -5,6 +5,7 @@
 #include <arch/cpu.h>
 #include <arch/irq.h>
 #include <arch/pci.h>
+#include <arch/percpu.h>
 #include <arch/smp.h>
 
 #include "hv/base/fmt.h"
@@ -16,6 +17,7 @@
 #include "hv/hostcpu.h"
 #include "hv/netcore.h"
 #include "hv/node.h"
+#include "hv/topology.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
 
@@ -67,6 +69,15 @@ static void find_backend(void)
 		return;
 	}
 	log_backend();
+}
+
+static void find_topology(u32 online)
+{
+	u32 ids[PLAT_MAX_CORES];
+
+	for (u32 i = 0; i < online; i++)
+		ids[i] = cpus[i].apic_id;
+	topology_init(&topology, ids, online, hostcpu_cpuid, boot_numa());
 }
 
 /* "node=NAME" of the command line, "" when it is not there. */
@@ -122,6 +133,7 @@ void hv_main(const struct boot_info *bi)
 	node_boot_info = bi;
 	hostcpu_clock_init();
 	core_init(online);
+	find_topology(online);
 	core_on_event(CORE_EV_VM, vm_core_event);
 	find_backend();
 	if (netcore_init(online))

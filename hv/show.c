@@ -33,6 +33,7 @@ static void node_json(const struct out *out)
 	json_text(&j, "first_error", node_state.first_error);
 	json_text(&j, "backend", backend ? backend->name : "none");
 	ctl_cpu_json(&j);
+	ctl_topology_json(&j);
 	json_num(&j, "cores", smp_core_count());
 	json_num(&j, "image_bytes", node_image_bytes());
 	json_num(&j, "resident_bytes", node_resident_bytes());
@@ -65,6 +66,7 @@ err_t ctl_show_node(struct ctl *c)
 		   node_image_bytes() >> 10, node_resident_bytes() >> 10,
 		   netcore_pool_bytes() >> 10, vm_memory_total() >> 20,
 		   host_pages.free_bytes >> 20);
+	ctl_topology_show(out);
 	ctl_cpu_show(out);
 	return ERR_OK;
 }

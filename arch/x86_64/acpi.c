@@ -2,6 +2,7 @@
 /* Reader of the host's ACPI tables (ACPI 6.4 ch. 5), and of _S5 in the DSDT. */
 #include "arch/x86_64/acpi.h"
 
+#include "arch/x86_64/acpi_priv.h"
 #include "hv/base/bytes.h"
 #include "hv/base/str.h"
 
@@ -339,7 +340,7 @@ static const struct {
 	void (*parse)(struct acpi_info *info, const u8 *t, u32 len, const struct phys_view *v);
 } parsers[] = {
 	{ "APIC", parse_madt }, { "FACP", parse_fadt }, { "MCFG", parse_mcfg },
-	{ "DMAR", parse_dmar }, { "IVRS", parse_ivrs },
+	{ "DMAR", parse_dmar }, { "IVRS", parse_ivrs }, { "SRAT", acpi_parse_srat },
 };
 
 static void parse_table(struct acpi_info *info, u64 addr, const struct phys_view *v)

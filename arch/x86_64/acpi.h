@@ -17,6 +17,8 @@
 #define ACPI_MAX_OVERRIDES 16
 #define ACPI_MAX_ECAMS 4
 #define ACPI_MAX_IOMMUS 8
+#define ACPI_MAX_NODES 16
+#define ACPI_MAX_NEAR_MEMORY 64
 #define ACPI_RSDP_V1_BYTES 20
 #define ACPI_RSDP_BYTES 36
 
@@ -63,6 +65,26 @@ struct acpi_iommu {
 	bool amd; /* else VT-d */
 };
 
+struct acpi_near_cpu {
+	u32 apic_id;
+	u32 node;
+};
+
+struct acpi_near_memory {
+	u64 base, size;
+	u32 node;
+};
+
+/* What lies near what (SRAT); node_count 0: the machine does not say. */
+struct acpi_numa {
+	u32 node_count;
+	u32 domain[ACPI_MAX_NODES]; /* firmware's name of each node */
+	u32 cpu_count;
+	struct acpi_near_cpu cpu[ACPI_MAX_CPUS];
+	u32 memory_count;
+	struct acpi_near_memory memory[ACPI_MAX_NEAR_MEMORY];
+};
+
 struct acpi_info {
 	u32 cpu_count; /* enabled processors */
 	u32 cpu_apic_id[ACPI_MAX_CPUS];
@@ -82,6 +104,7 @@ struct acpi_info {
 	u16 boot_flags; /* FADT IAPC_BOOT_ARCH */
 	struct acpi_reset reset;
 	struct acpi_sleep sleep;
+	struct acpi_numa numa;
 	u32 tables; /* read */
 	u32 bad;    /* tables and entries left out */
 };

@@ -133,32 +133,31 @@ void pages_reserve(struct pages *p, u64 base, u64 size)
 	}
 }
 
-/* Where in e a piece would go, 0 when it does not fit. Page 0 is never free:
- * 0 is not an answer. */
-static u64 place(const struct page_extent *e, u64 size, u64 align, u64 below, bool top)
+/* Where a piece would go in the part of e that lies in [from, below), 0 when it does
+ * not fit. Page 0 is never free: 0 is not an answer. */
+static u64 place(const struct page_extent *e, u64 size, u64 align, u64 from, u64 below)
 {
+	u64 base = MAX(e->base, from);
 	u64 end = MIN(e->base + e->size, below);
 	u64 at;
 
-	if (end <= e->base || end - e->base < size)
+	if (end <= base || end - base < size)
 		return 0;
-	at = top ? ALIGN_DOWN(end - size, align) : ALIGN_UP(e->base, align);
-	if (at < e->base || at > end - size)
+	at = size >= PAGE_2M ? ALIGN_DOWN(end - size, align) : ALIGN_UP(base, align);
+	if (at < base || at > end - size)
 		return 0;
 	return at;
 }
 
-u64 pages_alloc(struct pages *p, u64 size, u64 align, u64 below)
+u64 pages_alloc_within(struct pages *p, u64 size, u64 align, u64 from, u64 below)
 {
-	bool top = size >= PAGE_2M;
-
 	if (!size || size > UINT64_MAX - PAGE_SIZE)
 		return 0;
 	size = ALIGN_UP(size, PAGE_SIZE);
 	align = MAX(align, PAGE_SIZE);
 	for (u32 n = 0; n < p->count; n++) {
-		u32 i = top ? p->count - 1 - n : n;
-		u64 at = place(&p->free[i], size, align, below, top);
+		u32 i = size >= PAGE_2M ? p->count - 1 - n : n;
+		u64 at = place(&p->free[i], size, align, from, below);
 
 		if (at) {
 			cut(p, i, at, size);
@@ -166,6 +165,11 @@ u64 pages_alloc(struct pages *p, u64 size, u64 align, u64 below)
 		}
 	}
 	return 0;
+}
+
+u64 pages_alloc(struct pages *p, u64 size, u64 align, u64 below)
+{
+	return pages_alloc_within(p, size, align, 0, below);
 }
 
 void pages_free(struct pages *p, u64 base, u64 size)
@@ -177,6 +181,15 @@ void pages_free(struct pages *p, u64 base, u64 size)
 	ASSERT(at == p->count || base + size <= p->free[at].base);
 	if (!join(p, base, size))
 		p->lost_bytes += size;
+}
+
+u64 pages_free_within(const struct pages *p, u64 base, u64 size)
+{
+	u64 end = end_of(base, size), sum = 0;
+
+	for (u32 i = find(p, base); i < p->count && p->free[i].base < end; i++)
+		sum += MIN(p->free[i].base + p->free[i].size, end) - MAX(p->free[i].base, base);
+	return sum;
 }
 
 u64 pages_largest(const struct pages *p, u64 align)

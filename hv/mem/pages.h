@@ -47,9 +47,15 @@ void pages_reserve(struct pages *p, u64 base, u64 size);
  */
 u64 pages_alloc(struct pages *p, u64 size, u64 align, u64 below);
 
+/* The same, wholly within [from, below). */
+u64 pages_alloc_within(struct pages *p, u64 size, u64 align, u64 from, u64 below);
+
 /* Give back what pages_alloc() returned, with the size asked for, in whole or
  * in parts. Freeing what is free is a bug of ours and stops the node. */
 void pages_free(struct pages *p, u64 base, u64 size);
+
+/* How many bytes of [base, base + size) are free. */
+u64 pages_free_within(const struct pages *p, u64 base, u64 size);
 
 /* The largest piece of this alignment that could be had now. */
 u64 pages_largest(const struct pages *p, u64 align);
