@@ -39,7 +39,8 @@ PURE	:= $(filter-out hv/base/str.c,$(wildcard hv/base/*.c)) \
 	   arch/x86_64/acpi.c arch/x86_64/acpi_srat.c \
 	   $(wildcard ctl/*.c hv/emul/*.c vnet/*.c vnet/net/*.c drivers/nic/*.c drivers/virtio/*.c)
 HV_C	:= $(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c) \
-	   $(filter-out boot/% arch/% hv/base/% hv/mem/% hv/feature.c hv/reset.c hv/topology.c,$(PURE))
+	   $(filter-out boot/% arch/% hv/base/% hv/mem/% hv/feature.c hv/reset.c \
+	     hv/topology.c,$(PURE))
 HV_ASM	:= $(wildcard boot/*.asm arch/x86_64/*.asm)
 
 # The compiler's own helpers (a population count).

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* System Resource Affinity Table: which processor and which memory is near which (ACPI 6.4 5.2.16). */
+/* System Resource Affinity Table: which processors and memory are near each other (ACPI 6.4
+ * 5.2.16). */
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/acpi_priv.h"
 
