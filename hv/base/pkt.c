@@ -9,7 +9,8 @@
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
 
-STATIC_ASSERT(PKT_MAX_SEGS <= UINT16_MAX, "nseg is 16 bits");
+STATIC_ASSERT(PKT_JOIN_SEGS <= UINT16_MAX, "nseg is 16 bits");
+STATIC_ASSERT(PKT_MAX_SEGS <= PKT_JOIN_SEGS, "a packet holds either");
 
 static size_t pool_heads_bytes(u32 count)
 {
@@ -175,9 +176,10 @@ bool pkt_pullup_more(struct pkt *p, u32 n)
 	return true;
 }
 
-err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *owner)
+/* Append a segment where there are fewer than most. */
+static err_t add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *owner, u32 most)
 {
-	if (p->nseg == PKT_MAX_SEGS)
+	if (p->nseg >= most)
 		return ERR_FULL;
 	p->seg[p->nseg++] = (struct pkt_seg){
 		.addr = addr,
@@ -189,6 +191,16 @@ err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *own
 	return ERR_OK;
 }
 
+err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *owner)
+{
+	return add_seg(p, addr, bus, len, owner, PKT_MAX_SEGS);
+}
+
+err_t pkt_join(struct pkt *p, struct pkt *q)
+{
+	return add_seg(p, q->data, pkt_data_bus(q), q->head_len, q, PKT_JOIN_SEGS);
+}
+
 /* Append references to bytes [off, off+len) of p's frame to q. They are
  * covered by q->parent, so the segments have no owners of their own. */
 static err_t share_range(struct pkt *q, const struct pkt *p, u32 off, u32 len)
@@ -198,7 +210,8 @@ static err_t share_range(struct pkt *q, const struct pkt *p, u32 off, u32 len)
 	if (len && off < p->head_len) {
 		u32 n = MIN(len, p->head_len - off);
 
-		err = pkt_add_seg(q, p->data + off, (bus_t){ pkt_data_bus(p).v + off }, n, NULL);
+		err = add_seg(q, p->data + off, (bus_t){ pkt_data_bus(p).v + off }, n, NULL,
+			      PKT_JOIN_SEGS);
 		off += n;
 		len -= n;
 	}
@@ -212,7 +225,8 @@ static err_t share_range(struct pkt *q, const struct pkt *p, u32 off, u32 len)
 			continue;
 		}
 		n = MIN(len, s->len - off);
-		err = pkt_add_seg(q, (u8 *)s->addr + off, (bus_t){ s->bus.v + off }, n, NULL);
+		err = add_seg(q, (u8 *)s->addr + off, (bus_t){ s->bus.v + off }, n, NULL,
+			      PKT_JOIN_SEGS);
 		off = 0;
 		len -= n;
 	}

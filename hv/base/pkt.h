@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Packet buffers. A frame is a contiguous header fragment (with head room in
- * front for outer headers) followed by up to PKT_MAX_SEGS references to memory
- * that somebody else owns: a guest's pages, or another packet's buffer.
+ * front for outer headers) followed by references to memory that somebody else
+ * owns: up to PKT_MAX_SEGS to a guest's pages, or up to PKT_JOIN_SEGS to other
+ * packets' buffers.
  *
  *     buf            data                          frame goes on here
  *      |--head room--|== header fragment ==|       |== seg[0] ==|  |== seg[1] ==| ...
@@ -24,7 +25,11 @@
 #include "hv/base/err.h"
 #include "hv/base/types.h"
 
+/* What guests send and NICs take: a page each of 64 KiB, and the ends. */
 #define PKT_MAX_SEGS 18
+/* Of a datagram that was put together: the longest one over a path of 1,400
+ * bytes, and one more for what a clone copies of the first piece. */
+#define PKT_JOIN_SEGS 48
 #define PKT_BURST 32
 
 /* Room that pushed outer headers may take: 14 Ethernet + 4 VLAN + 20 IPv4 +
@@ -109,7 +114,7 @@ struct pkt {
 	struct pkt *next;   /* free list, or a list of the current owner */
 	u64 ts_ns;
 	u16 egress;	    /* vnet port id it was routed to; 0: not routed */
-	struct pkt_seg seg[PKT_MAX_SEGS];
+	struct pkt_seg seg[PKT_JOIN_SEGS];
 };
 
 /*
@@ -224,8 +229,14 @@ static inline void pkt_prefetch_room(const struct pkt *p)
 }
 
 /* Append a segment. owner may be NULL, else its reference moves to p.
- * ERR_FULL when all are in use. */
+ * ERR_FULL when PKT_MAX_SEGS are in use. */
 err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *owner);
+
+/* Append q's frame, which lies wholly in its own buffer; takes over the caller's
+ * reference on q. ERR_FULL when PKT_JOIN_SEGS are in use; then q stays the caller's.
+ * Who makes more segments than PKT_MAX_SEGS sees to it that no part of the frame that
+ * a NIC may get has more: see pkt_slice(). */
+err_t pkt_join(struct pkt *p, struct pkt *q);
 
 /*
  * Another packet with the same frame: a private copy of the header fragment

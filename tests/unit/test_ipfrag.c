@@ -165,16 +165,16 @@ static void test_limits(void **state)
 
 	(void)state;
 	/* Pieces of one datagram. */
-	for (u32 i = 0; i < IPFRAG_PIECES; i++)
+	for (u32 i = 0; i < IPFRAG_PIECES_SHORT; i++)
 		feed(1, i * 8, 8, true);
-	assert_int_equal(net_frags_held(), IPFRAG_PIECES);
-	feed(1, IPFRAG_PIECES * 8, len - IPFRAG_PIECES * 8, false);
-	assert_int_equal(drops(NET_DROP_FRAG_FULL), IPFRAG_PIECES + 1);
+	assert_int_equal(net_frags_held(), IPFRAG_PIECES_SHORT);
+	feed(1, IPFRAG_PIECES_SHORT * 8, len - IPFRAG_PIECES_SHORT * 8, false);
+	assert_int_equal(drops(NET_DROP_FRAG_FULL), IPFRAG_PIECES_SHORT + 1);
 	assert_int_equal(net_frags_held(), 0);
 	/* Datagrams of one source. */
 	for (u16 id = 2; id < 2 + IPFRAG_PER_SOURCE; id++)
 		feed(id, 0, 80, true);
-	assert_int_equal(drops(NET_DROP_FRAG_FULL), IPFRAG_PIECES + 2);
+	assert_int_equal(drops(NET_DROP_FRAG_FULL), IPFRAG_PIECES_SHORT + 2);
 	/* Others still find room ... until all slots are taken. */
 	for (u32 i = 0; i < IPFRAG_SLOTS; i++)
 		feed_as(PEER + 1 + i / 4, (u16)i, 0, 80, true, 0);
@@ -185,6 +185,67 @@ static void test_limits(void **state)
 	assert_int_equal(net_frags_held(), 0);
 	assert_int_equal(drops(NET_DROP_FRAG_TIMEOUT), IPFRAG_SLOTS - 1);
 	assert_int_equal(netif_next_ns(&nif), UINT64_MAX);
+}
+
+/* In IPFRAG_PIECES long pieces, backwards; kept for a look at it. */
+static struct pkt *kept;
+
+static void keep(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+{
+	(void)ctx;
+	(void)meta;
+	assert_int_equal(n, 1);
+	kept = pkts[0];
+}
+
+static u32 feed_in_pieces(u16 id, u32 pieces, u32 unit)
+{
+	u32 len = make_datagram(pieces * unit - unit / 2 - 8);
+
+	for (u32 i = pieces; i-- > 0;)
+		feed(id, i * unit, MIN(unit, len - i * unit), i + 1 < pieces);
+	return len;
+}
+
+static void test_many_long_pieces(void **state)
+{
+	const u32 wire = 9000 - 20;
+	u32 len;
+
+	(void)state;
+	/* As many as there can be of 1,400 bytes; one more is too many. */
+	len = feed_in_pieces(1, IPFRAG_PIECES, 1376);
+	assert_int_equal(len, IPFRAG_PIECES * 1376 - 688);
+	assert_true(len > 65000);
+	check_got(1, len);
+	assert_int_equal(got_seg, IPFRAG_PIECES - 1);
+	feed_in_pieces(2, IPFRAG_PIECES + 1, IPFRAG_LONG);
+	assert_int_equal(got, 1);
+	assert_int_equal(drops(NET_DROP_FRAG_FULL), IPFRAG_PIECES + 1);
+	/* Of the shortest, no frame of a NIC's is in more pieces than it takes, and a
+	 * copy for one more destination has as many places as it needs. */
+	udp_unbind(&nif, 9000);
+	udp_bind(&nif, 9000, keep, NULL);
+	len = feed_in_pieces(3, IPFRAG_PIECES, IPFRAG_LONG);
+	assert_non_null(kept);
+	assert_int_equal(kept->nseg, IPFRAG_PIECES - 1);
+	for (u32 off = 0; off + 8 < len; off += 8) {
+		struct pkt *p = pkt_slice(&rx_pool, kept, off, MIN(wire, len - 8 - off));
+
+		assert_non_null(p);
+		assert_true(p->nseg <= PKT_MAX_SEGS);
+		pkt_put(p);
+	}
+	{
+		struct pkt *p = pkt_clone(&hdr_pool, kept);
+
+		assert_non_null(p);
+		assert_int_equal(p->nseg, PKT_JOIN_SEGS);
+		pkt_copy_out(p, 0, got_data, p->len);
+		assert_memory_equal(got_data, datagram + 8, len - 8);
+		pkt_put(p);
+	}
+	pkt_put(kept);
 }
 
 static void test_packets_held(void **state)
@@ -235,7 +296,7 @@ struct twin {
 /* What the rules of ipfrag.h say of one more piece; true: complete now. */
 static bool twin_add(struct twin *t, u32 off, u32 len, bool more)
 {
-	u32 n = 0;
+	u32 n = 0, shortest = more ? len : UINT32_MAX;
 
 	if (t->dead)
 		return false;
@@ -251,7 +312,10 @@ static bool twin_add(struct twin *t, u32 off, u32 len, bool more)
 	}
 	if (t->total && (!more || off + len >= t->total))
 		t->dead = true;
-	if (t->dead || t->pieces == IPFRAG_PIECES) {
+	for (u32 i = 0; i < t->pieces; i++)
+		shortest = t->more[i] ? MIN(shortest, t->len[i]) : shortest;
+	if (t->dead || t->pieces == IPFRAG_PIECES ||
+	    (t->pieces >= IPFRAG_PIECES_SHORT && shortest < IPFRAG_LONG)) {
 		t->dead = true;
 		return false;
 	}
@@ -348,7 +412,7 @@ static void test_send_and_receive_again(void **state)
 {
 	static const u16 mtus[] = { 0, 1400, 577, 1496 };
 	static u8 want[65536];
-	u32 lens[] = { 1473, 1472 + 1480, 9000, 8986 + 14, BIG, 1600 };
+	u32 lens[] = { 1473, 1472 + 1480, 9000, 8986 + 14, BIG, 1600, 65014, 65507 };
 
 	(void)state;
 	net_know(PEER, peer_mac);
@@ -436,6 +500,7 @@ int main(void)
 		CASE(test_overlap),
 		CASE(test_impossible),
 		CASE(test_limits),
+		CASE(test_many_long_pieces),
 		CASE(test_packets_held),
 		CASE(test_timeout),
 		CASE(test_against_twin),

@@ -353,18 +353,24 @@ static void pullup_stays_inside_the_buffer(void **state)
 
 static void too_many_segments_is_an_error(void **state)
 {
-	static u8 byte;
-	struct pkt *p = pkt_get(&pool);
+	struct pkt *p = pkt_get(&pool), *q = pkt_get(&pool);
 
 	(void)state;
 	fill(p, 400, 0);
-	for (u32 i = 0; i < PKT_MAX_SEGS; i++)
-		assert_int_equal(pkt_add_seg(p, &byte, (bus_t){ 0 }, 1, NULL), ERR_OK);
+	fill(q, 1, 7);
+	for (u32 i = 0; i < PKT_JOIN_SEGS; i++) {
+		pkt_ref(q);
+		assert_int_equal(pkt_join(p, q), ERR_OK);
+	}
+	assert_int_equal(pkt_join(p, q), ERR_FULL);
+	assert_int_equal(p->len, 400 + PKT_JOIN_SEGS);
 	assert_null(pkt_clone(&pool, p));
 	assert_null(pkt_slice(&pool, p, 0, p->len));
 	assert_int_equal(p->refs, 1);
-	assert_int_equal(pool.free_count, COUNT - 1);
+	assert_int_equal(pool.free_count, COUNT - 2);
 	pkt_put(p);
+	assert_int_equal(q->refs, 1);
+	pkt_put(q);
 }
 
 int main(void)

@@ -3,7 +3,6 @@
 #include "tools/vnetpd/tap.h"
 
 #include <errno.h>
-#include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include "tools/vnetpd/link_sock.h"
 #include "tools/vnetpd/node.h"
 #include "tools/vnetpd/tap_open.h"
+#include "tools/vnetpd/vnethdr.h"
 #include "vnet/gro.h"
 #include "vnet/route.h"
 
@@ -24,38 +24,13 @@
 #define VLAN_TAG 4u
 #define IOVECS (2u + TAP_QUEUE)
 
-STATIC_ASSERT(PKT_MAX_SEGS + 2 <= IOVECS, "any packet, with virtio's header");
+STATIC_ASSERT(PKT_JOIN_SEGS + 2 <= IOVECS, "any packet, with virtio's header");
 STATIC_ASSERT(IOVECS <= 1024, "UIO_MAXIOV");
 
 static struct tap *taps;
 static bool reading_all = true;
 
 /* --- from the kernel ------------------------------------------------------------ */
-
-/* What the sender left to do (virtio 1.2 5.1.6.2); the core checks it. */
-static bool take_header(struct pkt *p, const struct virtio_net_hdr *h)
-{
-	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-		p->flags |= PKT_F_NEEDS_CSUM;
-		p->csum_start = h->csum_start;
-		p->csum_offset = h->csum_offset;
-	}
-	/* That CWR stands in the header is for who cuts it to see. */
-	switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
-	case VIRTIO_NET_HDR_GSO_NONE:
-		return true;
-	case VIRTIO_NET_HDR_GSO_TCPV4:
-		p->gso_type = PKT_GSO_TCP4;
-		break;
-	case VIRTIO_NET_HDR_GSO_TCPV6:
-		p->gso_type = PKT_GSO_TCP6;
-		break;
-	default:
-		return false;
-	}
-	p->gso_size = h->gso_size;
-	return true;
-}
 
 static void device_gone(struct tap *t, int error)
 {
@@ -95,7 +70,7 @@ static struct pkt *read_frame(struct tap *t, bool *empty)
 		vnet_port_drop(&t->port, p, VNET_DROP_PORT_DOWN);
 		return NULL;
 	}
-	if (take_header(p, &h))
+	if (vnethdr_take(p, &h))
 		return p;
 	vnet_port_drop(&t->port, p, VNET_DROP_BAD_OFFLOAD);
 	return NULL;
@@ -142,26 +117,6 @@ void tap_answers(void)
 
 /* --- to the kernel --------------------------------------------------------------- */
 
-static struct virtio_net_hdr header_of(const struct pkt *p)
-{
-	struct virtio_net_hdr h = { 0 };
-
-	if (p->flags & PKT_F_CSUM_GOOD)
-		h.flags = VIRTIO_NET_HDR_F_DATA_VALID;
-	if (p->flags & PKT_F_NEEDS_CSUM) {
-		h.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-		h.csum_start = p->csum_start;
-		h.csum_offset = p->csum_offset;
-	}
-	if (p->gso_type == PKT_GSO_NONE)
-		return h;
-	h.gso_type = p->gso_type == PKT_GSO_TCP4 ? VIRTIO_NET_HDR_GSO_TCPV4
-						 : VIRTIO_NET_HDR_GSO_TCPV6;
-	h.gso_size = p->gso_size;
-	h.hdr_len = p->payload_start;
-	return h;
-}
-
 static bool write_iov(struct tap *t, const struct iovec *iov, u32 n)
 {
 	loop_syscalls++;
@@ -171,8 +126,8 @@ static bool write_iov(struct tap *t, const struct iovec *iov, u32 n)
 
 static bool write_frame(struct tap *t, struct pkt *p)
 {
-	struct virtio_net_hdr h = header_of(p);
-	struct iovec iov[2 + PKT_MAX_SEGS] = {
+	struct virtio_net_hdr h = vnethdr_of(p);
+	struct iovec iov[2 + PKT_JOIN_SEGS] = {
 		{ .iov_base = &h, .iov_len = sizeof(h) },
 		{ .iov_base = p->data, .iov_len = p->head_len },
 	};

@@ -70,6 +70,7 @@ static struct ipfrag *start(struct netif *nif, const struct ip_meta *m)
 	unused->ce = false;
 	unused->count = 0;
 	unused->proto = m->proto;
+	unused->shortest = UINT16_MAX;
 	unused->id = m->id;
 	unused->src = m->src;
 	unused->dst = m->dst;
@@ -111,6 +112,15 @@ static bool repeats(const struct ipfrag *f, u32 at, u32 off, u32 len, bool more)
 	       more == (f->total != off + len);
 }
 
+/* Would it be in too many pieces with one more of that length? */
+static bool too_many(const struct ipfrag *f, u32 len, bool more)
+{
+	u32 shortest = more ? MIN(f->shortest, len) : f->shortest;
+
+	return f->count == IPFRAG_PIECES ||
+	       (f->count >= IPFRAG_PIECES_SHORT && shortest < IPFRAG_LONG);
+}
+
 static void insert(struct netif *nif, struct ipfrag *f, u32 at, struct pkt *p, u32 off)
 {
 	for (u32 i = f->count; i > at; i--)
@@ -127,10 +137,9 @@ static struct pkt *join(struct netif *nif, struct ipfrag *f, struct ip_meta *met
 	struct pkt *first = f->piece[0].p;
 
 	for (u32 i = 1; i < f->count; i++) {
-		struct pkt *p = f->piece[i].p;
-		err_t err = pkt_add_seg(first, p->data, pkt_data_bus(p), p->head_len, p);
+		err_t err = pkt_join(first, f->piece[i].p);
 
-		ASSERT(err == ERR_OK); /* a packet holds IPFRAG_PIECES - 1 segments */
+		ASSERT(err == ERR_OK); /* a packet holds IPFRAG_PIECES of them */
 	}
 	nif->frag.held -= f->count;
 	nif->count.rx_joined += f->count - 1u;
@@ -181,13 +190,15 @@ struct pkt *ipfrag_input(struct netif *nif, struct pkt *p, struct ip_meta *meta)
 		refuse(nif, f, p, NET_DROP_FRAG_OVERLAP);
 		return NULL;
 	}
-	if (f->count == IPFRAG_PIECES) {
+	if (too_many(f, p->len, more)) {
 		refuse(nif, f, p, NET_DROP_FRAG_FULL);
 		return NULL;
 	}
 	if (off == 0)
 		f->hdr = meta->hdr;
-	if (!more)
+	if (more)
+		f->shortest = MIN(f->shortest, (u16)p->len);
+	else
 		f->total = off + p->len;
 	f->ce |= (meta->tos & IP_ECN_MASK) == IP_ECN_CE;
 	insert(nif, f, at, p, off);

@@ -9,7 +9,11 @@
 
 #define IPFRAG_SLOTS 32u
 #define IPFRAG_PER_SOURCE 8u
-#define IPFRAG_PIECES (PKT_MAX_SEGS + 1u) /* the first one and its segments */
+#define IPFRAG_PIECES PKT_JOIN_SEGS /* ... a clone cuts the first one in two */
+/* In more than so many only where each but the last is as long as any path takes
+ * (RFC 791): then what goes on of it to a NIC is in no more than that. */
+#define IPFRAG_PIECES_SHORT (PKT_MAX_SEGS + 1u)
+#define IPFRAG_LONG 552u
 #define IPFRAG_TIMEOUT_NS 100000000ull
 
 struct netif;
@@ -27,6 +31,7 @@ struct ipfrag {
 	bool ce;      /* one of them was marked "congestion experienced" */
 	u8 count;
 	u8 proto;
+	u16 shortest; /* of the pieces but the last */
 	u16 id;
 	u32 src, dst;
 	u32 have;  /* bytes */
