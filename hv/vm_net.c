@@ -14,6 +14,9 @@
 
 /* Frames of one port in one go; what is left waits for the loop's next turn. */
 #define NET_POLL_BUDGET 256u
+/* A place in the NIC's ring is for a frame in many pieces: of one that is cut into
+ * fragments, it holds at least those of so many bytes. */
+#define ROOM_BYTES 8192u
 /* A full NIC is looked at again after so long: at 1 Gbit/s, 6 KB have gone. */
 #define ROOM_WAIT_NS (50ull * 1000)
 
@@ -35,6 +38,14 @@ static void poll_again(struct vm_interface *nic)
 	core_raise(nic->vm->cfg.core, CORE_EV_VM);
 }
 
+/* Frames of the port that the NIC has room for. */
+static u32 room_for(const struct vnet_port *port)
+{
+	u32 room = uplink_room();
+
+	return room ? MAX(room / (1 + port->mtu / ROOM_BYTES), 1u) : 0;
+}
+
 /*
  * Carry what waits; notifications stay off while more of it does. A full NIC
  * leaves frames in the guest's ring, also those that would not have gone there.
@@ -42,7 +53,7 @@ static void poll_again(struct vm_interface *nic)
 static void drain(struct vm_interface *nic)
 {
 	struct vnet_port *port = &nic->net.port;
-	u32 budget = MIN(NET_POLL_BUDGET, uplink_room());
+	u32 budget = MIN(NET_POLL_BUDGET, room_for(port));
 
 	if (!budget) {
 		port->ops->notify(port, false);
