@@ -9,6 +9,7 @@
 
 #include "hv/base/plat.h"
 #include "hv/base/types.h"
+#include "hv/noise.h"
 #include "hv/timer.h"
 
 struct vcpu;
@@ -42,6 +43,7 @@ struct core {
 	u64 timer_programmed_ns; /* what the hardware timer is set to */
 	bool slice_over;
 	struct core_stats stats;
+	struct noise noise;
 } ALIGNED(CACHE_LINE);
 
 extern struct core cores[PLAT_MAX_CORES];

@@ -11,6 +11,10 @@ err_t ctl_vm_request(struct ctl *c);
 err_t ctl_uplink_set(struct ctl *c);
 
 err_t ctl_cpu_feature(struct ctl *c);
+/* What is claimed of cores (hv/show_noise.c), and of show config. */
+err_t ctl_core_set(struct ctl *c);
+void ctl_core_config(const struct out *out);
+err_t ctl_show_noise(struct ctl *c);
 /* Of show node and show config: the processor and its abilities, and what the
  * configuration said about them. */
 void ctl_cpu_show(const struct out *out);

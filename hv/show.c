@@ -157,6 +157,7 @@ err_t ctl_show_config(struct ctl *c)
 
 	out_printf(out, "caisson %d\nnode %s\n", LANG_VERSION, node_state.name);
 	ctl_cpu_config(out);
+	ctl_core_config(out);
 	config_uplink(out);
 	control_config(out);
 	config_overlays(out);

@@ -14,6 +14,7 @@ static const char *const any_word[] = { "any", NULL };
 static const char *const copy_word[] = { "copy", NULL };
 static const char *const ecn_kinds[] = { "copy", "off", NULL };
 static const char *const sport_kinds[] = { "hash", "fixed", NULL };
+static const char *const core_claims[] = { "quiet", "nothing", NULL };
 static const char *const crash_policies[] = { "stop", "reset", "hold", NULL };
 static const char *const crash_node_policies[] = { "reboot", "hold", NULL };
 static const char *const states[] = { "up", "down", NULL };
@@ -38,6 +39,12 @@ static const struct lang_key node_keys[] = {
 static const struct lang_key cpu_feature_keys[] = {
 	{ .word = "on|off", .type = LANG_BOOL, .required = true, .bare = true,
 	  .help = "use it, or do without" },
+	END
+};
+
+static const struct lang_key core_set_keys[] = {
+	{ .word = "assert", .type = LANG_CHOICE, .choices = core_claims, .required = true,
+	  .help = "count and report what a quiet core would not see" },
 	END
 };
 
@@ -89,6 +96,8 @@ static const struct lang_key link_add_keys[] = {
 	  .choices = link_kinds, .help = "wire format" },
 	{ .word = "remote", .type = LANG_IP4, .choices = any_word,
 	  .help = "the peer's address; any: whoever shows the tag" },
+	{ .word = "device", .type = LANG_NAME,
+	  .help = "direct, in vnetpd: Linux's network device on that LAN" },
 	{ .word = "port", .type = LANG_UINT, .min = 1, .max = 65535,
 	  .help = "UDP port here and there (udp 9000, vxlan 4789, geneve 6081)" },
 	{ .word = "header", .type = LANG_CHOICE, .choices = header_kinds,
@@ -163,6 +172,8 @@ static const struct lang_key route_add_keys[] = {
 	{ .word = "src", .type = LANG_MAC_MATCH, .required = true, .help = "source address" },
 	{ .word = "dst", .type = LANG_MAC_MATCH, .required = true, .help = "destination address" },
 	{ .word = "to", .type = LANG_PORT, .required = true, .help = "where it goes" },
+	{ .word = "backup", .type = LANG_PORT,
+	  .help = "while that link is down or unreachable: another edge" },
 	{ .word = "from", .type = LANG_PORT_FROM, .help = "where it came from" },
 	END
 };
@@ -205,8 +216,12 @@ static const struct lang_key trace_keys[] = {
 	END
 };
 
+static const char *const capture_sides[] = { "inner", "outer", "both", NULL };
+
 static const struct lang_key capture_keys[] = {
 	{ .word = "mac", .type = LANG_MAC, .help = "only from or to this address" },
+	{ .word = "side", .type = LANG_CHOICE, .choices = capture_sides,
+	  .help = "guests' frames (inner), or the packets that carry them" },
 	{ .word = "snap", .type = LANG_UINT, .min = 1, .max = 65535,
 	  .help = "bytes of a frame that are kept (2048)" },
 	END
@@ -220,6 +235,12 @@ static const struct lang_key matrix_keys[] = {
 
 static const struct lang_key show_matrix_keys[] = {
 	{ .word = "top", .type = LANG_UINT, .min = 1, .max = 64, .help = "how many (16)" },
+	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
+	END
+};
+
+static const struct lang_key show_noise_keys[] = {
+	{ .word = "reset", .type = LANG_FLAG, .help = "then start counting anew" },
 	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
 	END
 };
@@ -238,6 +259,8 @@ const struct lang_command lang_commands[] = {
 	  "what follows is for this node" },
 	{ "cpu-feature", NULL, LANG_CPU_FEATURE, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
 	  cpu_feature_keys, "an ability of the processor (show node), for VMs added later" },
+	{ "core", "set", LANG_CORE_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, core_set_keys,
+	  "what is claimed of a core, by its number" },
 	{ "uplink", "add", LANG_UPLINK_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
 	  uplink_add_keys, "use a physical NIC" },
 	{ "uplink", "set", LANG_UPLINK_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
@@ -309,6 +332,8 @@ const struct lang_command lang_commands[] = {
 	  "the running configuration" },
 	{ "show", "log", LANG_SHOW_LOG, LANG_NAME_NONE, TERMINAL_ONLY, no_keys,
 	  "the last log lines" },
+	{ "show", "noise", LANG_SHOW_NOISE, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_noise_keys,
+	  "why cores left their guests, and for how long; of one core with a histogram" },
 	{ "show", "matrix", LANG_SHOW_MATRIX, LANG_NAME_NONE, TERMINAL_ONLY, show_matrix_keys,
 	  "who talks most to whom" },
 	{ "matrix", NULL, LANG_MATRIX, LANG_NAME_NONE, TERMINAL_ONLY, matrix_keys,

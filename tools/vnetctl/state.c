@@ -185,6 +185,7 @@ static bool add_line(struct state *to, const struct lang_source *src, struct lan
 	case LANG_INTERFACE_ADD:
 	case LANG_ROUTE_ADD:
 	case LANG_CPU_FEATURE:
+	case LANG_CORE_SET:
 		drop_unsaid(s);
 		any_mtu = !lang_get(s, "mtu");
 		if (lang_write(s, text, sizeof(text)))
