@@ -82,6 +82,8 @@ err_t ctl_route_add(struct ctl *c)
 	char why[160] = "";
 	err_t err = route_port(c, "to", lang_get(c->stmt, "to")->num, &spec.to);
 
+	if (!err && lang_get(c->stmt, "backup"))
+		err = route_port(c, "backup", lang_get(c->stmt, "backup")->num, &spec.backup);
 	if (!err)
 		err = route_from(c, &spec);
 	if (err)

@@ -18,6 +18,7 @@
 #include "vnet/flow.h"
 #include "vnet/hash.h"
 #include "vnet/port.h"
+#include "vnet/route.h"
 #include "vnet/tos.h"
 
 #define FRAME_MIN_MTU 68 /* what an inner IPv4 needs (RFC 791) */
@@ -223,6 +224,8 @@ void edge_apply_state(struct edge *e)
 	if (there)
 		ops = e->link->encap || e->dst.tos_by_pkt ? &wrapped_ops : &bare_ops;
 	__atomic_store_n(&e->port.ops, ops, __ATOMIC_RELEASE);
+	__atomic_store_n(&e->port.lost, !there, __ATOMIC_RELAXED);
+	route_edge_changed();
 }
 
 void edge_set_up(struct edge *e, bool up)
@@ -233,6 +236,7 @@ void edge_set_up(struct edge *e, bool up)
 		edge_apply_state(e);
 	}
 	__atomic_store_n(&e->port.up, up, __ATOMIC_RELAXED);
+	route_edge_changed();
 }
 
 /* --- life ----------------------------------------------------------------- */

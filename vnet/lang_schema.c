@@ -174,6 +174,8 @@ static const struct lang_key route_add_keys[] = {
 	{ .word = "to", .type = LANG_PORT, .required = true, .help = "where it goes" },
 	{ .word = "backup", .type = LANG_PORT,
 	  .help = "while that link is down or unreachable: another edge" },
+	{ .word = "backup", .type = LANG_PORT,
+	  .help = "while that link is down or unreachable: another edge" },
 	{ .word = "from", .type = LANG_PORT_FROM, .help = "where it came from" },
 	END
 };

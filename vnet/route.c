@@ -65,6 +65,7 @@ static struct route_entry entry_of(const struct route_spec *spec)
 		.from = (u8)spec->from,
 		.prio = (u8)route_priority(spec->src.cls, spec->dst.cls),
 		.to_edge = to->kind == VNET_PORT_EDGE,
+		.backup = spec->backup,
 	};
 }
 
@@ -76,7 +77,8 @@ static bool match_same(const struct route_match *a, const struct route_match *b)
 static bool spec_same(const struct route_spec *a, const struct route_spec *b)
 {
 	return match_same(&a->src, &b->src) && match_same(&a->dst, &b->dst) && a->to == b->to &&
-	       a->from == b->from && (a->from != ROUTE_FROM_PORT || a->from_port == b->from_port);
+	       a->backup == b->backup && a->from == b->from &&
+	       (a->from != ROUTE_FROM_PORT || a->from_port == b->from_port);
 }
 
 /* NULL when the spec makes sense by itself, else what is wrong with it. */
@@ -99,6 +101,23 @@ static const char *spec_fault(const struct route_spec *spec)
 	return NULL;
 }
 
+/* NULL, or what is wrong with the backup; `to` is there. */
+static const char *backup_fault(const struct route_spec *spec)
+{
+	const struct vnet_port *to = vnet_port_by_id(spec->to);
+	const struct vnet_port *backup = vnet_port_by_id(spec->backup);
+
+	if (!backup || backup->kind != VNET_PORT_EDGE || to->kind != VNET_PORT_EDGE)
+		return "a backup is a link, of another link";
+	if (backup == to)
+		return "a link is no backup of its own";
+	if (spec->from == ROUTE_FROM_PORT && spec->from_port == spec->backup)
+		return "the backup is where the frame came in by";
+	if (backup->overlay != to->overlay)
+		return "the backup is in another overlay";
+	return NULL;
+}
+
 static err_t spec_check(const struct route_spec *spec, char *why, size_t size)
 {
 	const char *fault = spec_fault(spec);
@@ -111,6 +130,11 @@ static err_t spec_check(const struct route_spec *spec, char *why, size_t size)
 	if (!to) {
 		fmt_snprintf(why, size, "no port with id %u to lead to", spec->to);
 		return ERR_NOENT;
+	}
+	fault = spec->backup != VNET_PORT_NONE ? backup_fault(spec) : NULL;
+	if (fault) {
+		fmt_snprintf(why, size, "%s", fault);
+		return ERR_INVAL;
 	}
 	if (spec->from == ROUTE_FROM_PORT) {
 		from = vnet_port_by_id(spec->from_port);
@@ -206,6 +230,8 @@ static void warn_hidden(const struct route *r, char *why, size_t size)
 static void count_uses(const struct route_spec *spec, s32 by)
 {
 	list.port_uses[spec->to] += (u32)by;
+	if (spec->backup != VNET_PORT_NONE)
+		list.port_uses[spec->backup] += (u32)by;
 	if (spec->from == ROUTE_FROM_PORT)
 		list.port_uses[spec->from_port] += (u32)by;
 }
@@ -282,7 +308,8 @@ u32 route_port_uses(u16 port)
 
 static bool route_uses(const struct route *r, u16 port)
 {
-	return r->spec.to == port || (r->spec.from == ROUTE_FROM_PORT && r->spec.from_port == port);
+	return r->spec.to == port || r->spec.backup == port ||
+	       (r->spec.from == ROUTE_FROM_PORT && r->spec.from_port == port);
 }
 
 void route_port_del(u16 port)

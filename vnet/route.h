@@ -8,6 +8,8 @@
  * The `from` filter decides whether a route takes part at all and adds no
  * priority. A frame never leaves by the port it came in by; that is applied
  * to the winners, so a better route back to the ingress hides a worse one.
+ * A winner whose edge is down or lost sends by its backup edge, if it has one
+ * that is not.
  *
  * Routes belong to the overlay of the port they lead to. A frame from an edge
  * whose source is one of our interfaces' MACs, or a group, is forged (or looped).
@@ -26,7 +28,7 @@
 
 #define MAC_LEN 6
 #define ROUTE_MAX BIT(20)
-#define ROUTE_TEXT_MAX 160 /* longest line of route_format() */
+#define ROUTE_TEXT_MAX 200 /* longest line of route_format() */
 
 enum route_class {
 	ROUTE_EXACT, /* equal to the MAC */
@@ -66,6 +68,7 @@ struct route_spec {
 	enum route_from from;
 	u16 from_port; /* ROUTE_FROM_PORT only: port id */
 	u16 to;	       /* port id */
+	u16 backup;    /* edge that stands in for the edge `to`; or VNET_PORT_NONE */
 };
 
 struct route {
@@ -229,6 +232,8 @@ void route_prefetch_buckets(const struct route_key *k);
 
 /* Boot core. Kept answers of all frames are void: a port id changed its meaning. */
 void route_touch_all(void);
+/* An edge's core: it went down, or came up, or its other end did. */
+void route_edge_changed(void);
 /* Any core. Kept answers for frames to this MAC are void. */
 void route_touch_dst(u32 overlay, u64 mac);
 

@@ -19,6 +19,13 @@ void route_touch_all(void)
 	bump(&route_gens.all);
 }
 
+void route_edge_changed(void)
+{
+	/* Otherwise no answer depends on it. */
+	if (__atomic_load_n(&route_table.backups, __ATOMIC_RELAXED))
+		route_touch_all();
+}
+
 void route_touch_dst(u32 overlay, u64 mac)
 {
 	bump(&route_gens.dst[route_gen_index(route_hash_mac(mac, overlay))]);
@@ -196,6 +203,7 @@ err_t route_table_add(const struct route_entry *e)
 	/* Before it can be found: who sees the new generation looks for the shape. */
 	__atomic_fetch_add(&route_table.count[h.shape], 1, __ATOMIC_RELEASE);
 	route_table.total++;
+	route_table.backups += e->backup != VNET_PORT_NONE;
 	__atomic_store_n(place, b, __ATOMIC_RELEASE);
 	bump(h.gen);
 	bucket_retire(old);
@@ -222,6 +230,7 @@ void route_table_del(const struct route_entry *e)
 	}
 	__atomic_fetch_sub(&route_table.count[h.shape], 1, __ATOMIC_RELEASE);
 	route_table.total--;
+	route_table.backups -= e->backup != VNET_PORT_NONE;
 	bump(h.gen);
 }
 

@@ -24,6 +24,7 @@
 #include "hv/base/str.h"
 #include "vnet/hash.h"
 #include "vnet/learn.h"
+#include "vnet/port.h"
 #include "vnet/route_table_priv.h"
 
 struct route_gens route_gens;
@@ -154,6 +155,23 @@ static bool entry_from(const struct route_entry *e, const struct route_key *k)
 	}
 }
 
+static bool port_carries(u16 id)
+{
+	const struct vnet_port *port = vnet_port_slot(id);
+
+	return port && __atomic_load_n(&port->up, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&port->lost, __ATOMIC_RELAXED);
+}
+
+/* Where the entry leads now: with both edges out, to the one that is meant, which
+ * drops with its reason. */
+static u16 entry_to(const struct route_entry *e, u16 to)
+{
+	return e->backup == VNET_PORT_NONE || port_carries(to) || !port_carries(e->backup)
+		       ? to
+		       : e->backup;
+}
+
 struct best {
 	u8 prio;
 	bool blocked; /* only its `from` kept a route from passing this edge to edge */
@@ -209,7 +227,7 @@ static void scan(const struct bucket *b, const struct route_key *k, struct best 
 		if (e->own)
 			best->forged |= from_edge(k);
 		else if (entry_from(e, k))
-			best_take(best, e, to, k->ingress->id);
+			best_take(best, e, entry_to(e, to), k->ingress->id);
 		else
 			best->blocked |= from_edge(k) && e->to_edge;
 	}

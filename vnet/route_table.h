@@ -21,7 +21,7 @@ struct route_entry {
 	bool to_edge;
 	/* No route: src is the MAC of `to`, an interface here. In front of its bucket. */
 	bool own;
-	u8 reserved[2]; /* zero: entries are compared whole */
+	u16 backup;
 };
 STATIC_ASSERT(sizeof(struct route_entry) == CACHE_LINE / 2, "two to a cache line");
 

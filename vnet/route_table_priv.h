@@ -38,6 +38,7 @@ struct route_table {
 	struct places *now;
 	u32 count[SHAPE_COUNT]; /* entries; a shape that has none is not looked for */
 	u32 total;
+	u32 backups; /* entries that have one */
 };
 extern struct route_table route_table;
 

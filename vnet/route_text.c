@@ -112,6 +112,10 @@ char *route_format(const struct route_spec *spec, char *buf, size_t size)
 	append_match(buf, size, &len, &spec->dst);
 	fmt_append(buf, size, &len, " to ");
 	append_port(buf, size, &len, spec->to);
+	if (spec->backup != VNET_PORT_NONE) {
+		fmt_append(buf, size, &len, " backup ");
+		append_port(buf, size, &len, spec->backup);
+	}
 	switch (spec->from) {
 	case ROUTE_FROM_ANY:
 		break;

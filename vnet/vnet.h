@@ -107,6 +107,7 @@ struct vnet_port {
 	u32 core;	/* owner core */
 	u32 mtu;	/* largest frame without the Ethernet header */
 	bool up;	/* false: what is routed to it is dropped */
+	bool lost;	/* edges: nobody at the other end is known to hear */
 	bool any_source; /* interfaces: also accept frames from other MACs */
 	u32 storm;	/* ... and so many to group addresses a second; 0: any number */
 	/* What deliver() can do with offload fields: enum pkt_cap, for frames

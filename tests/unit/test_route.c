@@ -46,6 +46,7 @@ static int setup(void **state)
 		port[i].ops = &ops;
 		port[i].kind = i % 2 ? VNET_PORT_EDGE : VNET_PORT_INTERFACE;
 		port[i].overlay = i < NPORTS ? 0 : 7;
+		port[i].up = true;
 		port[i].mac[0] = 2;
 		port[i].mac[1] = 7; /* none that the routes below know */
 		port[i].mac[5] = (u8)i;
@@ -91,6 +92,20 @@ static err_t try(const char *src, const char *dst, u32 to, enum route_from from,
 		.from = from,
 		.from_port = from == ROUTE_FROM_PORT ? port[from_port].id : 0,
 		.to = to < ARRAY_SIZE(port) ? port[to].id : (u16)to,
+	};
+
+	return route_add(&spec, &last_id, why, sizeof(why));
+}
+
+static err_t try_backup(const char *dst, u32 to, u32 backup, enum route_from from, u32 from_port)
+{
+	struct route_spec spec = {
+		.src = match("any"),
+		.dst = match(dst),
+		.from = from,
+		.from_port = from == ROUTE_FROM_PORT ? port[from_port].id : 0,
+		.to = port[to].id,
+		.backup = port[backup].id,
 	};
 
 	return route_add(&spec, &last_id, why, sizeof(why));
@@ -229,6 +244,64 @@ static void split_horizon_takes_the_ingress_from_the_winners(void **state)
 	add("any", "4", 2);
 	assert_int_equal(look(2, 4, 0), bit(2));
 	assert_int_equal(look(2, 6, 0), bit(1));
+}
+
+static void set_lost(u32 i, bool lost)
+{
+	port[i].lost = lost;
+	route_edge_changed();
+}
+
+static void a_backup_stands_in_for_an_edge_that_is_out(void **state)
+{
+	(void)state;
+	assert_int_equal(try_backup("4", 1, 3, ROUTE_FROM_ANY, 0), ERR_OK);
+	add("any", "any", 5);
+	assert_int_equal(look(2, 4, 0), bit(1));
+	set_lost(1, true);
+	assert_int_equal(look(2, 4, 0), bit(3));
+	/* Both: the drop is that of the edge that was meant, not another route. */
+	set_lost(3, true);
+	assert_int_equal(look(2, 4, 0), bit(1));
+	set_lost(3, false);
+	set_lost(1, false);
+	assert_int_equal(look(2, 4, 0), bit(1));
+	port[1].up = false;
+	assert_int_equal(look(2, 4, 0), bit(3));
+}
+
+/* Each destination by itself, one copy for each port, none back. */
+static void backups_among_several_destinations(void **state)
+{
+	(void)state;
+	assert_int_equal(try_backup("group", 1, 3, ROUTE_FROM_EDGES, 0), ERR_OK);
+	assert_int_equal(try_backup("group", 3, 5, ROUTE_FROM_EDGES, 0), ERR_OK);
+	assert_int_equal(look(2, 0xff, 7), bit(1) | bit(3));
+	set_lost(1, true);
+	assert_int_equal(look(2, 0xff, 7), bit(3));
+	set_lost(3, true);
+	assert_int_equal(look(2, 0xff, 7), bit(1) | bit(5));
+	set_lost(3, false);
+	assert_int_equal(look(2, 0xff, 3), DROP(HAIRPIN));
+}
+
+static void backups_are_checked_and_named(void **state)
+{
+	char text[ROUTE_TEXT_MAX];
+
+	(void)state;
+	assert_int_equal(try_backup("4", 1, 2, ROUTE_FROM_ANY, 0), ERR_INVAL);
+	assert_int_equal(try_backup("4", 2, 1, ROUTE_FROM_ANY, 0), ERR_INVAL);
+	assert_int_equal(try_backup("4", 1, 1, ROUTE_FROM_ANY, 0), ERR_INVAL);
+	assert_int_equal(try_backup("4", 1, NPORTS + 1, ROUTE_FROM_ANY, 0), ERR_INVAL);
+	assert_int_equal(try_backup("4", 1, 3, ROUTE_FROM_PORT, 3), ERR_INVAL);
+	assert_int_equal(try_backup("4", 1, 3, ROUTE_FROM_PORT, 5), ERR_OK);
+	assert_int_equal(try_backup("4", 1, 3, ROUTE_FROM_PORT, 5), ERR_EXIST);
+	assert_string_equal(route_format(&route_next(0)->spec, text, sizeof(text)),
+			    "src any dst 04:00:00:00:00:00 to edge p1 backup edge p3 from edge p5");
+	assert_int_equal(vnet_port_del(&port[3], false), ERR_BUSY);
+	assert_int_equal(vnet_port_del(&port[3], true), ERR_OK);
+	assert_int_equal(route_count(), 0);
 }
 
 static void overlays_do_not_meet(void **state)
@@ -396,6 +469,13 @@ static int twin_priority(char src, char dst)
 	return 0;
 }
 
+static u16 twin_to(const struct route_spec *s)
+{
+	const struct vnet_port *to = vnet_port_by_id(s->to), *backup = vnet_port_by_id(s->backup);
+
+	return backup && to->lost && !backup->lost ? backup->id : to->id;
+}
+
 static u64 twin_lookup(const u8 *frame, const struct vnet_port *in)
 {
 	bool edge = in->kind == VNET_PORT_EDGE, blocked = false;
@@ -419,7 +499,7 @@ static u64 twin_lookup(const u8 *frame, const struct vnet_port *in)
 			ports = 0;
 		if (prio >= best) {
 			best = prio;
-			ports |= BIT64(s->to);
+			ports |= BIT64(twin_to(s));
 		}
 	}
 	if (ports & ~BIT64(in->id))
@@ -443,7 +523,7 @@ static void random_mac(u8 *mac, bool group)
 static void twin_change(void)
 {
 	struct twin_route r = { 0 };
-	u32 to = rnd(ARRAY_SIZE(port)), from;
+	u32 to = rnd(ARRAY_SIZE(port)), from, backup;
 	err_t err;
 
 	if (twins && (twins >= twin_max || rnd(5) < 2)) {
@@ -462,6 +542,9 @@ static void twin_change(void)
 	r.spec.from_port = port[from].id;
 	r.spec.to = port[to].id;
 	r.overlay = port[to].overlay;
+	backup = (to & NPORTS) | rnd(NPORTS);
+	if (to % 2 && backup % 2 && backup != to && rnd(2) && r.spec.from_port != port[backup].id)
+		r.spec.backup = port[backup].id;
 	err = route_add(&r.spec, &r.id, why, sizeof(why));
 	if (err == ERR_OK)
 		twin[twins++] = r;
@@ -485,6 +568,8 @@ static void equals_the_twin(u32 max, u32 rounds, u32 changes, u32 lookups)
 	for (u32 round = 0; round < rounds; round++) {
 		for (u32 i = 0; i < changes; i++)
 			twin_change();
+		if (!rnd(4))
+			set_lost(2 * rnd(NPORTS) + 1, rnd(2));
 		for (u32 i = 0; i < lookups; i++) {
 			u8 frame[14] = { 0 };
 			struct route_key k;
@@ -531,6 +616,9 @@ int main(void)
 		CASE(edge_to_edge_needs_to_be_said),
 		CASE(no_route_names_the_wire_to_an_interface),
 		CASE(split_horizon_takes_the_ingress_from_the_winners),
+		CASE(a_backup_stands_in_for_an_edge_that_is_out),
+		CASE(backups_among_several_destinations),
+		CASE(backups_are_checked_and_named),
 		CASE(overlays_do_not_meet),
 		CASE(nonsense_is_refused),
 		CASE(hidden_broadcast_is_warned_of),

@@ -161,6 +161,7 @@ static void add_route(struct check *k)
 	if (lang_get(k->s, "src")->num == LANG_MATCH_NONE)
 		bad(k, "src", "\"none\" is no source");
 	need_port(k, "to");
+	need_port(k, "backup");
 	need_port(k, "from");
 }
 
