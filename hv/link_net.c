@@ -104,7 +104,7 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
 	struct netif *nif = netif();
 	struct udp_dst *to = dst->priv;
-	u32 kept = 0;
+	u32 kept = 0, sent;
 
 	(void)ctx;
 	follow(to, dst);
@@ -116,7 +116,12 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 		else
 			pkt_put(pkts[i]);
 	}
-	return kept ? udp_send_burst(nif, to, pkts, kept) : 0;
+	if (!kept)
+		return 0;
+	uplink_sends(container_of(dst, struct edge, dst));
+	sent = udp_send_burst(nif, to, pkts, kept);
+	uplink_sends(NULL);
+	return sent;
 }
 
 static void tx_flush(void *ctx)

@@ -12,6 +12,7 @@
 #include "hv/link_lan.h"
 #include "hv/link_net.h"
 #include "hv/netcore.h"
+#include "vnet/capture.h"
 #include "vnet/xcore.h"
 
 /* How often a NIC whose interrupt does not fire is looked at. */
@@ -32,6 +33,7 @@ static u32 irq_seen, link_event; /* written by the interrupt handler */
 static u32 idle_room; /* frames that the NIC takes when it has nothing to send */
 static bool waiting_for_tx;
 static bool link_was_up;
+static const struct edge *sender; /* for captures */
 static u32 room_seen = UINT32_MAX; /* for all cores; written by reclaim() */
 
 struct uplink *uplink_at(u32 i)
@@ -92,6 +94,11 @@ static void reclaim(void)
 	uplink.nic.ops->tx_irq(&uplink.nic, busy);
 }
 
+void uplink_sends(const struct edge *e)
+{
+	sender = e;
+}
+
 u32 uplink_room(void)
 {
 	return __atomic_load_n(&room_seen, __ATOMIC_RELAXED);
@@ -112,6 +119,8 @@ static bool receive(void)
 
 		if (!n)
 			return false;
+		if (capture_is_on())
+			capture_uplink(NULL, CAPTURE_IN, pkts, n);
 		if (uplink.state == UPLINK_UP) {
 			netif_input(&uplink.netif, pkts, link_lan_input(&uplink, pkts, n));
 			continue;
@@ -306,6 +315,8 @@ void uplink_detect(void)
 static u32 stack_tx(void *ctx, struct pkt **pkts, u32 n)
 {
 	(void)ctx;
+	if (capture_is_on())
+		capture_uplink(sender, CAPTURE_OUT, pkts, n);
 	return uplink.nic.ops->tx_burst(&uplink.nic, pkts, n);
 }
 

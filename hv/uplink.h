@@ -55,6 +55,9 @@ err_t uplink_del(u32 i, char *why, size_t size);
  * that of a udp link over the uplink, which is one of 1500 while there is none. */
 u32 uplink_guest_mtu(void);
 
+/* What is sent until the next call is this link's, for captures; NULL: nobody's. */
+void uplink_sends(const struct edge *e);
+
 /* End of a burst of sending. */
 void uplink_flush(void);
 

@@ -7,55 +7,33 @@
 #include "vnet/capture.h"
 
 #include "hv/base/plat.h"
+#include "hv/base/str.h"
+#include "vnet/capture_priv.h"
 #include "vnet/epoch.h"
-#include "vnet/hash.h"
 #include "vnet/net/wire.h"
 #include "vnet/xcore.h"
 
 #define RECORD_ALIGN 8u
 #define RECORD_SKIP UINT32_MAX /* as size: nothing follows up to the ring's end */
 
-struct record {
-	u64 time_ns;
-	u32 len;
-	u32 size;
-	u16 port;
-	u16 dir;
-	u32 reserved;
-};
-STATIC_ASSERT(sizeof(struct record) == 24, "whole units");
-STATIC_ASSERT(CAPTURE_RING_BYTES > 2 * (CAPTURE_SNAP_MAX + sizeof(struct record)),
+STATIC_ASSERT(sizeof(struct capture_record) == 24, "whole units");
+STATIC_ASSERT(CAPTURE_RING_BYTES > 2 * (CAPTURE_SNAP_MAX + sizeof(struct capture_record)),
 	      "the longest frame fits wherever the ring stands");
 
-/* head and tail count bytes and come round; the ring's size divides 2^32. */
-struct ring {
-	u32 head ALIGNED(CACHE_LINE); /* the core's */
-	u64 lost;
-	u32 tail ALIGNED(CACHE_LINE); /* the reader's */
-	u32 next; /* where tail goes when the frame that was read is done with */
-	u8 data[CAPTURE_RING_BYTES] ALIGNED(CACHE_LINE);
-};
 STATIC_ASSERT((CAPTURE_RING_BYTES & (CAPTURE_RING_BYTES - 1)) == 0, "a power of two");
-
-struct capture {
-	struct capture_filter filter;
-	u64 read_ns; /* when somebody asked */
-	u32 rings;
-	struct ring ring[] ALIGNED(CACHE_LINE);
-};
 
 struct capture *capture_now;
 
 static size_t capture_bytes(u32 rings)
 {
-	return sizeof(struct capture) + rings * sizeof(struct ring);
+	return sizeof(struct capture) + rings * sizeof(struct capture_ring);
 }
 
 err_t capture_start(const struct capture_filter *filter)
 {
 	struct capture *c;
 
-	if (!filter->snap || filter->snap > CAPTURE_SNAP_MAX)
+	if (!filter->snap || filter->snap > CAPTURE_SNAP_MAX || !filter->sides)
 		return ERR_RANGE;
 	if (capture_now)
 		return ERR_BUSY;
@@ -97,14 +75,14 @@ u64 capture_lost(void)
 
 /* --- writing: the port's core --------------------------------------------------- */
 
-static struct record *record_at(struct ring *r, u32 at)
+static struct capture_record *record_at(struct capture_ring *r, u32 at)
 {
-	return (struct record *)(void *)&r->data[at & (CAPTURE_RING_BYTES - 1)];
+	return (struct capture_record *)(void *)&r->data[at & (CAPTURE_RING_BYTES - 1)];
 }
 
 /* Room for a record of so many bytes in one piece; NULL: there is none. *head
  * is where it begins. */
-static struct record *room(struct ring *r, u32 bytes, u32 *head)
+static struct capture_record *room(struct capture_ring *r, u32 bytes, u32 *head)
 {
 	u32 free = CAPTURE_RING_BYTES - (r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE));
 	u32 left = CAPTURE_RING_BYTES - (r->head & (CAPTURE_RING_BYTES - 1));
@@ -113,26 +91,30 @@ static struct record *room(struct ring *r, u32 bytes, u32 *head)
 	if (free < bytes + skip)
 		return NULL;
 	/* Only where a mark fits; the reader knows that nothing shorter is a record. */
-	if (skip >= sizeof(struct record))
+	if (skip >= sizeof(struct capture_record))
 		record_at(r, r->head)->size = RECORD_SKIP;
 	*head = r->head + skip;
 	return record_at(r, *head);
 }
 
-static void keep(struct ring *r, const struct pkt *p, u32 snap, const struct record *as)
+void capture_keep(struct capture_ring *r, const struct pkt *p, u32 snap,
+		  const struct capture_record *as, const struct capture_front *front)
 {
-	u32 size = MIN(p->len, snap), head;
-	u32 bytes = (u32)ALIGN_UP(sizeof(struct record) + size, RECORD_ALIGN);
-	struct record *rec = room(r, bytes, &head);
+	u32 before = front ? MIN(front->len, snap) : 0;
+	u32 size = before + MIN(p->len, snap - before), head;
+	u32 bytes = (u32)ALIGN_UP(sizeof(struct capture_record) + size, RECORD_ALIGN);
+	struct capture_record *rec = room(r, bytes, &head);
 
 	if (!rec) {
 		__atomic_store_n(&r->lost, r->lost + 1, __ATOMIC_RELAXED);
 		return;
 	}
 	*rec = *as;
-	rec->len = p->len;
+	rec->len = p->len + (front ? front->len : 0);
 	rec->size = size;
-	pkt_copy_out(p, 0, rec + 1, size);
+	if (before)
+		memcpy(rec + 1, front->bytes, before);
+	pkt_copy_out(p, 0, (u8 *)(rec + 1) + before, size - before);
 	__atomic_store_n(&r->head, head + bytes, __ATOMIC_RELEASE);
 }
 
@@ -140,28 +122,28 @@ static bool takes_mac(const struct capture_filter *f, const struct pkt *p)
 {
 	if (!f->mac)
 		return true;
-	return p->head_len >= ETH_HLEN &&
-	       (mac_load(p->data) == f->mac || mac_load(p->data + ETH_SRC) == f->mac);
+	return p->head_len >= ETH_HLEN && capture_mac_is(f->mac, p->data);
 }
 
 void capture_frames(const struct vnet_port *port, enum capture_dir dir, struct pkt *const *pkts,
 		    u32 n)
 {
 	struct capture *c = __atomic_load_n(&capture_now, __ATOMIC_ACQUIRE);
-	struct record as = { .port = port->id, .dir = (u16)dir };
+	struct capture_record as = { .port = port->id, .dir = (u8)dir, .side = CAPTURE_INNER };
 
-	if (!c || (c->filter.port != VNET_PORT_NONE && c->filter.port != port->id))
+	if (!c || !(c->filter.sides & CAPTURE_INNER) ||
+	    (c->filter.port != VNET_PORT_NONE && c->filter.port != port->id))
 		return;
 	as.time_ns = plat_now_ns();
 	for (u32 i = 0; i < n; i++)
 		if (takes_mac(&c->filter, pkts[i]))
-			keep(&c->ring[port->core], pkts[i], c->filter.snap, &as);
+			capture_keep(&c->ring[port->core], pkts[i], c->filter.snap, &as, NULL);
 }
 
 /* --- reading: the boot core ------------------------------------------------------ */
 
 /* The oldest record of a ring, NULL when it is empty. */
-static const struct record *oldest(struct ring *r)
+static const struct capture_record *oldest(struct capture_ring *r)
 {
 	u32 head = __atomic_load_n(&r->head, __ATOMIC_ACQUIRE);
 	u32 left;
@@ -170,7 +152,7 @@ static const struct record *oldest(struct ring *r)
 	if (r->tail == head)
 		return NULL;
 	left = CAPTURE_RING_BYTES - (r->tail & (CAPTURE_RING_BYTES - 1));
-	if (left < sizeof(struct record) || record_at(r, r->tail)->size == RECORD_SKIP) {
+	if (left < sizeof(struct capture_record) || record_at(r, r->tail)->size == RECORD_SKIP) {
 		r->next = r->tail + left;
 		__atomic_store_n(&r->tail, r->next, __ATOMIC_RELEASE);
 	}
@@ -179,15 +161,15 @@ static const struct record *oldest(struct ring *r)
 
 bool capture_read(struct capture_frame *out)
 {
-	const struct record *first = NULL;
+	const struct capture_record *first = NULL;
 	struct capture *c = capture_now;
-	struct ring *from = NULL;
+	struct capture_ring *from = NULL;
 
 	if (!c)
 		return false;
 	c->read_ns = plat_now_ns();
 	for (u32 i = 0; i < c->rings; i++) {
-		const struct record *rec = oldest(&c->ring[i]);
+		const struct capture_record *rec = oldest(&c->ring[i]);
 
 		if (rec && (!first || rec->time_ns < first->time_ns)) {
 			first = rec;
@@ -202,6 +184,7 @@ bool capture_read(struct capture_frame *out)
 		.size = first->size,
 		.port = first->port,
 		.dir = (enum capture_dir)first->dir,
+		.side = (enum capture_side)first->side,
 		.data = (const u8 *)(first + 1),
 	};
 	from->next = from->tail + (u32)ALIGN_UP(sizeof(*first) + first->size, RECORD_ALIGN);

@@ -83,6 +83,7 @@ enum link_flags {
 	LINK_MAY_FRAGMENT = BIT(3),
 	LINK_COPIES_ECN = BIT(4),  /* by default: the other end takes it back in (RFC 6040) */
 	LINK_IS_LAN = BIT(5),	   /* no IPv4, no UDP, no single peer: frames as they are */
+	LINK_IS_STREAM = BIT(6),   /* no datagrams: a connection of the kernel's */
 };
 
 struct link_kind {

@@ -145,6 +145,43 @@ def test_capture_of_all_ports_by_address(world, pair, tmp_path):
     assert not tshark(path, "eth.src")
 
 
+@pytest.mark.parametrize("kind, marks", (("udp port 9001", ()), ("vxlan vni 77", ("vxlan.vni",)),
+                                         ("geneve vni 78 keepalive off", ("geneve.vni",))),
+                         ids=("udp", "vxlan", "geneve"))
+def test_both_sides_of_a_link(world, pair, tmp_path, kind, marks):
+    """What carries a ping, as the sockets tell it, and the ping."""
+    name, path = kind.split(maxsplit=1)[0], str(tmp_path / "sides.pcapng")
+    for side in nskit.SIDES:
+        peer = nskit.OTHER[side]
+        rest = kind.split(maxsplit=1)[1]
+        pair[side].ctl(f"link add new {name} remote {nskit.UNDER[peer]} {rest}")
+        pair[side].ctl(f"route add src {nskit.MACS[side]} dst {nskit.MACS[peer]} to edge new")
+        pair[side].ctl(f"route add src {nskit.MACS[peer]} dst {nskit.MACS[side]} "
+                       f"to interface tap0 from edge new")
+    try:
+        with capture(pair["a"], path, "new", "side", "both", "mac", nskit.MACS["b"]):
+            assert len(world.ping("a", nskit.OVER["b"])) == 3
+    finally:
+        for side in nskit.SIDES:
+            pair[side].ctl("link del new force")
+    told = tshark(path, "frame.interface_name", "ip.src", "udp.length", *marks)
+    inner = [line for line in told if line[0] == "edge new"]
+    outer = [line for line in told if line[0] == "edge new outer"]
+    assert len(inner) == len(outer) >= 6 and len(told) == len(inner) + len(outer)
+    assert [line[1].split(",")[0] for line in outer[:2]] == [nskit.UNDER["a"], nskit.UNDER["b"]]
+    assert [line[1] for line in inner[:2]] == [nskit.OVER["a"], nskit.OVER["b"]]
+    assert not marks or all(line[1].split(",")[1] == inside[1] and line[3]
+                            for line, inside in zip(outer, inner))
+
+
+def test_a_tcp_link_s_other_side_is_the_kernel_s(pair):
+    pair["a"].ctl(f"link add stream tcp remote {nskit.UNDER['b']} port 9777")
+    done = ctl(pair["a"], "capture", "stream", "side", "outer")
+    pair["a"].ctl("link del stream")
+    assert done.returncode == 1
+    assert f"tcpdump -i any -w FILE tcp port 9777 and host {nskit.UNDER['b']}" in done.stderr
+
+
 def test_capture_ends_by_itself(world, pair, tmp_path):
     path = tmp_path / "few.pcapng"
     with open(path, "wb") as out:
@@ -158,7 +195,8 @@ def test_capture_ends_by_itself(world, pair, tmp_path):
 
 def test_captures_that_are_refused(pair):
     for arguments, says in ((["nobody"], 'no interface or link "nobody"'),
-                            (["tap0", "snap", "0"], "snap")):
+                            (["tap0", "snap", "0"], "snap"),
+                            (["tap0", "side", "outer"], "no outer side")):
         done = ctl(pair["a"], "capture", *arguments)
         assert done.returncode == 1 and says in done.stderr and not done.stdout
     assert pair["a"].ask("capture start")[0] == "ok"

@@ -51,7 +51,8 @@ static int teardown(void **state)
 
 static void start(u16 port, u64 mac, u32 snap)
 {
-	const struct capture_filter filter = { .port = port, .mac = mac, .snap = snap };
+	const struct capture_filter filter = { .port = port, .sides = CAPTURE_INNER, .mac = mac,
+					       .snap = snap };
 
 	assert_int_equal(capture_start(&filter), ERR_OK);
 }
@@ -99,7 +100,8 @@ static void both_directions_are_kept_in_order(void **state)
 
 static void what_the_filter_does_not_take_is_not_kept(void **state)
 {
-	const struct capture_filter none = { .snap = 0 }, again = { .snap = 1 };
+	const struct capture_filter none = { .sides = CAPTURE_INNER };
+	const struct capture_filter again = { .snap = 1, .sides = CAPTURE_INNER };
 
 	(void)state;
 	assert_int_equal(capture_start(&none), ERR_RANGE);

@@ -96,18 +96,20 @@ static u32 from_hex(const char *text)
 	return n;
 }
 
-/* "TIME in|out KIND PORT LENGTH HEX". false: it is none, or cannot be written. */
+/* "TIME in|out inner|outer KIND PORT LENGTH HEX". false: it is none, or cannot be
+ * written. An interface of the file is one side of a port. */
 static bool take_line(const char *line)
 {
-	char dir[4], kind[16], port[LANG_NAME_MAX], name[NAME_SIZE];
+	char dir[4], side[6], kind[16], port[LANG_NAME_MAX], name[NAME_SIZE];
 	struct pcapng_frame f = { .data = s.data };
 	unsigned long long time_ns;
 	int at = 0;
 
-	if (sscanf(line, "%llu %3s %15s %31s %u %n", &time_ns, dir, kind, port, &f.len, &at) != 5 ||
-	    !at)
+	if (sscanf(line, "%llu %3s %5s %15s %31s %u %n", &time_ns, dir, side, kind, port, &f.len,
+		   &at) != 6 || !at)
 		return false;
-	snprintf(name, sizeof(name), "%s %s", kind, port);
+	snprintf(name, sizeof(name), "%s %s%s", kind, port,
+		 strcmp(side, "outer") ? "" : " outer");
 	f.size = from_hex(line + at);
 	f.time_ns = time_ns + s.to_1970;
 	f.flags = strcmp(dir, "in") ? PCAPNG_OUTBOUND : PCAPNG_INBOUND;

@@ -12,6 +12,7 @@
 #include "tools/vnetpd/node.h"
 #include "tools/vnetpd/sock.h"
 #include "tools/vnetpd/tap.h"
+#include "vnet/capture.h"
 #include "vnet/edge.h"
 
 /* RFC 6335 section 6: the dynamic ports. */
@@ -111,9 +112,30 @@ void link_sock_settle(void)
 	tap_read_all(LINK_SOCK_QUEUE - waiting >= ROOM_LOW);
 }
 
+/* What the kernel is about to send, for captures: fragments and Ethernet are its own. */
+static void capture_sent(struct link_dst *dst, u32 from)
+{
+	const struct path *path = dst->priv;
+
+	for (u32 i = from; i < waiting; i++) {
+		const struct capture_datagram d = {
+			.src = sock_path_local(path->fd),
+			.dst = queue[i].ip,
+			.sport = via[i].sock->port,
+			.dport = queue[i].port,
+			.ttl = queue[i].ttl ? queue[i].ttl : SOCK_TTL,
+			.tos = queue[i].tos,
+		};
+
+		capture_datagram(container_of(dst, struct edge, dst), CAPTURE_OUT, &d,
+				 queue[i].p);
+	}
+}
+
 static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
 	struct path *path = dst->priv;
+	u32 from = waiting;
 
 	(void)ctx;
 	for (u32 i = 0; i < n; i++) {
@@ -132,6 +154,8 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 			.tos = dst->tos_by_pkt ? p->tos : dst->tos,
 		};
 	}
+	if (capture_is_on())
+		capture_sent(dst, from);
 	return n;
 }
 
@@ -240,10 +264,37 @@ static const struct link_tx link_tx = {
 
 /* --- receiving --------------------------------------------------------------------- */
 
+/* The address of ours that a peer's links have, for captures. */
+static u32 address_towards(u32 ip)
+{
+	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
+		const struct edge *e = p->kind == VNET_PORT_EDGE ? edge_of(p) : NULL;
+
+		if (e && e->tx == &link_tx && e->dst.remote_ip == ip)
+			return sock_path_local(((const struct path *)e->dst.priv)->fd);
+	}
+	return 0;
+}
+
+static void capture_received(const struct local *l, u32 ip, u16 port, struct pkt *const *pkts,
+			     u32 n)
+{
+	struct capture_datagram d = { .src = ip, .dst = address_towards(ip), .sport = port,
+				      .dport = l->sock.port };
+
+	for (u32 i = 0; i < n; i++) {
+		d.ttl = pkts[i]->ttl;
+		d.tos = pkts[i]->tos;
+		capture_datagram(NULL, CAPTURE_IN, &d, pkts[i]);
+	}
+}
+
 static void received(void *ctx, u32 ip, u16 port, struct pkt **pkts, u32 n)
 {
 	const struct local *l = ctx;
 
+	if (capture_is_on())
+		capture_received(l, ip, port, pkts, n);
 	edge_input(l->edges, ip, port, pkts, n);
 }
 

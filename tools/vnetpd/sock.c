@@ -152,6 +152,16 @@ u32 sock_path_mtu(int fd)
 	return (u32)mtu;
 }
 
+u32 sock_path_local(int fd)
+{
+	struct sockaddr_in local = { 0 };
+	socklen_t len = sizeof(local);
+
+	if (fd < 0 || getsockname(fd, (struct sockaddr *)&local, &len))
+		return 0;
+	return ntohl(local.sin_addr.s_addr);
+}
+
 void sock_path_close(int fd)
 {
 	if (fd >= 0)

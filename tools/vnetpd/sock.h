@@ -96,6 +96,8 @@ struct pkt *sock_piece(struct pkt_pool *pool, struct pkt *whole, u32 off, u32 le
  * known. */
 int sock_path_open(u32 ip, u16 port);
 u32 sock_path_mtu(int fd);
+/* The address that this machine has on that path. 0: not known. */
+u32 sock_path_local(int fd);
 void sock_path_close(int fd);
 
 #endif
