@@ -158,7 +158,7 @@ static bool has_avx512(const struct cpuid_config *c)
 static struct cpuid_regs leaf_1(const struct cpuid_config *c, const struct cpuid_vcpu *v)
 {
 	struct cpuid_regs r = host(c, 1, 0);
-	u32 ecx = F1C_PLAIN, count = MIN(c->vcpus, 255u);
+	u32 ecx = F1C_PLAIN, count = MIN(cpuid_package_ids(c), 255u);
 
 	if (c->xcr0_allowed)
 		ecx |= F1C_XSAVE;
@@ -245,7 +245,7 @@ static struct cpuid_regs ext_features(const struct cpuid_config *c)
 
 	r.ecx = h.ecx & (E1C_PLAIN | (has_avx(c) ? E1C_XOP | E1C_FMA4 : 0));
 	/* Only AMD's flag; elsewhere HTT with leaf 0Bh says it. */
-	if (c->vcpus > 1 && h.ecx & E1C_CMP_LEGACY)
+	if (cpuid_package_ids(c) > 1 && h.ecx & E1C_CMP_LEGACY)
 		r.ecx |= E1C_CMP_LEGACY;
 	r.edx = h.edx & E1D_ALLOWED;
 	return r;
@@ -266,7 +266,7 @@ static struct cpuid_regs ext_address(const struct cpuid_config *c)
 
 	r.eax = E8A_LINEAR_48 | cpuid_phys_bits(c);
 	r.ebx = h.ebx & E8B_CLZERO;
-	r.ecx = (c->vcpus - 1) | cpuid_id_bits(c) << 12; /* NC, ApicIdSize (APM vol. 3 E.4.7) */
+	r.ecx = (cpuid_package_ids(c) - 1) | cpuid_id_bits(c) << 12; /* NC, ApicIdSize (APM vol. 3 E.4.7) */
 	return r;
 }
 
@@ -302,7 +302,7 @@ static struct cpuid_regs extended(const struct cpuid_config *c, const struct cpu
 	case 0x1d:
 		return cpuid_cache(c, leaf, subleaf);
 	case 0x1e:
-		return cpuid_amd_topology(v);
+		return cpuid_amd_topology(c, v);
 	default:
 		return r;
 	}

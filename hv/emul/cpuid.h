@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The processor a guest is told it has: an allow-list over the host's CPUID
- * (SDM vol. 2 CPUID; APM vol. 3 appendix E), a topology of one package, and
- * the KVM leaves that make Linux use kvm-clock (Linux Documentation/virt/kvm/x86/cpuid.rst).
+ * (SDM vol. 2 CPUID; APM vol. 3 appendix E), the topology that its vCPUs' places
+ * give, and the KVM leaves that make Linux use kvm-clock (Linux
+ * Documentation/virt/kvm/x86/cpuid.rst).
  */
 #ifndef HV_EMUL_CPUID_H
 #define HV_EMUL_CPUID_H
@@ -16,6 +17,8 @@ struct cpuid_config {
 	struct cpuid_regs (*host)(void *ctx, u32 leaf, u32 subleaf);
 	void *ctx;
 	u32 vcpus;	   /* APIC ids are 0 .. vcpus-1 */
+	u32 threads;	   /* so many in a row make a core: a power of two; 0: 1 */
+	u32 package_ids;   /* ... a package: a power of two times threads; 0: all */
 	u64 xcr0_allowed;  /* 0: no XSAVE (backend_caps.xcr0_allowed) */
 	u32 tsc_khz;
 	u32 apic_khz;	   /* local APIC timer's input */

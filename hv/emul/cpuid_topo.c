@@ -17,13 +17,28 @@
 #define D1A_XSAVEC BIT(1)
 #define D1A_XGETBV1 BIT(2)
 
-u32 cpuid_id_bits(const struct cpuid_config *c)
+static u32 bits_for(u32 count)
 {
 	u32 bits = 0;
 
-	while (1u << bits < c->vcpus)
+	while (1u << bits < count)
 		bits++;
 	return bits;
+}
+
+u32 cpuid_package_ids(const struct cpuid_config *c)
+{
+	return c->package_ids ? c->package_ids : c->vcpus;
+}
+
+u32 cpuid_id_bits(const struct cpuid_config *c)
+{
+	return bits_for(cpuid_package_ids(c));
+}
+
+static u32 threads(const struct cpuid_config *c)
+{
+	return MAX(c->threads, 1u);
 }
 
 struct cpuid_regs cpuid_topology(const struct cpuid_config *c, const struct cpuid_vcpu *v,
@@ -32,11 +47,12 @@ struct cpuid_regs cpuid_topology(const struct cpuid_config *c, const struct cpui
 	struct cpuid_regs r = { .ecx = subleaf & 0xff, .edx = v->apic_id };
 
 	if (subleaf == 0) {
-		r.ebx = 1;
+		r.eax = bits_for(threads(c));
+		r.ebx = threads(c);
 		r.ecx |= LEVEL_SMT;
 	} else if (subleaf == 1) {
 		r.eax = cpuid_id_bits(c);
-		r.ebx = c->vcpus;
+		r.ebx = cpuid_package_ids(c);
 		r.ecx |= LEVEL_CORE;
 	}
 	return r;
@@ -45,15 +61,15 @@ struct cpuid_regs cpuid_topology(const struct cpuid_config *c, const struct cpui
 struct cpuid_regs cpuid_cache(const struct cpuid_config *c, u32 leaf, u32 subleaf)
 {
 	struct cpuid_regs r = c->host(c->ctx, leaf, subleaf);
-	u32 sharing = 0;
+	u32 sharing = threads(c) - 1;
 
 	if (!(r.eax & CACHE_TYPE_MASK))
 		return (struct cpuid_regs){ 0 };
 	if (CACHE_LEVEL(r.eax) >= CACHE_SHARED_LEVEL)
-		sharing = c->vcpus - 1;
+		sharing = cpuid_package_ids(c) - 1;
 	r.eax = (r.eax & CACHE_KEEP) | sharing << 14;
 	if (leaf == 4) /* cores in the package; reserved on AMD */
-		r.eax |= MIN(c->vcpus - 1, 63u) << 26;
+		r.eax |= MIN(cpuid_package_ids(c) / threads(c) - 1, 63u) << 26;
 	return r;
 }
 
@@ -116,7 +132,11 @@ struct cpuid_regs cpuid_xsave(const struct cpuid_config *c, const struct cpuid_v
 	return r;
 }
 
-struct cpuid_regs cpuid_amd_topology(const struct cpuid_vcpu *v)
+struct cpuid_regs cpuid_amd_topology(const struct cpuid_config *c, const struct cpuid_vcpu *v)
 {
-	return (struct cpuid_regs){ .eax = v->apic_id, .ebx = v->apic_id & 0xff };
+	return (struct cpuid_regs){
+		.eax = v->apic_id,
+		.ebx = (v->apic_id >> bits_for(threads(c)) & 0xff) | (threads(c) - 1) << 8,
+		.ecx = v->apic_id >> cpuid_id_bits(c) & 0xff,
+	};
 }

@@ -8,10 +8,13 @@
 #define CPUID_LEAF_TOPOLOGY 0x0bu
 #define CPUID_LEAF_XSAVE 0x0du
 
-/* Bits of an APIC id: the smallest n with 1 << n >= vcpus. */
+/* vCPUs in a package, as far as there are so many. */
+u32 cpuid_package_ids(const struct cpuid_config *c);
+
+/* Bits of an APIC id within its package: the smallest n with 1 << n >= those. */
 u32 cpuid_id_bits(const struct cpuid_config *c);
 
-/* Leaf 0Bh: one thread a core, all cores in one package. */
+/* Leaf 0Bh: threads of a core, ids of a package. */
 struct cpuid_regs cpuid_topology(const struct cpuid_config *c, const struct cpuid_vcpu *v,
 				 u32 subleaf);
 
@@ -23,7 +26,7 @@ struct cpuid_regs cpuid_cache(const struct cpuid_config *c, u32 leaf, u32 sublea
 struct cpuid_regs cpuid_xsave(const struct cpuid_config *c, const struct cpuid_vcpu *v,
 			      u32 subleaf);
 
-/* Leaf 8000_001Eh: core id, one thread a core, node 0. */
-struct cpuid_regs cpuid_amd_topology(const struct cpuid_vcpu *v);
+/* Leaf 8000_001Eh: core, threads of a core; each package is a node. */
+struct cpuid_regs cpuid_amd_topology(const struct cpuid_config *c, const struct cpuid_vcpu *v);
 
 #endif

@@ -178,9 +178,40 @@ static void topology(void **state)
 	r = cpuid_guest(&c, &v, 0x8000001e, 0);
 	assert_int_equal(r.eax, 3);
 	assert_int_equal(r.ebx, 3);
+	assert_int_equal(r.ecx, 0);
 	c.vcpus = 1;
 	assert_false(cpuid_guest(&c, &v, 1, 0).edx & BIT(28));
 	assert_int_equal(cpuid_guest(&c, &v, 0xb, 1).eax, 0);
+}
+
+/* Two packages of two cores of two threads. */
+static void threads_and_packages(void **state)
+{
+	struct cpuid_config c = config();
+	struct cpuid_vcpu v = { .apic_id = 7 };
+	struct cpuid_regs r;
+
+	(void)state;
+	c.vcpus = 8;
+	c.threads = 2;
+	c.package_ids = 4;
+	r = cpuid_guest(&c, &v, 0xb, 0);
+	assert_int_equal(r.eax, 1);
+	assert_int_equal(r.ebx, 2);
+	r = cpuid_guest(&c, &v, 0xb, 1);
+	assert_int_equal(r.eax, 2);
+	assert_int_equal(r.ebx, 4);
+	assert_int_equal(cpuid_guest(&c, &v, 1, 0).ebx >> 16 & 0xff, 4);
+	r = cpuid_guest(&c, &v, 4, 0);
+	assert_int_equal(r.eax >> 14 & 0xfff, 1); /* level 2: a core's threads */
+	assert_int_equal(r.eax >> 26, 1);
+	r = cpuid_guest(&c, &v, 0x8000001d, 1);
+	assert_int_equal(r.eax >> 14 & 0xfff, 3); /* level 3: a package */
+	r = cpuid_guest(&c, &v, 0x80000008, 0);
+	assert_int_equal(r.ecx, 3 | 2 << 12);
+	r = cpuid_guest(&c, &v, 0x8000001e, 0);
+	assert_int_equal(r.ebx, 3 | 1 << 8);
+	assert_int_equal(r.ecx, 1);
 }
 
 static void xsave_sizes(void **state)
@@ -266,6 +297,7 @@ int main(void)
 		cmocka_unit_test(avx_512_needs_its_state),
 		cmocka_unit_test(kvm_leaves),
 		cmocka_unit_test(topology),
+		cmocka_unit_test(threads_and_packages),
 		cmocka_unit_test(xsave_sizes),
 		cmocka_unit_test(invariant_tsc),
 		cmocka_unit_test(poor_host),
