@@ -173,3 +173,59 @@ u64 topology_free(const struct topology *t, const struct pages *p, u32 node)
 	}
 	return sum;
 }
+
+/* How many in a row, from the first, are in the same place as the first. */
+static u32 run_of(const struct topology *t, const u32 *core, u32 n, bool whole_core)
+{
+	const struct topology_core *first = &t->core[core[0]];
+	u32 len = 1;
+
+	while (len < n && t->core[core[len]].socket == first->socket &&
+	       (!whole_core || t->core[core[len]].core == first->core))
+		len++;
+	return len;
+}
+
+static bool all_differ(const u32 *core, u32 n)
+{
+	u32 seen = 0;
+
+	STATIC_ASSERT(PLAT_MAX_CORES <= 32, "a bit for each core");
+	for (u32 i = 0; i < n; i++) {
+		if (seen & BIT(core[i]))
+			return false;
+		seen |= BIT(core[i]);
+	}
+	return true;
+}
+
+/* Any two ids are in one socket, or core, just where the pattern says so. */
+static bool fits(const struct topology *t, const u32 *core, u32 n, struct topology_guest g)
+{
+	for (u32 i = 0; i < n * n; i++) {
+		u32 one = i / n, other = i % n;
+		const struct topology_core *a = &t->core[core[one]], *b = &t->core[core[other]];
+		bool socket = a->socket == b->socket, same = socket && a->core == b->core;
+
+		if (socket != (one / g.package_ids == other / g.package_ids) ||
+		    same != (one / g.threads == other / g.threads))
+			return false;
+	}
+	return n % g.package_ids == 0;
+}
+
+struct topology_guest topology_of_guest(const struct topology *t, const u32 *core, u32 n)
+{
+	const struct topology_guest flat = { .threads = 1, .package_ids = n };
+	struct topology_guest g = {
+		.threads = run_of(t, core, n, true), .package_ids = run_of(t, core, n, false),
+	};
+	u32 in_package = g.package_ids / g.threads;
+
+	if (!all_differ(core, n) || g.threads & (g.threads - 1) || g.package_ids % g.threads)
+		return flat;
+	/* Ids of a second package begin at a power of two. */
+	if (g.package_ids < n && in_package & (in_package - 1))
+		return flat;
+	return fits(t, core, n, g) ? g : flat;
+}

@@ -44,6 +44,19 @@ void topology_init(struct topology *t, const u32 *apic_ids, u32 cores,
 u64 topology_alloc(const struct topology *t, struct pages *p, u32 node, u64 size, u64 align,
 		   bool *near);
 
+/* What a guest can be told of where its vCPUs sit; its APIC ids count from 0 without
+ * gaps. */
+struct topology_guest {
+	u32 threads;	 /* so many ids in a row are a core, a power of two */
+	u32 package_ids; /* ... a package: all, or a power of two times threads */
+};
+
+/*
+ * For vCPUs on these cores, the i-th on core[i]. Where their places make no such
+ * pattern, or two share a core, they are cores of one package.
+ */
+struct topology_guest topology_of_guest(const struct topology *t, const u32 *core, u32 n);
+
 /* Bytes of memory that the node has, and how many of p's free ones lie there. */
 u64 topology_memory(const struct topology *t, u32 node);
 u64 topology_free(const struct topology *t, const struct pages *p, u32 node);

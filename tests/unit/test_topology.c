@@ -125,6 +125,49 @@ static void counts_of_older_processors(void **state)
 	assert_int_equal(t.sockets * t.cores_a_socket * t.threads_a_core, 1);
 }
 
+/* --- guests ----------------------------------------------------------------- */
+
+/* Cores 0 .. 7: two sockets of two cores of two threads. */
+static void eight(struct topology *t)
+{
+	static const u32 ids[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+
+	leaf[0].eax = 0x0b;
+	level[0] = (struct cpuid_regs){ .eax = 1, .ebx = 2, .ecx = 0x100 };
+	level[1] = (struct cpuid_regs){ .eax = 2, .ebx = 4, .ecx = 0x201 };
+	topology_init(t, ids, ARRAY_SIZE(ids), host, &silent);
+}
+
+static void guest_is(const struct topology *t, const u32 *core, u32 n, u32 threads, u32 ids)
+{
+	struct topology_guest g = topology_of_guest(t, core, n);
+
+	assert_int_equal(g.threads, threads);
+	assert_int_equal(g.package_ids, ids);
+}
+
+static void guests(void **state)
+{
+	struct topology t;
+
+	(void)state;
+	eight(&t);
+	guest_is(&t, (const u32[]){ 0, 1, 2, 3, 4, 5, 6, 7 }, 8, 2, 4);
+	guest_is(&t, (const u32[]){ 4, 5, 6, 7, 0, 1, 2, 3 }, 8, 2, 4);
+	guest_is(&t, (const u32[]){ 0, 2, 4, 6 }, 4, 1, 2);
+	guest_is(&t, (const u32[]){ 0, 1, 4, 5 }, 4, 2, 2);
+	guest_is(&t, (const u32[]){ 2, 3 }, 2, 2, 2);
+	guest_is(&t, (const u32[]){ 1, 5 }, 2, 1, 1);
+	guest_is(&t, (const u32[]){ 3 }, 1, 1, 1);
+	/* No pattern: cores of one package. */
+	guest_is(&t, (const u32[]){ 0, 1, 2 }, 3, 1, 3);
+	guest_is(&t, (const u32[]){ 0, 4, 1, 5 }, 4, 1, 4);
+	guest_is(&t, (const u32[]){ 0, 2, 3 }, 3, 1, 3);
+	guest_is(&t, (const u32[]){ 0, 2, 4 }, 3, 1, 3);
+	guest_is(&t, (const u32[]){ 0, 0 }, 2, 1, 2);
+	guest_is(&t, (const u32[]){ 2, 3, 0, 1, 6, 7 }, 6, 1, 6);
+}
+
 /* --- SRAT ------------------------------------------------------------------ */
 
 static u8 table[512];
@@ -266,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup(any_order, setup),
 		cmocka_unit_test_setup(wide_ids, setup),
 		cmocka_unit_test_setup(counts_of_older_processors, setup),
+		cmocka_unit_test_setup(guests, setup),
 		cmocka_unit_test_setup(srat_names_domains, setup),
 		cmocka_unit_test_setup(srat_with_faults, setup),
 	};
