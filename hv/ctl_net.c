@@ -93,6 +93,9 @@ err_t ctl_link_add(struct ctl *c)
 
 	if (err)
 		return ctl_fail(c, key, err, "%s", why);
+	if (setup.device[0])
+		return ctl_fail(c, "device", ERR_NOTSUP, "a node has its uplink's LAN only; "
+				"devices are for vnetpd");
 	local = edge_local_find(setup.local_port);
 	err = link_net_add(&setup);
 	if (err == ERR_NOENT)

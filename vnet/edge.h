@@ -21,6 +21,8 @@
 #include "vnet/pmtu.h"
 #include "vnet/vnet.h"
 
+#define EDGE_DEVICE_MAX 16 /* with the end; Linux's IFNAMSIZ */
+
 /* edge_setup.dscp: that of the inner frame. */
 #define EDGE_DSCP_COPY 64u
 
@@ -51,6 +53,7 @@ struct edge_setup {
 	u32 overlay;
 	u32 core; /* that owns the uplink */
 	struct pkt_pool *pool; /* of that core, for hellos, and long frames that are cut */
+	char device[EDGE_DEVICE_MAX]; /* LINK_IS_LAN: on this one; "": the node's uplink */
 };
 
 enum edge_state {
@@ -153,8 +156,9 @@ void edge_input(const struct edge_local *local, u32 from_ip, u16 from_port, stru
 /*
  * A burst (at most PKT_BURST) from the NIC behind a LINK_IS_LAN edge: takes what
  * is for its overlay's interfaces, copies what is for everybody, and leaves the
- * rest in pkts, for the node's own stack, whose address is own_mac. Returns how
- * many are left. On the core of the uplink, the boot core.
+ * rest in pkts, for the node's own stack, whose address is own_mac; NULL: that
+ * has frames of its own, and these are the links' alone. Returns how many are
+ * left. On the core of the uplink, the boot core.
  */
 u32 edge_lan_input(struct edge *e, const u8 own_mac[6], struct pkt **pkts, u32 n);
 

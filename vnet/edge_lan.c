@@ -52,9 +52,10 @@ u32 edge_lan_input(struct edge *e, const u8 own_mac[6], struct pkt **pkts, u32 n
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = pkts[i], *copy;
 
-		if (p->head_len < ETH_HLEN || memcmp(p->data, own_mac, ETH_ALEN) == 0) {
+		if (p->head_len < ETH_HLEN ||
+		    (own_mac && memcmp(p->data, own_mac, ETH_ALEN) == 0)) {
 			pkts[rest++] = p;
-		} else if (is_broadcast(p->data)) {
+		} else if (own_mac && is_broadcast(p->data)) {
 			/* For the stack as well. */
 			copy = pkt_clone(e->setup.pool, p);
 			if (copy)

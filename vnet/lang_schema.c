@@ -98,6 +98,8 @@ static const struct lang_key link_add_keys[] = {
 	  .help = "the peer's address; any: whoever shows the tag" },
 	{ .word = "device", .type = LANG_NAME,
 	  .help = "direct, in vnetpd: Linux's network device on that LAN" },
+	{ .word = "device", .type = LANG_NAME,
+	  .help = "direct, in vnetpd: Linux's network device on that LAN" },
 	{ .word = "port", .type = LANG_UINT, .min = 1, .max = 65535,
 	  .help = "UDP port here and there (udp 9000, vxlan 4789, geneve 6081)" },
 	{ .word = "header", .type = LANG_CHOICE, .choices = header_kinds,

@@ -17,7 +17,7 @@ static enum link_verdict direct_decap(struct pkt *p, struct link_rx *rx)
 	return link_frame(p, rx);
 }
 
-static const char *const keys[] = { NULL };
+static const char *const keys[] = { "device", NULL };
 
 const struct link_kind link_direct = {
 	.name = "direct",

@@ -108,6 +108,23 @@ static err_t read_overlay(const struct lang_stmt *stmt, struct edge_setup *out, 
 	return ERR_OK;
 }
 
+/* What Linux can call a network device. */
+static err_t read_device(const struct lang_stmt *stmt, struct edge_setup *out, const char **key,
+			 char *why, size_t size)
+{
+	const struct lang_value *device = lang_get(stmt, "device");
+
+	if (!device)
+		return ERR_OK;
+	if (strlen(device->text) < sizeof(out->device)) {
+		fmt_snprintf(out->device, sizeof(out->device), "%s", device->text);
+		return ERR_OK;
+	}
+	*key = "device";
+	fmt_snprintf(why, size, "a device's name has at most %u characters", EDGE_DEVICE_MAX - 1);
+	return ERR_RANGE;
+}
+
 static void read_outer(const struct lang_stmt *stmt, struct edge_setup *out)
 {
 	const struct lang_value *dscp = lang_get(stmt, "dscp"), *ecn = lang_get(stmt, "ecn");
@@ -146,6 +163,8 @@ err_t link_lang_read(const struct lang_stmt *stmt, struct edge_setup *out, const
 		},
 	};
 	err = read_overlay(stmt, out, key, why, size);
+	if (err == ERR_OK)
+		err = read_device(stmt, out, key, why, size);
 	if (err != ERR_OK)
 		return err;
 	read_outer(stmt, out);
@@ -195,6 +214,8 @@ const char *link_lang_write(const struct edge *e, char *buf)
 	if (!(s->link->flags & LINK_IS_LAN))
 		fmt_append(buf, LINK_LANG_MAX, &len, " remote %s port %u",
 			   s->remote_ip ? fmt_ip4(ip, s->remote_ip) : "any", s->local_port);
+	if (s->device[0])
+		fmt_append(buf, LINK_LANG_MAX, &len, " device %s", s->device);
 	if (s->link != link_find(s->link->name))
 		fmt_append(buf, LINK_LANG_MAX, &len, " header %s", s->link->header);
 	write_id(s, buf, &len);

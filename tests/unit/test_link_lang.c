@@ -83,7 +83,7 @@ static void what_makes_no_sense_is_refused_with_its_reason(void **state)
 		"a udp link has no \"vni\"; expected: remote, port, sport, ttl, dscp, ecn, "
 		"checksum, header, fragment, mtu, state");
 	refused("link add b direct remote 10.0.0.2", "remote",
-		"a direct link has no \"remote\"; expected: mtu, state");
+		"a direct link has no \"remote\"; expected: device, mtu, state");
 	refused("link add b udp", NULL, "a udp link needs \"remote\" (the peer's address)");
 	refused("link add b geneve remote any", "remote",
 		"a peer anywhere is known by its tag; add \"tag\"");
@@ -111,6 +111,7 @@ static void what_is_printed_can_be_fed_back(void **state)
 		"link add b geneve remote any port 65535 vni 0 tag 9",
 		"link add b direct",
 		"link add b direct mtu 1000 state down",
+		"link add b direct device enp1s0.7",
 	};
 	char text[LINK_LANG_MAX];
 

@@ -4,6 +4,7 @@
 
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
+#include "tools/vnetpd/link_lan.h"
 #include "tools/vnetpd/link_sock.h"
 #include "tools/vnetpd/tap.h"
 #include "vnet/route.h"
@@ -145,5 +146,6 @@ void ctl_settle(void)
 	for (const struct route *r = route_next(0); r && !transit; r = route_next(r->id))
 		transit = leads_from_edge_to_edge(r);
 	link_sock_set_transit(transit);
+	link_lan_follow();
 	tap_follow_links(link_sock_guest_mtu(), link_sock_segments());
 }

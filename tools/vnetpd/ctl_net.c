@@ -3,6 +3,7 @@
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
 #include "tools/vnetpd/ctl.h"
+#include "tools/vnetpd/link_lan.h"
 #include "tools/vnetpd/link_sock.h"
 #include "tools/vnetpd/link_tcp.h"
 #include "tools/vnetpd/sock.h"
@@ -99,9 +100,9 @@ err_t ctl_link_add(struct ctl *c)
 	if (err)
 		return ctl_fail(c, key, err, "%s", why);
 	if (setup.link->flags & LINK_IS_LAN)
-		return ctl_fail(c, "kind", ERR_NOTSUP, "vnetpd has no direct links yet; expected: "
-				"udp, vxlan, geneve, tcp");
-	err = (tcp ? link_tcp_add : link_sock_add)(&setup, why, sizeof(why));
+		err = link_lan_add(&setup, why, sizeof(why));
+	else
+		err = (tcp ? link_tcp_add : link_sock_add)(&setup, why, sizeof(why));
 	if (err)
 		return ctl_fail(c, NULL, err, "%s", why[0] ? why : err_str(err));
 	if (ctl_num(c, "state", 0))
@@ -113,12 +114,14 @@ err_t ctl_link_del(struct ctl *c)
 {
 	struct vnet_port *port = ctl_port(c, VNET_PORT_EDGE);
 	bool force = lang_get(c->stmt, "force") != NULL;
+	struct edge *e;
 
 	if (!port)
 		return ERR_NOENT;
-	return ctl_deleted(c, port,
-			   (link_is_tcp(edge_of(port)) ? link_tcp_del : link_sock_del)(
-				   edge_of(port), force));
+	e = edge_of(port);
+	return ctl_deleted(c, port, link_is_tcp(e)   ? link_tcp_del(e, force)
+				    : link_is_lan(e) ? link_lan_del(e, force)
+						     : link_sock_del(e, force));
 }
 
 err_t ctl_link_set(struct ctl *c)

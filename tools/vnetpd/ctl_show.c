@@ -5,6 +5,7 @@
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
 #include "tools/vnetpd/ctl.h"
+#include "tools/vnetpd/link_lan.h"
 #include "tools/vnetpd/link_sock.h"
 #include "tools/vnetpd/loop.h"
 #include "tools/vnetpd/node.h"
@@ -78,6 +79,8 @@ static void describe(const struct out *out, struct vnet_port *p)
 	if (p->kind == VNET_PORT_INTERFACE) {
 		out_printf(out, "%s  mac %s  device %s", p->name, fmt_mac(text, p->mac),
 			   tap_of(p)->device);
+	} else if (link_is_lan(edge_of(p))) {
+		out_printf(out, "%s  direct  device %s", p->name, link_lan_device(edge_of(p)));
 	} else {
 		const struct edge *e = edge_of(p);
 
@@ -164,6 +167,7 @@ static void json_sockets(struct json *j)
 	json_num(j, "rx_messages", s->rx_messages);
 	json_num(j, "rx_calls", s->rx_calls);
 	json_num(j, "rx_no_packet", s->rx_no_packet);
+	json_num(j, "rx_bad", s->rx_bad);
 	json_open(j, "drops", '{');
 	for (u32 d = 0; d < SOCK_DROP_COUNT; d++)
 		json_num(j, sock_drop_name((enum sock_drop)d), s->drop[d]);

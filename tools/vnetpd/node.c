@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "hv/base/plat.h"
+#include "tools/vnetpd/link_lan.h"
 #include "tools/vnetpd/link_sock.h"
 #include "tools/vnetpd/link_tcp.h"
 #include "tools/vnetpd/loop.h"
@@ -85,4 +86,5 @@ void node_settle(void)
 	tap_settle();
 	link_sock_settle();
 	link_tcp_settle();
+	link_lan_settle();
 }

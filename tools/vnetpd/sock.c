@@ -278,14 +278,14 @@ static u32 gather(const struct sock_frame *frames, u32 n, bool single)
 	return done;
 }
 
-static void count_drop(int error, u32 frames)
+void sock_count_drop(int error, u32 frames)
 {
 	enum sock_drop why = SOCK_DROP_OTHER;
 
 	if (error == EMSGSIZE)
 		why = SOCK_DROP_TOO_BIG;
 	else if (error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN ||
-		 error == EPERM || error == EACCES)
+		 error == ENXIO || error == ENODEV || error == EPERM || error == EACCES)
 		why = SOCK_DROP_UNREACHABLE;
 	else if (error == ENOBUFS || error == ENOMEM)
 		why = SOCK_DROP_FULL;
@@ -300,7 +300,7 @@ static u32 refused(int error, bool *single)
 		*single = true;
 		return 0;
 	}
-	count_drop(error, out.frames[0]);
+	sock_count_drop(error, out.frames[0]);
 	return out.frames[0];
 }
 

@@ -25,6 +25,8 @@ enum sock_drop {
 	SOCK_DROP_COUNT,
 };
 const char *sock_drop_name(enum sock_drop reason);
+/* The kernel refused so many for this reason (errno). */
+void sock_count_drop(int error, u32 frames);
 
 #define SOCK_LONG 8u
 
@@ -33,6 +35,8 @@ struct sock_counters {
 	u64 rx_datagrams, rx_messages, rx_calls;
 	u64 rx_long; /* messages of SOCK_LONG datagrams and more */
 	u64 rx_no_packet; /* datagrams for which there was none */
+	u64 rx_bad; /* of packet sockets: longer than a frame can be, or unfinished in a way
+		     * that nobody here can finish */
 	u64 drop[SOCK_DROP_COUNT];
 };
 extern struct sock_counters sock_counters;

@@ -328,6 +328,15 @@ void tap_set_up(struct tap *t, bool up)
 	tap_carrier(t->lf.fd, up);
 }
 
+bool tap_on_device(const char *device)
+{
+	const struct tap *t = taps;
+
+	while (t && strcmp(t->device, device) != 0)
+		t = t->next;
+	return t != NULL;
+}
+
 static void follow_mtu(struct tap *t, u32 mtu)
 {
 	if (t->mtu_fixed || t->port.mtu == mtu)

@@ -55,6 +55,9 @@ void tap_set_up(struct tap *t, bool up);
  * segments may stand for fits into one message of a socket. */
 void tap_follow_links(u32 mtu, u32 segments);
 
+/* An interface of ours has that device. */
+bool tap_on_device(const char *device);
+
 /* Write what waits. */
 void tap_settle(void);
 /* What was written may have been answered at once, from within the kernel: take that. */
