@@ -41,6 +41,10 @@ err_t ctl_fail(struct ctl *c, const char *key, err_t err, const char *f, ...) PR
 u64 ctl_num(const struct ctl *c, const char *key, u64 otherwise);
 /* A key's text, or "". */
 const char *ctl_text(const struct ctl *c, const char *key);
+/* The MACs of `also`; as text behind a statement, and as "also". */
+err_t ctl_also(struct ctl *c, struct vnet_also *also);
+void ctl_also_print(const struct out *out, const struct vnet_also *also);
+void ctl_also_json(struct json *j, const struct vnet_also *also);
 /* The overlay that the statement names, 0 (the default one) where it names none. */
 err_t ctl_overlay(struct ctl *c, u32 *id);
 

@@ -32,7 +32,9 @@ static void port_json(struct json *j, struct vnet_port *p)
 	json_bool(j, "up", p->up);
 	json_text(j, "state", state_of(p));
 	json_num(j, "mtu", p->mtu);
-	if (!guest)
+	if (guest)
+		ctl_also_json(j, &p->also);
+	else
 		json_num(j, "path_mtu", edge_of(p)->dst.mtu);
 	json_num(j, guest ? "tx_frames" : "rx_frames", c->rx_frames);
 	json_num(j, guest ? "tx_bytes" : "rx_bytes", c->rx_bytes);

@@ -142,6 +142,8 @@ err_t ctl_interface_add(struct ctl *c)
 	char why[160];
 	err_t err = ctl_overlay(c, &cfg.overlay);
 
+	if (!err)
+		err = ctl_also(c, &cfg.also);
 	if (err)
 		return err;
 	if (!vm)

@@ -143,6 +143,7 @@ static void config_interface(const struct out *out, const struct vm_interface *n
 	out_printf(out, "  interface add %s mac %s mtu %u%s", nic->name,
 		   fmt_mac(mac, nic->net.port.mac), nic->net.port.mtu,
 		   nic->check_source ? "" : " check-source off");
+	ctl_also_print(out, &nic->net.port.also);
 	if (nic->net.port.storm)
 		out_printf(out, " storm %u", nic->net.port.storm);
 	if (o && o->id)

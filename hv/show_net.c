@@ -16,8 +16,10 @@ static void interface_row(const struct out *out, struct vnet_port *p)
 	out_column(out, 7, "%u", p->mtu);
 	out_column(out, 6, "%s", p->up ? "up" : "down");
 	/* The guest's view: what the core received from it, it sent. */
-	out_printf(out, "%12lu%12lu%12lu\n", p->count.rx_frames, p->count.tx_frames,
+	out_printf(out, "%12lu%12lu%12lu", p->count.rx_frames, p->count.tx_frames,
 		   stats_dropped(&p->count));
+	ctl_also_print(out, &p->also);
+	out_printf(out, "\n");
 }
 
 /* What is known about the way to its peer. */
@@ -93,6 +95,7 @@ static void port_json(struct json *j, struct vnet_port *p)
 	json_text(j, "name", p->name);
 	if (p->kind == VNET_PORT_INTERFACE) {
 		json_text(j, "mac", fmt_mac(text, p->mac));
+		ctl_also_json(j, &p->also);
 	} else {
 		link_json(j, edge_of(p));
 	}

@@ -82,6 +82,7 @@ struct vm_interface_config {
 	u8 mac[6];
 	u32 mtu;
 	bool check_source;
+	struct vnet_also also;
 	u32 storm;   /* group frames a second; 0: any number */
 	u32 overlay; /* its id */
 };

@@ -165,6 +165,7 @@ static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_int
 		return err;
 	}
 	nic->net.port.any_source = !cfg->check_source;
+	nic->net.port.also = cfg->also;
 	nic->net.port.storm = cfg->storm;
 	err = vnet_port_add(&nic->net.port);
 	if (err == ERR_EXIST && !vnet_port_find(nic->name)) {

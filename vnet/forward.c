@@ -149,7 +149,7 @@ static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt
 			goto drop;
 		route_key_init(k, port, p->data);
 		why = VNET_DROP_SOURCE;
-		if (own_only && k->src != own)
+		if (own_only && k->src != own && !vnet_port_may_send_from(port, k->src))
 			goto drop;
 		why = VNET_DROP_STORM;
 		if (is_storm(port, k->dst))

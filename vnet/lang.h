@@ -23,6 +23,7 @@
 #define LANG_WORDS_MAX 64
 #define LANG_KEYS_MAX 24
 #define LANG_NAME_MAX 32
+#define LANG_MACS_MAX 8
 #define LANG_MESSAGE_MAX 320
 
 enum lang_type {
@@ -35,6 +36,7 @@ enum lang_type {
 	LANG_BOOL,	/* on, off */
 	LANG_CHOICE,	/* one of the key's words; num is its index */
 	LANG_MAC,
+	LANG_MACS,	/* MAC[,MAC...]: at most LANG_MACS_MAX; num is how many */
 	LANG_IP4,
 	LANG_IP4_LEN,
 	LANG_IP4_LEN_OR_DHCP,
@@ -59,6 +61,7 @@ struct lang_value {
 	u8 prefix_len;
 	bool dhcp;
 	u8 mac[6];
+	u8 macs[LANG_MACS_MAX][6]; /* num of them */
 	const char *text;      /* NAME, STRING, and the name of a PORT; terminated, lives as
 				  long as the statement */
 };

@@ -78,20 +78,35 @@ static int hex_digit(char c)
 	return -1;
 }
 
-static bool parse_mac(const char *s, u8 mac[6])
+static bool parse_mac_at(const char **s, u8 mac[6])
 {
-	for (int i = 0; i < 6; i++, s += 2) {
+	for (int i = 0; i < 6; i++, *s += 2) {
 		int high, low;
 
-		if (i && *s++ != ':')
+		if (i && *(*s)++ != ':')
 			return false;
-		high = hex_digit(s[0]);
-		low = high < 0 ? -1 : hex_digit(s[1]);
+		high = hex_digit((*s)[0]);
+		low = high < 0 ? -1 : hex_digit((*s)[1]);
 		if (low < 0)
 			return false;
 		mac[i] = (u8)(high << 4 | low);
 	}
-	return !*s;
+	return true;
+}
+
+static bool parse_mac(const char *s, u8 mac[6])
+{
+	return parse_mac_at(&s, mac) && !*s;
+}
+
+static bool parse_macs(const char *s, struct lang_value *v)
+{
+	v->num = 0;
+	do {
+		if (v->num == LANG_MACS_MAX || !parse_mac_at(&s, v->macs[v->num++]))
+			return false;
+	} while (*s++ == ',');
+	return !s[-1];
 }
 
 static bool parse_ip4_at(const char **s, u32 *ip)
@@ -216,6 +231,8 @@ static bool parse_by_type(const struct lang_key *key, char *const *words, u32 co
 		return parse_choice(s, key->choices, &v->num);
 	case LANG_MAC:
 		return parse_mac(s, v->mac);
+	case LANG_MACS:
+		return parse_macs(s, v);
 	case LANG_IP4:
 		return parse_ip4(s, &v->ip);
 	case LANG_IP4_LEN:
@@ -235,6 +252,8 @@ static bool parse_by_type(const struct lang_key *key, char *const *words, u32 co
 	return false;
 }
 
+STATIC_ASSERT(LANG_MACS_MAX == 8, "as describe() says");
+
 /* What a value of the key's type looks like. */
 static void describe(const struct lang_key *key, char *buf, size_t size)
 {
@@ -246,6 +265,7 @@ static void describe(const struct lang_key *key, char *buf, size_t size)
 		[LANG_TIME] = "a time such as 300s (ms, s, m, h)",
 		[LANG_BOOL] = "on or off",
 		[LANG_MAC] = "a MAC address such as 52:54:00:00:00:01",
+		[LANG_MACS] = "up to 8 MAC addresses with commas between",
 		[LANG_IP4] = "an IPv4 address such as 10.0.0.1",
 		[LANG_IP4_LEN] = "addresses such as 10.0.0.0/24",
 		[LANG_IP4_LEN_OR_DHCP] = "dhcp, or an address such as 10.0.0.1/24",

@@ -24,6 +24,15 @@ static void write_size(u64 bytes, struct text *t)
 		fmt_append(t->buf, t->size, &t->len, "%c", units[unit - 1]);
 }
 
+static void write_macs(const struct lang_value *v, struct text *t)
+{
+	char mac[FMT_MAC_LEN];
+
+	for (u64 i = 0; i < v->num; i++)
+		fmt_append(t->buf, t->size, &t->len, "%s%s", i ? "," : "",
+			   fmt_mac(mac, v->macs[i]));
+}
+
 static void write_mac_match(const struct lang_value *v, struct text *t)
 {
 	static const char *const words[] = { [LANG_MATCH_ANY] = "any", [LANG_MATCH_NONE] = "none",
@@ -83,6 +92,9 @@ static void write_by_type(const struct lang_key *key, const struct lang_value *v
 		break;
 	case LANG_MAC:
 		fmt_append(t->buf, t->size, &t->len, "%s", fmt_mac(text, v->mac));
+		break;
+	case LANG_MACS:
+		write_macs(v, t);
 		break;
 	case LANG_IP4:
 		fmt_append(t->buf, t->size, &t->len, "%s", fmt_ip4(text, v->ip));

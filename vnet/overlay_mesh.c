@@ -20,7 +20,8 @@ struct mesh_node {
 
 struct mesh_interface {
 	char name[LANG_NAME_MAX];
-	u8 mac[6];
+	u8 mac[1 + LANG_MACS_MAX][6]; /* its own, and those of also */
+	u32 macs;
 	u16 node;
 	u16 overlay; /* index of overlay[], or MESHES_MAX: not in a mesh */
 };
@@ -100,7 +101,7 @@ static void read_node(struct reader *r, const struct lang_stmt *s)
 
 static void read_interface(struct reader *r, const struct lang_stmt *s)
 {
-	const struct lang_value *overlay = lang_get(s, "overlay");
+	const struct lang_value *overlay = lang_get(s, "overlay"), *also = lang_get(s, "also");
 	struct mesh *m = r->m;
 	struct mesh_interface *nic = &m->interface[m->interfaces];
 
@@ -113,7 +114,10 @@ static void read_interface(struct reader *r, const struct lang_stmt *s)
 	}
 	m->interfaces++;
 	fmt_snprintf(nic->name, sizeof(nic->name), "%s", s->name);
-	memcpy(nic->mac, lang_get(s, "mac")->mac, sizeof(nic->mac));
+	nic->macs = 1 + (also ? (u32)also->num : 0);
+	memcpy(nic->mac[0], lang_get(s, "mac")->mac, sizeof(nic->mac[0]));
+	if (also)
+		memcpy(nic->mac[1], also->macs, also->num * sizeof(nic->mac[0]));
 	nic->node = (u16)r->node;
 	nic->overlay = (u16)overlay_index(m, overlay ? overlay->text : OVERLAY_DEFAULT_NAME);
 }
@@ -272,22 +276,28 @@ static void write_remote(struct writer *w, const struct mesh_interface *nic)
 	const struct mesh_overlay *o = &w->m->overlay[w->o];
 	char mac[FMT_MAC_LEN];
 
-	if (peer->ip && name_fits(o, peer) && takes_part(o, nic->node))
-		say(w, "route add src any dst %s to edge %s.%s", fmt_mac(mac, nic->mac), o->name,
-		    peer->name);
+	if (!peer->ip || !name_fits(o, peer) || !takes_part(o, nic->node))
+		return;
+	for (u32 i = 0; i < nic->macs; i++)
+		say(w, "route add src any dst %s to edge %s.%s", fmt_mac(mac, nic->mac[i]),
+		    o->name, peer->name);
+}
+
+static void write_way_to(struct writer *w, const struct mesh_interface *nic, const char *from)
+{
+	char mac[FMT_MAC_LEN];
+
+	for (u32 i = 0; i < nic->macs; i++)
+		say(w, "route add src any dst %s to interface %s%s", fmt_mac(mac, nic->mac[i]),
+		    nic->name, from);
+	say(w, "route add src any dst group to interface %s%s", nic->name, from);
 }
 
 static void write_local(struct writer *w, const struct mesh_interface *nic, bool alone)
 {
-	char mac[FMT_MAC_LEN];
-
-	fmt_mac(mac, nic->mac);
-	say(w, "route add src any dst %s to interface %s from edges", mac, nic->name);
-	say(w, "route add src any dst group to interface %s from edges", nic->name);
-	if (alone)
-		return;
-	say(w, "route add src any dst %s to interface %s", mac, nic->name);
-	say(w, "route add src any dst group to interface %s", nic->name);
+	write_way_to(w, nic, " from edges");
+	if (!alone)
+		write_way_to(w, nic, "");
 }
 
 static void write_routes(struct writer *w)

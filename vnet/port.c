@@ -105,16 +105,41 @@ static bool mac_taken(const struct vnet_port *port)
 	return false;
 }
 
+bool vnet_port_may_send_from(const struct vnet_port *port, u64 mac)
+{
+	if (port->any_source || mac == mac_load(port->mac))
+		return true;
+	for (u32 i = 0; i < port->also.count; i++) {
+		if (mac == mac_load(port->also.mac[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Somebody's: not nobody's, and no group's. */
+static bool is_unicast(const u8 mac[6])
+{
+	return mac_load(mac) != 0 && !mac_is_group(mac_load(mac));
+}
+
+static bool macs_make_sense(const struct vnet_port *port)
+{
+	bool good = is_unicast(port->mac) && port->also.count <= VNET_ALSO_MAX;
+
+	for (u32 i = 0; good && i < port->also.count; i++)
+		good = is_unicast(port->also.mac[i]);
+	return good;
+}
+
 static err_t port_check(const struct vnet_port *port)
 {
 	bool interface = port->kind == VNET_PORT_INTERFACE;
-	u64 mac = mac_load(port->mac);
 
 	if (!port->name[0] || strnlen(port->name, VNET_NAME_MAX) == VNET_NAME_MAX)
 		return ERR_INVAL;
 	if (!port->ops || !port->ops->deliver)
 		return ERR_INVAL;
-	if (interface && (mac == 0 || mac_is_group(mac)))
+	if (interface && !macs_make_sense(port))
 		return ERR_INVAL;
 	if (port->core >= xcore_count() || port->overlay > VNET_OVERLAY_MAX)
 		return ERR_RANGE;

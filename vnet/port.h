@@ -21,4 +21,7 @@ void vnet_port_sum(struct vnet_counters *sum);
 /* Boot core. Forget everything: no port is left, or the process ends. */
 void vnet_port_fini(void);
 
+/* May the interface send from that MAC (mac_load())? */
+bool vnet_port_may_send_from(const struct vnet_port *port, u64 mac);
+
 #endif

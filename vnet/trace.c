@@ -6,6 +6,7 @@
 #include "hv/base/str.h"
 #include "vnet/forward_priv.h"
 #include "vnet/net/wire.h"
+#include "vnet/port.h"
 
 static bool match_takes(const struct route_match *m, u64 mac)
 {
@@ -82,8 +83,7 @@ void vnet_trace(const struct vnet_port *from, const u8 dst[MAC_LEN], const u8 sr
 	memcpy(head, dst, MAC_LEN);
 	memcpy(head + MAC_LEN, src, MAC_LEN);
 	route_key_init(&k, from, head);
-	if (from->kind == VNET_PORT_INTERFACE && !from->any_source &&
-	    k.src != mac_load(from->mac)) {
+	if (from->kind == VNET_PORT_INTERFACE && !vnet_port_may_send_from(from, k.src)) {
 		take_verdict(verdict_drop(VNET_DROP_SOURCE), out);
 		return;
 	}

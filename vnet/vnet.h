@@ -18,6 +18,7 @@
 #define VNET_MAX_PORTS 1024
 #define VNET_NAME_MAX 32
 #define VNET_PORT_NONE 0
+#define VNET_ALSO_MAX 8
 
 enum vnet_port_kind {
 	VNET_PORT_INTERFACE, /* a guest's virtual NIC */
@@ -75,6 +76,12 @@ struct vnet_counters {
 
 struct vnet_port;
 
+/* MACs that an interface may send from beside its own. */
+struct vnet_also {
+	u32 count;
+	u8 mac[VNET_ALSO_MAX][6];
+};
+
 struct vnet_port_ops {
 	/*
 	 * Take n (1 .. PKT_BURST) frames. Each is consumed: carried on or dropped with a
@@ -108,7 +115,8 @@ struct vnet_port {
 	u32 mtu;	/* largest frame without the Ethernet header */
 	bool up;	/* false: what is routed to it is dropped */
 	bool lost;	/* edges: nobody at the other end is known to hear */
-	bool any_source; /* interfaces: also accept frames from other MACs */
+	bool any_source; /* interfaces: also accept frames from other MACs ... */
+	struct vnet_also also; /* ... or from these alone, which others may have as well */
 	u32 storm;	/* ... and so many to group addresses a second; 0: any number */
 	/* What deliver() can do with offload fields: enum pkt_cap, for frames
 	 * that are up to caps_max bytes long on a wire. May change any time. */

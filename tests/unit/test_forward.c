@@ -168,6 +168,35 @@ static void drops_have_their_reason(void **state)
 	assert_int_equal(a.port.count.rx_frames, 8);
 }
 
+static void an_interface_may_send_from_what_else_it_was_given(void **state)
+{
+	struct fake_port other = { .port.also.count = 1 };
+
+	(void)state;
+	fake_route(2, &b, NULL);
+	a.port.also.count = 2;
+	memcpy(a.port.also.mac[0], fake_mac(8), 6);
+	memcpy(a.port.also.mac[1], fake_mac(9), 6);
+	send(&a, 2, 1);
+	send(&a, 2, 8);
+	send(&a, 2, 9);
+	assert_int_equal(b.n, 3);
+	send(&a, 2, 7);
+	assert_int_equal(drops(&a, VNET_DROP_SOURCE), 1);
+	/* Such an address is not its alone: others may come with it by a link. */
+	fake_route(2, &b, &x.port);
+	send(&x, 2, 8);
+	assert_int_equal(b.n, 4);
+	/* Nobody's and groups' are none. */
+	other.port = a.port;
+	other.port.also.mac[1][0] |= 1;
+	strcpy(other.port.name, "other");
+	memcpy(other.port.mac, fake_mac(5), 6);
+	assert_int_equal(vnet_port_add(&other.port), ERR_INVAL);
+	memset(other.port.also.mac[1], 0, 6);
+	assert_int_equal(vnet_port_add(&other.port), ERR_INVAL);
+}
+
 static void an_interface_may_send_so_many_to_groups(void **state)
 {
 	(void)state;
@@ -375,6 +404,7 @@ int main(void)
 		CASE(broadcast_reaches_all_that_tie),
 		CASE(the_wire_stays_off_the_wire),
 		CASE(drops_have_their_reason),
+		CASE(an_interface_may_send_from_what_else_it_was_given),
 		CASE(an_interface_may_send_so_many_to_groups),
 		CASE(an_empty_pool_costs_the_copies_only),
 		CASE(bursts_are_grouped_and_keep_their_order),

@@ -105,6 +105,26 @@ static void three_nodes_as_text(void **state)
 	assert_int_equal(expand(three, "nobody"), 0);
 }
 
+static void further_addresses_have_routes(void **state)
+{
+	static const char text[] = "overlay add o links mesh\n"
+				   "node a\n"
+				   "  uplink add 0 address 10.0.0.1/24\n"
+				   "  interface add g1.eth0 mac 02:00:00:00:00:01 overlay o"
+				   " also 02:00:00:00:01:01,02:00:00:00:01:02\n"
+				   "node b\n"
+				   "  uplink add 0 address 10.0.0.2/24\n"
+				   "  interface add g1.eth0 mac 02:00:00:00:00:02 overlay o\n";
+
+	(void)state;
+	expand(text, "a");
+	assert_non_null(strstr(out, "dst 02:00:00:00:01:02 to interface g1.eth0 from edges\n"));
+	expand(text, "b");
+	assert_non_null(strstr(out, "dst 02:00:00:00:00:01 to edge o.a\n"
+				    "route add src any dst 02:00:00:00:01:01 to edge o.a\n"
+				    "route add src any dst 02:00:00:00:01:02 to edge o.a\n"));
+}
+
 static void a_mesh_of_some_nodes(void **state)
 {
 	static const char text[] = "node a\n"
@@ -372,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(three_nodes_as_text),
+		cmocka_unit_test(further_addresses_have_routes),
 		cmocka_unit_test(a_mesh_of_some_nodes),
 		cmocka_unit_test(limits_are_said),
 		cmocka_unit_test(meshes_of_64_and_256_nodes),

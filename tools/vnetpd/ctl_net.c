@@ -56,6 +56,8 @@ err_t ctl_interface_add(struct ctl *c)
 	char why[200] = "";
 	err_t err = ctl_overlay(c, &setup.overlay);
 
+	if (!err)
+		err = ctl_also(c, &setup.also);
 	if (err)
 		return err;
 	if (strlen(setup.device) >= TAP_DEVICE_MAX)

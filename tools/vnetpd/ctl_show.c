@@ -79,6 +79,7 @@ static void describe(const struct out *out, struct vnet_port *p)
 	if (p->kind == VNET_PORT_INTERFACE) {
 		out_printf(out, "%s  mac %s  device %s", p->name, fmt_mac(text, p->mac),
 			   tap_of(p)->device);
+		ctl_also_print(out, &p->also);
 	} else if (link_is_lan(edge_of(p))) {
 		out_printf(out, "%s  direct  device %s", p->name, link_lan_device(edge_of(p)));
 	} else {

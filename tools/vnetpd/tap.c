@@ -258,6 +258,7 @@ static void fill(struct tap *t, const struct tap_setup *setup)
 			.kind = VNET_PORT_INTERFACE,
 			.overlay = setup->overlay,
 			.any_source = setup->any_source,
+			.also = setup->also,
 			.storm = setup->storm,
 			.caps = PKT_CAP_CSUM | PKT_CAP_TSO4 | PKT_CAP_TSO6,
 			.pool = &node.headers,

@@ -25,6 +25,7 @@ struct tap_setup {
 	u32 mtu; /* 0: what the links leave */
 	u32 overlay;
 	bool any_source;
+	struct vnet_also also;
 	u32 storm; /* group frames a second; 0: any number */
 };
 
