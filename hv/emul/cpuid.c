@@ -266,7 +266,8 @@ static struct cpuid_regs ext_address(const struct cpuid_config *c)
 
 	r.eax = E8A_LINEAR_48 | cpuid_phys_bits(c);
 	r.ebx = h.ebx & E8B_CLZERO;
-	r.ecx = (cpuid_package_ids(c) - 1) | cpuid_id_bits(c) << 12; /* NC, ApicIdSize (APM vol. 3 E.4.7) */
+	/* NC, ApicIdSize (APM vol. 3 E.4.7). */
+	r.ecx = (cpuid_package_ids(c) - 1) | cpuid_id_bits(c) << 12;
 	return r;
 }
 

@@ -102,7 +102,7 @@ static void mistakes(void **state)
 	BAD("vm add g/1 memory 4M kernel k",
 	    "8: \"g/1\" is no value for \"name\"; expected: a name (letters, digits, . _ -)");
 	BAD("vm add \"g1", "8: a quote is not closed");
-	BAD("show vm", "1: unknown word \"show\"; expected: caisson, node, cpu-feature, uplink, "
+	BAD("show vm", "1: unknown word \"show\"; expected: caisson, node, cpu-feature, core, uplink, "
 		       "overlay, link, vm, interface, route, control");
 	BAD("cpu-feature", "1: \"cpu-feature\" needs a name");
 	BAD("cpu-feature avic", "13: \"on|off\" needs a value; expected: on or off");
