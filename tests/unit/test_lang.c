@@ -87,8 +87,8 @@ static void mistakes(void **state)
 	    "14: unknown word \"adress\" (did you mean \"address\"?); expected: address, gateway, "
 	    "mtu, poll");
 	BAD("uplnik add 0", "1: unknown word \"uplnik\" (did you mean \"uplink\"?); expected: "
-			    "caisson, node, cpu-feature, uplink, overlay, link, vm, interface, "
-			    "route, control");
+			    "caisson, node, cpu-feature, core, uplink, overlay, link, vm, "
+			    "interface, route, control");
 	BAD("uplink", "1: \"uplink\" needs a verb; expected: add, set, del");
 	BAD("vm start", "4: \"vm start\" needs a name");
 	BAD("vm start g1 now", "13: unexpected word \"now\"; nothing may follow here");
