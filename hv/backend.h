@@ -232,6 +232,9 @@ struct vcpu_backend {
 	void (*destroy)(struct vcpu_hw *hw);
 	/* Back to the architectural reset state (SDM vol. 3A table 10-1). */
 	void (*reset)(struct vcpu_hw *hw);
+	/* The INIT signal: the same, but the FPU's state, XCR0, the MSRs, and CR0.CD
+	 * and NW stay as they are. */
+	void (*init)(struct vcpu_hw *hw);
 	/* Make hw the one whose extended state (FPU/XSAVE, debug registers, ...)
 	 * is in the core; called when another vCPU ran here before. */
 	void (*load)(struct vcpu_hw *hw);

@@ -128,7 +128,7 @@ static void take_input(const char *keys, size_t n)
 		}
 	}
 	if (fed && con.attached)
-		vcpu_kick(&con.attached->vcpu);
+		vm_wake(con.attached);
 }
 
 static void guest_bytes(const u8 *bytes, u32 n)

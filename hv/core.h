@@ -19,7 +19,8 @@ enum core_event {
 	CORE_EV_NIC,	 /* the uplink wants service (boot core) */
 	CORE_EV_CONSOLE, /* serial input, or a guest's output (boot core) */
 	CORE_EV_XCORE,	 /* frames from another core */
-	CORE_EV_VM,	 /* a VM's or vCPU's state changed, or has input */
+	CORE_EV_VM,	 /* a VM's state is to change, or it has input */
+	CORE_EV_VCPU,	 /* something waits for a vCPU: it looks before it runs */
 	CORE_EV_COUNT,
 };
 
@@ -73,6 +74,13 @@ void core_defer(struct core *c, enum core_event ev, u64 delay_ns);
 static inline bool core_has_events(const struct core *c)
 {
 	return __atomic_load_n(&c->pending, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* The core itself: whose turn it is has no more to do for now than to wait for another
+ * vCPU of this core. */
+static inline void core_end_turn(struct core *c)
+{
+	c->slice_over = true;
 }
 
 /* Program the core's timer interrupt for the earlier of its own timers and

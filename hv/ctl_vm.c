@@ -8,9 +8,6 @@
 #include "hv/uplink.h"
 #include "hv/vm.h"
 
-/* Several vCPUs a guest are not there yet; said where they are asked for. */
-#define VM_CPUS_MAX 1
-
 static err_t check_module(struct ctl *c, const char *key)
 {
 	const char *name = ctl_text(c, key);
@@ -48,7 +45,8 @@ err_t ctl_vm_add(struct ctl *c)
 {
 	struct vm_config cfg = {
 		.memory = ctl_num(c, "memory", 0),
-		.core = (u32)ctl_num(c, "core", 0),
+		.cpus = (u32)ctl_num(c, "cpus", 1),
+		.core = { (u32)ctl_num(c, "core", 0) },
 		.core_set = lang_get(c->stmt, "core") != NULL,
 		.on_crash = (enum vm_crash_policy)ctl_num(c, "on-crash", VM_ON_CRASH_STOP),
 		.testdev = ctl_num(c, "testdev", 0),
@@ -68,13 +66,11 @@ err_t ctl_vm_add(struct ctl *c)
 		err = check_module(c, "initrd");
 	if (err)
 		return err;
-	if (ctl_num(c, "cpus", 1) > VM_CPUS_MAX)
-		return ctl_fail(c, "cpus", ERR_NOTSUP,
-				"guests have one vCPU so far; several are not there yet");
 	err = vm_add(&cfg, why, sizeof(why));
 	if (err)
 		return ctl_fail(c, err == ERR_NOMEM || err == ERR_INVAL ? "memory"
 				   : err == ERR_RANGE			 ? "core"
+				   : err == ERR_FULL			 ? "cpus"
 									 : NULL,
 				err, "%s", why);
 	return try_boot(c);

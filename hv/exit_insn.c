@@ -6,14 +6,19 @@
 #include "hv/base/str.h"
 #include "hv/vm.h"
 
+static void device_access(void *ctx, bool port, struct io_access *a)
+{
+	vm_access(ctx, port, a);
+}
+
 /* A vCPU's view of memory for this exit; s is filled in and belongs to the caller. */
 static void exit_linear(struct vcpu *v, struct linear *l, struct vcpu_sregs *s)
 {
 	backend->get_sregs(v->hw, s);
 	*l = (struct linear){
 		.gm = &v->vm->gmem,
-		.mmio = &v->vm->mmio,
-		.io = &v->vm->io,
+		.device = device_access,
+		.ctx = v,
 		.regs = backend->regs(v->hw),
 		.sregs = s,
 		.phys_bits = v->vm->phys_bits,
@@ -71,10 +76,10 @@ static void refuse(struct vcpu *v, const struct vcpu_exit *x, const u8 *bytes, u
 	for (u8 i = 0; i < n; i++)
 		fmt_append(hex, sizeof(hex), &len, " %02x", bytes[i]);
 	if (x->kind == EXIT_MMIO)
-		vm_crash(v->vm, "instruction%s cannot be emulated for an access to %#lx", hex,
+		vm_crash(v, "instruction%s cannot be emulated for an access to %#lx", hex,
 			 x->mmio.gpa.v);
 	else
-		vm_crash(v->vm, "instruction%s cannot be emulated for port %#x", hex, x->io.port);
+		vm_crash(v, "instruction%s cannot be emulated for port %#x", hex, x->io.port);
 }
 
 void exit_emulate(struct vcpu *v, const struct vcpu_exit *x)

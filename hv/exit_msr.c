@@ -97,12 +97,13 @@ static void hw_write(void *ctx, enum vcpu_msr msr, u64 val)
 	backend->set_msr(v->hw, msr, val);
 }
 
-/* The guest's clock starts at 0 with its TSC, when the VM starts. */
+/* The guest's clock starts at 0 with its TSC, when the VM starts: on every vCPU the same
+ * line, so that no two of them ever disagree. */
 static void publish_clock(struct vcpu *v, u64 val)
 {
 	const struct kvmclock_time t = {
-		.tsc = tsc_read(v),
-		.ns = plat_now_ns() - v->vm->started_ns,
+		.tsc = v->vm->tsc_start + v->tsc_offset,
+		.ns = 0,
 		.tsc_khz = v->vm->cpuid.tsc_khz,
 		.stable = true,
 	};

@@ -34,7 +34,7 @@ static void exit_io(struct vcpu *v, const struct vcpu_exit *x)
 		backend->skip_insn(v->hw, (u8)(x->io.next_rip - regs->rip));
 	else
 		exit_skip(v, x);
-	iomap_access(&v->vm->io, &a);
+	vm_access(v, true, &a);
 	if (!a.write)
 		insn_set_gpr(regs, GPR_RAX, a.size, false, a.value);
 }
@@ -42,17 +42,17 @@ static void exit_io(struct vcpu *v, const struct vcpu_exit *x)
 static void exit_mmio_access(struct vcpu *v, const struct vcpu_exit *x)
 {
 	if (x->mmio.table_walk) {
-		vm_crash(v->vm, "its page tables lie at %#lx, where there is no memory",
+		vm_crash(v, "its page tables lie at %#lx, where there is no memory",
 			 x->mmio.gpa.v);
 		return;
 	}
 	if (x->interrupted.type != EVENT_NONE) {
-		vm_crash(v->vm, "its vector %u cannot be delivered: IDT, GDT or stack lie at %#lx, "
+		vm_crash(v, "its vector %u cannot be delivered: IDT, GDT or stack lie at %#lx, "
 			 "where there is no memory", x->interrupted.vector, x->mmio.gpa.v);
 		return;
 	}
 	if (x->mmio.fetch) {
-		vm_crash(v->vm, "it executes at %#lx, where there is no memory", x->mmio.gpa.v);
+		vm_crash(v, "it executes at %#lx, where there is no memory", x->mmio.gpa.v);
 		return;
 	}
 	if (x->mmio.gpa.v - MACHINE_LAPIC_BASE < MACHINE_LAPIC_SIZE)
@@ -66,9 +66,7 @@ static void exit_hlt(struct vcpu *v, const struct vcpu_exit *x)
 	bool deaf = !(backend->regs(v->hw)->rflags & RFLAGS_IF);
 
 	exit_skip(v, x);
-	v->state = VCPU_HALTED;
-	if (deaf)
-		vm_crash(v->vm, "it halted with interrupts off: nothing can wake it");
+	vcpu_set_state(v, deaf ? VCPU_DEAF : VCPU_HALTED);
 }
 
 static void exit_gp(struct vcpu *v, const struct vcpu_exit *x)
@@ -141,24 +139,24 @@ static void exit_apic_write(struct vcpu *v, const struct vcpu_exit *x)
 static void exit_shutdown(struct vcpu *v, const struct vcpu_exit *x)
 {
 	(void)x;
-	vm_crash(v->vm, "triple fault");
+	vm_crash(v, "triple fault");
 }
 
 static void exit_init(struct vcpu *v, const struct vcpu_exit *x)
 {
 	(void)x;
-	vm_crash(v->vm, "INIT arrived at its core");
+	vm_crash(v, "INIT arrived at its core");
 }
 
 static void exit_bad_state(struct vcpu *v, const struct vcpu_exit *x)
 {
-	vm_crash(v->vm, "the processor refuses its state (%s, info %#lx %#lx)", x->name,
+	vm_crash(v, "the processor refuses its state (%s, info %#lx %#lx)", x->name,
 		 x->raw_info1, x->raw_info2);
 }
 
 static void exit_other(struct vcpu *v, const struct vcpu_exit *x)
 {
-	vm_crash(v->vm, "unexpected exit %s (%#lx, info %#lx %#lx)", x->name, x->raw_code,
+	vm_crash(v, "unexpected exit %s (%#lx, info %#lx %#lx)", x->name, x->raw_code,
 		 x->raw_info1, x->raw_info2);
 }
 

@@ -117,8 +117,11 @@ static void config_vm(const struct out *out, const struct vm *vm)
 
 	fmt_append(text, sizeof(text), &len, "  vm add %s memory %luM", vm->cfg.name,
 		   vm->cfg.memory >> 20);
-	if (vm->cfg.core_set)
-		fmt_append(text, sizeof(text), &len, " core %u", vm->cfg.core);
+	if (vm->cfg.cpus > 1)
+		fmt_append(text, sizeof(text), &len, " cpus %u", vm->cfg.cpus);
+	for (u32 i = 0; vm->cfg.core_set && i < vm->cfg.cpus; i++)
+		fmt_append(text, sizeof(text), &len, "%s%u",
+			   i ? "," : vm->cfg.cpus > 1 ? " cores " : " core ", vm->cfg.core[i]);
 	fmt_append(text, sizeof(text), &len, " kernel ");
 	lang_quote(text, sizeof(text), &len, vm->cfg.kernel);
 	if (vm->cfg.initrd[0]) {

@@ -12,8 +12,29 @@
 
 #define NS_PER_US 1000u
 
+#define NUMBER_MAX 12
+
+static const char *number(char text[NUMBER_MAX], u32 n)
+{
+	fmt_snprintf(text, NUMBER_MAX, "%u", n);
+	return text;
+}
+
+static void vcpu_exits(struct metrics *m, const struct vcpu *v)
+{
+	char text[NUMBER_MAX];
+
+	for (u32 k = 0; k < EXIT_KIND_COUNT; k++)
+		if (v->stats.exits[k])
+			metrics_sample(m, v->stats.exits[k], "vm", v->vm->cfg.name, "vcpu",
+				       number(text, v->index), "reason",
+				       exit_kind_name((enum exit_kind)k), NULL);
+}
+
 static void guests(struct metrics *m)
 {
+	char text[NUMBER_MAX];
+
 	metrics_family(m, "vm_starts", METRICS_COUNTER, NULL, "How often the guest was booted.");
 	for (u32 i = 0; i < VM_MAX; i++)
 		if (vm_at(i))
@@ -25,16 +46,13 @@ static void guests(struct metrics *m)
 	metrics_family(m, "vm_exits", METRICS_COUNTER, "exits",
 		       "Exits from the guest, by reason; reasons that never were are left out.");
 	for (u32 i = 0; i < VM_MAX; i++)
-		for (u32 k = 0; vm_at(i) && k < EXIT_KIND_COUNT; k++)
-			if (vm_at(i)->vcpu.stats.exits[k])
-				metrics_sample(m, vm_at(i)->vcpu.stats.exits[k], "vm",
-					       vm_at(i)->cfg.name, "reason",
-					       exit_kind_name((enum exit_kind)k), NULL);
+		for (u32 k = 0; vm_at(i) && k < vm_at(i)->cfg.cpus; k++)
+			vcpu_exits(m, &vm_at(i)->vcpu[k]);
 	metrics_family(m, "vm_interrupts", METRICS_COUNTER, NULL, "Interrupts given to it.");
 	for (u32 i = 0; i < VM_MAX; i++)
-		if (vm_at(i))
-			metrics_sample(m, vm_at(i)->vcpu.stats.injected, "vm",
-				       vm_at(i)->cfg.name, NULL);
+		for (u32 k = 0; vm_at(i) && k < vm_at(i)->cfg.cpus; k++)
+			metrics_sample(m, vm_at(i)->vcpu[k].stats.injected, "vm",
+				       vm_at(i)->cfg.name, "vcpu", number(text, k), NULL);
 }
 
 static void uplink(struct metrics *m)

@@ -15,7 +15,7 @@
 
 static void json_vm(struct json *j, const struct vm *vm)
 {
-	const struct vcpu_stats *s = &vm->vcpu.stats;
+	const struct vcpu_stats sum = vm_stats(vm), *s = &sum;
 
 	json_open(j, vm->cfg.name, '{');
 	json_text(j, "state", vm_state_name(vm->state));
@@ -33,7 +33,7 @@ static void json_vm(struct json *j, const struct vm *vm)
 			json_num(j, exit_kind_name((enum exit_kind)k), s->apic[k]);
 	json_close(j, '}');
 	json_num(j, "interrupts", s->injected);
-	json_num(j, "pv_eois", vm->vcpu.lapic.pv_eois);
+	json_num(j, "pv_eois", s->pv_eois);
 	json_num(j, "kicks", s->kicks);
 	json_close(j, '}');
 }

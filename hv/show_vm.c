@@ -3,44 +3,72 @@
 #include "hv/ctl.h"
 #include "hv/vm.h"
 
+/* A vCPU in a line: where it runs, and what it did. */
+static void vcpu_row(const struct out *out, const struct vcpu *v)
+{
+	out_printf(out, "  vCPU %-2u core %-2u %-8s exits %12lu, interrupts taken %lu, IPIs %lu, "
+		   "starts %lu\n", v->index, v->core, vcpu_state_name(v->state), v->stats.total,
+		   v->stats.injected, v->stats.ipis, v->stats.starts);
+}
+
+static void map_table(const struct out *out, const struct iomap *m)
+{
+	for (u32 i = 0; i < m->count; i++)
+		if (m->range[i].accesses)
+			out_printf(out, "  %-12s %12lu\n", m->range[i].name, m->range[i].accesses);
+}
+
 static void exits_table(const struct out *out, const struct vm *vm)
 {
-	const struct vcpu_stats *s = &vm->vcpu.stats;
+	const struct vcpu_stats s = vm_stats(vm);
+	u64 unknown = 0;
 
+	for (u32 i = 0; i < vm->cfg.cpus; i++) {
+		vcpu_row(out, &vm->vcpu[i]);
+		unknown += vm->vcpu[i].msr.unknown;
+	}
 	out_printf(out, "exits %lu, interrupts taken %lu, EOIs without an exit %lu, kicks %lu\n",
-		   s->total, s->injected, vm->vcpu.lapic.pv_eois, s->kicks);
-	if (vm->vcpu.apic_accel)
+		   s.total, s.injected, s.pv_eois, s.kicks);
+	if (vm->vcpu[0].apic_accel)
 		out_printf(out, "the processor delivers its APIC's interrupts, uncounted\n");
 	for (u32 k = 0; k < EXIT_KIND_COUNT; k++) {
-		if (!s->exits[k])
+		if (!s.exits[k])
 			continue;
-		out_printf(out, "  %-12s %12lu", exit_kind_name((enum exit_kind)k), s->exits[k]);
-		if (s->apic[k])
-			out_printf(out, ", %lu of them the local APIC", s->apic[k]);
+		out_printf(out, "  %-12s %12lu", exit_kind_name((enum exit_kind)k), s.exits[k]);
+		if (s.apic[k])
+			out_printf(out, ", %lu of them the local APIC", s.apic[k]);
 		out_printf(out, "\n");
 	}
 	out_printf(out, "ports and memory\n");
-	for (u32 i = 0; i < vm->io.count; i++)
-		if (vm->io.range[i].accesses)
-			out_printf(out, "  %-12s %12lu\n", vm->io.range[i].name,
-				   vm->io.range[i].accesses);
-	for (u32 i = 0; i < vm->mmio.count; i++)
-		if (vm->mmio.range[i].accesses)
-			out_printf(out, "  %-12s %12lu\n", vm->mmio.range[i].name,
-				   vm->mmio.range[i].accesses);
+	map_table(out, &vm->io);
+	map_table(out, &vm->mmio);
 	out_printf(out, "  %-12s %12lu\n", "unclaimed", vm->io.unclaimed + vm->mmio.unclaimed);
-	out_printf(out, "unknown MSRs %lu, the last %xh\n", vm->vcpu.msr.unknown,
-		   vm->vcpu.msr.unknown_last);
+	out_printf(out, "unknown MSRs %lu, the last of vCPU 0 %xh\n", unknown,
+		   vm->vcpu[0].msr.unknown_last);
 }
 
 static void row(const struct out *out, const struct vm *vm)
 {
+	char where[4 * VM_CPUS_MAX];
+
 	out_column(out, 12, "%s", vm->cfg.name);
 	out_column(out, 10, "%s", vm_state_name(vm->state));
-	out_column(out, 6, "%u", vm->cfg.core);
+	out_column(out, 10, "%s", vm_cores(vm, where, sizeof(where)));
 	out_column(out, 10, "%lu MiB", vm->cfg.memory >> 20);
-	out_column(out, 12, "%lu", vm->vcpu.stats.total);
+	out_column(out, 12, "%lu", vm_stats(vm).total);
 	out_printf(out, "%s\n", vm->reason);
+}
+
+static void vcpu_json(struct json *j, const struct vcpu *v)
+{
+	json_open(j, NULL, '{');
+	json_num(j, "core", v->core);
+	json_text(j, "state", vcpu_state_name(v->state));
+	json_num(j, "exits", v->stats.total);
+	json_num(j, "interrupts", v->stats.injected);
+	json_num(j, "ipis", v->stats.ipis);
+	json_num(j, "starts", v->stats.starts);
+	json_close(j, '}');
 }
 
 static void vm_json(struct json *j, const struct vm *vm)
@@ -49,11 +77,15 @@ static void vm_json(struct json *j, const struct vm *vm)
 	json_text(j, "name", vm->cfg.name);
 	json_text(j, "state", vm_state_name(vm->state));
 	json_text(j, "reason", vm->reason);
-	json_num(j, "core", vm->cfg.core);
+	json_num(j, "core", vm_core(vm));
 	json_num(j, "memory_bytes", vm->cfg.memory);
 	json_num(j, "starts", vm->starts);
 	json_num(j, "crashes", vm->crashes);
-	json_num(j, "exits", vm->vcpu.stats.total);
+	json_num(j, "exits", vm_stats(vm).total);
+	json_open(j, "vcpus", '[');
+	for (u32 i = 0; i < vm->cfg.cpus; i++)
+		vcpu_json(j, &vm->vcpu[i]);
+	json_close(j, ']');
 	json_close(j, '}');
 }
 
@@ -68,7 +100,7 @@ err_t ctl_show_vm(struct ctl *c)
 	if (json)
 		json_open(&j, NULL, '[');
 	else
-		out_printf(c->out, "%-12s%-10s%-6s%-10s%-12s%s\n", "NAME", "STATE", "CORE",
+		out_printf(c->out, "%-12s%-10s%-10s%-10s%-12s%s\n", "NAME", "STATE", "CORE",
 			   "MEMORY", "EXITS", "REASON");
 	for (u32 i = 0; i < VM_MAX; i++) {
 		const struct vm *vm = vm_at(i);

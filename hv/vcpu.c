@@ -4,6 +4,8 @@
 
 #include <arch/cpu.h>
 
+#include "hv/base/x86.h"
+#include "hv/base/log.h"
 #include "hv/emul/insn_exec.h"
 #include "hv/exits.h"
 #include "hv/vm.h"
@@ -44,13 +46,123 @@ void vcpu_ring_remove(struct vcpu *v)
 
 void vcpu_kick(struct vcpu *v)
 {
-	core_raise(v->core, CORE_EV_VM);
+	if (v->core != plat_core())
+		core_raise(v->core, CORE_EV_VCPU);
 }
 
-/* The 8259 pair has something, and LINT0 lets it through. */
+void vcpu_request(struct vcpu *v, enum vcpu_request what)
+{
+	if (what == VCPU_REQ_INIT)
+		__atomic_fetch_and(&v->requests, ~(u32)VCPU_REQ_SIPI, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&v->requests, what, __ATOMIC_SEQ_CST);
+	vcpu_kick(v);
+}
+
+const char *vcpu_state_name(enum vcpu_state s)
+{
+	static const char *const names[] = {
+		[VCPU_OFF] = "off",
+		[VCPU_WAIT_SIPI] = "waiting",
+		[VCPU_RUNNING] = "running",
+		[VCPU_HALTED] = "halted",
+		[VCPU_DEAF] = "deaf",
+	};
+
+	return names[s];
+}
+
+/* --- starting, halting ------------------------------------------------------- */
+
+static enum vcpu_state state_of(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->state, __ATOMIC_SEQ_CST);
+}
+
+/* No vCPU runs, and what could wake one comes from a vCPU that does. Of two that halt at
+ * the same time each sees the other: a state is stored before others are read. */
+static bool all_dead(const struct vm *vm)
+{
+	for (u32 i = 0; i < vm->cfg.cpus; i++) {
+		enum vcpu_state s = state_of(&vm->vcpu[i]);
+
+		if (s == VCPU_RUNNING || s == VCPU_HALTED ||
+		    __atomic_load_n(&vm->vcpu[i].requests, __ATOMIC_SEQ_CST))
+			return false;
+	}
+	return true;
+}
+
+void vcpu_set_state(struct vcpu *v, enum vcpu_state state)
+{
+	__atomic_store_n(&v->state, state, __ATOMIC_SEQ_CST);
+	if ((state == VCPU_DEAF || state == VCPU_WAIT_SIPI) && all_dead(v->vm))
+		vm_crash(v, "it halted with interrupts off: nothing can wake it");
+}
+
+/* The boot processor goes on at the reset vector, where a guest has no firmware. */
+static void take_init(struct vcpu *v)
+{
+	backend->init(v->hw);
+	lapic_reset(&v->lapic, true);
+	v->apic_mode = APIC_OFF;
+	v->apic_accel = false;
+	v->offered = -1;
+	v->extint = -1;
+	v->stats.starts++;
+	vcpu_set_state(v, v->index ? VCPU_WAIT_SIPI : VCPU_RUNNING);
+}
+
+/* Real mode at page `sipi_vector`; ignored by one that does not wait for it. */
+static void take_sipi(struct vcpu *v)
+{
+	u8 page = __atomic_load_n(&v->sipi_vector, __ATOMIC_RELAXED);
+	struct vcpu_sregs s;
+
+	if (v->state != VCPU_WAIT_SIPI)
+		return;
+	backend->get_sregs(v->hw, &s);
+	s.seg[SREG_CS].selector = (u16)(page << 8);
+	s.seg[SREG_CS].base = (u64)page << 12;
+	backend->set_sregs(v->hw, &s);
+	backend->regs(v->hw)->rip = 0;
+	vcpu_set_state(v, VCPU_RUNNING);
+}
+
+static void take_nmi(struct vcpu *v)
+{
+	const struct vcpu_event nmi = { .type = EVENT_NMI, .vector = VECTOR_NMI };
+
+	if (v->state == VCPU_WAIT_SIPI)
+		return;
+	/* One that waits already takes this one with it, as the processor's latch does. */
+	(void)backend->inject(v->hw, &nmi);
+	if (v->state == VCPU_HALTED || v->state == VCPU_DEAF)
+		vcpu_set_state(v, VCPU_RUNNING);
+}
+
+static void take_requests(struct vcpu *v)
+{
+	u32 requests;
+
+	if (!__atomic_load_n(&v->requests, __ATOMIC_RELAXED))
+		return;
+	requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
+	if (requests & VCPU_REQ_INIT)
+		take_init(v);
+	if (requests & VCPU_REQ_SIPI)
+		take_sipi(v);
+	if (requests & VCPU_REQ_LINT0)
+		lapic_lint(&v->lapic, 0, vm_intr_level(v->vm));
+	if (requests & VCPU_REQ_NMI)
+		take_nmi(v);
+}
+
+/* --- one turn ------------------------------------------------------------------ */
+
+/* The 8259 pair has something, and LINT0 lets it through. It is the boot processor's. */
 static bool extint_pending(struct vcpu *v)
 {
-	return pic_pending(&v->vm->pic) && lapic_extint_open(&v->lapic);
+	return !v->index && vm_intr_level(v->vm) && lapic_extint_open(&v->lapic);
 }
 
 static bool has_interrupt(struct vcpu *v)
@@ -60,8 +172,11 @@ static bool has_interrupt(struct vcpu *v)
 
 bool vcpu_runnable(struct vcpu *v)
 {
+	take_requests(v);
+	if (vm_is_over(v->vm))
+		return false;
 	if (v->state == VCPU_HALTED && has_interrupt(v))
-		v->state = VCPU_RUNNING;
+		vcpu_set_state(v, VCPU_RUNNING);
 	return v->state == VCPU_RUNNING;
 }
 
@@ -110,7 +225,7 @@ static void offer_interrupt(struct vcpu *v)
 	else
 		enter_software(v);
 	if (v->offered < 0 && v->extint < 0 && extint_pending(v))
-		v->extint = pic_ack(&v->vm->pic);
+		v->extint = vm_intr_ack(v->vm);
 	backend->offer_intr(v->hw, v->offered >= 0 ? v->offered : v->extint);
 }
 
@@ -154,6 +269,49 @@ static void make_current(struct core *c, struct vcpu *v)
 	c->loaded = v;
 }
 
+/* When something timed of this vCPU is due: the first one has the VM's devices. */
+static u64 vcpu_due_ns(const struct vcpu *v)
+{
+	u64 timer = lapic_timer_deadline_ns(&v->lapic);
+
+	return v->index ? timer : MIN(timer, vm_devices_due_ns(v->vm));
+}
+
+/* Whose deadline the core's timer was set to, when it was that which ended the stay. */
+static void timer_signs(const struct core *c, const struct vcpu *v, struct noise_signs *signs)
+{
+	u64 guests = vcpu_next_deadline_ns(c), node = timer_next_ns(&c->timers);
+
+	if (c->timer_programmed_ns != TIMER_NEVER || MIN(guests, node) == TIMER_NEVER)
+		return;
+	if (node < guests && c->timers.first != &c->slice)
+		signs->node = true;
+	else if (node < guests || vcpu_due_ns(v) > guests)
+		signs->slice = true;
+	else
+		signs->timer = true;
+}
+
+/* For show noise; after the interrupts that may have ended the stay were handled. */
+static void note_left(struct core *c, const struct vcpu *v)
+{
+	u32 events = __atomic_load_n(&c->pending, __ATOMIC_ACQUIRE);
+	struct noise_signs signs = {
+		.message = (events & BIT(CORE_EV_VCPU)) || lapic_has_work(&v->lapic),
+		.frames = events & BIT(CORE_EV_XCORE),
+		.node = events & ~(BIT(CORE_EV_XCORE) | BIT(CORE_EV_VM) | BIT(CORE_EV_VCPU)),
+	};
+	enum noise_cause cause;
+
+	if (events & BIT(CORE_EV_VM) && !signs.message)
+		signs.node = true;
+	timer_signs(c, v, &signs);
+	cause = noise_cause_of(v->exit.kind, &signs);
+	if (!noise_left(&c->noise, v->exit.kind, cause, plat_now_ns()))
+		LOG_LIMITED(LOG_WARN, "noise", "core %u, said to be quiet, left %s: %s", c->index,
+			    v->vm->cfg.name, noise_cause_name(cause));
+}
+
 void vcpu_run(struct core *c, struct vcpu *v)
 {
 	cpu_irq_disable();
@@ -165,19 +323,18 @@ void vcpu_run(struct core *c, struct vcpu *v)
 	offer_interrupt(v);
 	core_arm_timer(c, vcpu_next_deadline_ns(c));
 	vnet_core_quiet_enter(c->index);
+	noise_entered(&c->noise, plat_now_ns());
 	backend->run(v->hw, &v->exit);
 	vnet_core_quiet_leave(c->index);
 	account_interrupt(v);
 	cpu_irq_enable();
 
+	note_left(c, v);
 	c->stats.entries++;
 	v->stats.total++;
 	v->stats.exits[v->exit.kind]++;
 	restore_event(v);
 	exit_handle(v, &v->exit);
-	if (v->vm->wish != VM_WISH_NONE)
-		vm_grant_wish(v->vm);
-	vm_update_deadline(v->vm);
 }
 
 void vcpu_poll_timers(struct core *c, u64 now_ns)
@@ -187,8 +344,10 @@ void vcpu_poll_timers(struct core *c, u64 now_ns)
 	if (!v)
 		return;
 	do {
-		if (v->vm->next_ns <= now_ns)
-			vm_poll_timers(v->vm, now_ns);
+		if (lapic_timer_deadline_ns(&v->lapic) <= now_ns)
+			lapic_timer_poll(&v->lapic, now_ns);
+		if (!v->index && vm_devices_due_ns(v->vm) <= now_ns)
+			vm_poll_devices(v->vm, now_ns);
 		v = v->next;
 	} while (v != c->vcpus);
 }
@@ -201,7 +360,7 @@ u64 vcpu_next_deadline_ns(const struct core *c)
 	if (!v)
 		return next;
 	do {
-		next = MIN(next, v->vm->next_ns);
+		next = MIN(next, vcpu_due_ns(v));
 		v = v->next;
 	} while (v != c->vcpus);
 	return next;

@@ -34,6 +34,27 @@ u64 vm_memory_total(void)
 	return sum;
 }
 
+struct vcpu_stats vm_stats(const struct vm *vm)
+{
+	struct vcpu_stats sum = { 0 };
+
+	for (u32 i = 0; i < vm->cfg.cpus; i++) {
+		const struct vcpu_stats *s = &vm->vcpu[i].stats;
+
+		for (u32 k = 0; k < EXIT_KIND_COUNT; k++) {
+			sum.exits[k] += s->exits[k];
+			sum.apic[k] += s->apic[k];
+		}
+		sum.total += s->total;
+		sum.injected += s->injected;
+		sum.pv_eois += vm->vcpu[i].lapic.pv_eois;
+		sum.kicks += s->kicks;
+		sum.ipis += s->ipis;
+		sum.starts += s->starts;
+	}
+	return sum;
+}
+
 const char *vm_state_name(enum vm_state s)
 {
 	static const char *const names[] = {
@@ -46,18 +67,46 @@ const char *vm_state_name(enum vm_state s)
 	return names[s];
 }
 
-/* The core with the fewest vCPUs; the boot core, which has the NIC, first. */
-static u32 place(void)
+const char *vm_cores(const struct vm *vm, char *text, size_t size)
 {
-	u32 load[PLAT_MAX_CORES] = { 0 }, best = 0;
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (u32 i = 0; i < vm->cfg.cpus; i++)
+		fmt_append(text, size, &len, "%s%u", i ? "," : "", vm->cfg.core[i]);
+	return text;
+}
+
+static u32 cores_online(void)
+{
+	u32 n = 0;
+
+	while (n < PLAT_MAX_CORES && cores[n].online)
+		n++;
+	return n;
+}
+
+/*
+ * Each vCPU goes to a core of its own, one with the fewest vCPUs. The boot core has the
+ * NIC: for a guest of one vCPU it comes first, because frames then change no core; a
+ * larger one takes it last, so that one of its vCPUs is not slower than the others.
+ */
+static void place(struct vm_config *cfg)
+{
+	u32 load[PLAT_MAX_CORES] = { 0 }, online = cores_online();
 
 	for (u32 i = 0; i < VM_MAX; i++)
-		if (vms[i])
-			load[vms[i]->cfg.core]++;
-	for (u32 i = 1; i < PLAT_MAX_CORES; i++)
-		if (cores[i].online && load[i] < load[best])
-			best = i;
-	return best;
+		for (u32 k = 0; vms[i] && k < vms[i]->cfg.cpus; k++)
+			load[vms[i]->cfg.core[k]]++;
+	for (u32 k = 0; k < cfg->cpus; k++) {
+		u32 best = cfg->cpus > 1 ? online - 1 : 0;
+
+		for (u32 i = online; i--;)
+			if (load[i] < load[best] || (load[i] == load[best] && i && i < best))
+				best = i;
+		cfg->core[k] = best;
+		load[best] += VM_MAX * VM_CPUS_MAX; /* not again */
+	}
 }
 
 static void *table_alloc(void *ctx)
@@ -105,14 +154,16 @@ static err_t map_memory(struct vm *vm)
 /* Everything that vm_add() made, in reverse order; pieces may be missing. */
 static void release(struct vm *vm)
 {
-	if (vm->vcpu.hw)
-		backend->destroy(vm->vcpu.hw);
+	for (u32 i = 0; i < vm->cfg.cpus; i++) {
+		if (vm->vcpu[i].hw)
+			backend->destroy(vm->vcpu[i].hw);
+		if (vm->vcpu[i].lapic_page)
+			table_free(NULL, vm->vcpu[i].lapic_page);
+	}
 	if (vm->npt.root)
 		npt_destroy(&vm->npt);
 	for (u32 i = 0; i < VM_CONSOLES; i++)
 		plat_free(vm->console[i].scrollback, VM_SCROLLBACK);
-	if (vm->lapic_page)
-		table_free(NULL, vm->lapic_page);
 	if (vm->ram) {
 		/* The next owner must not find what this guest had in memory. */
 		memset((void *)vm->ram, 0, vm->cfg.memory);
@@ -120,6 +171,31 @@ static void release(struct vm *vm)
 	}
 	/* Other cores may be looking at the table that named it. */
 	epoch_retire(vm, sizeof(*vm));
+}
+
+static err_t check_cores(const struct vm_config *cfg, char *why, size_t size)
+{
+	u32 online = cores_online(), most = MIN(online, (u32)VM_CPUS_MAX);
+	u64 seen = 0;
+
+	if (cfg->cpus > most) {
+		fmt_snprintf(why, size, "%u virtual CPUs are too many; this node has %u core%s",
+			     cfg->cpus, online, online == 1 ? "" : "s");
+		return ERR_FULL;
+	}
+	for (u32 i = 0; cfg->core_set && i < cfg->cpus; i++) {
+		if (cfg->core[i] >= online) {
+			fmt_snprintf(why, size, "there is no core %u; this node has cores 0 to %u",
+				     cfg->core[i], online - 1);
+			return ERR_RANGE;
+		}
+		if (seen & BIT64(cfg->core[i])) {
+			fmt_snprintf(why, size, "core %u is named twice", cfg->core[i]);
+			return ERR_RANGE;
+		}
+		seen |= BIT64(cfg->core[i]);
+	}
+	return ERR_OK;
 }
 
 static err_t check(const struct vm_config *cfg, char *why, size_t size)
@@ -136,21 +212,33 @@ static err_t check(const struct vm_config *cfg, char *why, size_t size)
 		fmt_snprintf(why, size, "memory of %lu bytes is no multiple of 2M", cfg->memory);
 		return ERR_INVAL;
 	}
-	if (cfg->core_set && (cfg->core >= PLAT_MAX_CORES || !cores[cfg->core].online)) {
-		u32 n = 0;
+	return check_cores(cfg, why, size);
+}
 
-		while (n < PLAT_MAX_CORES && cores[n].online)
-			n++;
-		fmt_snprintf(why, size, "there is no core %u; this node has cores 0 to %u",
-			     cfg->core, n - 1);
-		return ERR_RANGE;
+/* One address space id serves all vCPUs: a core that changes between two of a VM forgets
+ * the translations of the first (backend->load()). */
+static err_t create_vcpus(struct vm *vm)
+{
+	struct vcpu_hw_setup hw = { .asid = vm->asid, .nested_root = npt_root(&vm->npt) };
+
+	for (u32 i = 0; i < vm->cfg.cpus; i++) {
+		struct vcpu *v = &vm->vcpu[i];
+
+		v->vm = vm;
+		v->index = i;
+		v->core = vm->cfg.core[i];
+		v->lapic_page = table_alloc(NULL);
+		vm->lapic[i] = &v->lapic;
+		hw.apic_page = v->lapic_page;
+		v->hw = v->lapic_page ? backend->create(&hw) : NULL;
+		if (!v->hw)
+			return ERR_NOMEM;
 	}
 	return ERR_OK;
 }
 
 static err_t build(struct vm *vm, char *why, size_t size)
 {
-	struct vcpu_hw_setup hw = { .asid = vm->asid };
 	u64 align = vm->cfg.memory >= PAGE_1G ? PAGE_1G : PAGE_2M;
 
 	vm->ram = pages_alloc(&host_pages, vm->cfg.memory, align, PAGES_ANYWHERE);
@@ -162,18 +250,12 @@ static err_t build(struct vm *vm, char *why, size_t size)
 			     vm->cfg.memory >> 20, pages_largest(&host_pages, PAGE_2M) >> 20);
 		return ERR_NOMEM;
 	}
-	vm->lapic_page = table_alloc(NULL);
 	for (u32 i = 0; i < VM_CONSOLES; i++) {
 		vm->console[i].scrollback = plat_alloc(VM_SCROLLBACK);
 		if (!vm->console[i].scrollback)
 			goto no_memory;
 	}
-	if (!vm->lapic_page || map_memory(vm))
-		goto no_memory;
-	hw.nested_root = npt_root(&vm->npt);
-	hw.apic_page = vm->lapic_page;
-	vm->vcpu.hw = backend->create(&hw);
-	if (!vm->vcpu.hw || vm_machine_init(vm))
+	if (map_memory(vm) || create_vcpus(vm) || vm_machine_init(vm))
 		goto no_memory;
 	return ERR_OK;
 no_memory:
@@ -199,11 +281,8 @@ err_t vm_add(const struct vm_config *cfg, char *why, size_t size)
 	}
 	vm->cfg = *cfg;
 	if (!cfg->core_set)
-		vm->cfg.core = place();
+		place(&vm->cfg);
 	vm->asid = slot + 1; /* ASID 0 is the host's (APM vol. 2 15.5.1) */
-	vm->vcpu.vm = vm;
-	vm->vcpu.core = vm->cfg.core;
-	vm->next_ns = TIMER_NEVER;
 	err = build(vm, why, size);
 	if (err) {
 		release(vm);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A virtual machine: its memory, its devices, its vCPU and its life.
+ * A virtual machine: its memory, its devices, its vCPUs and its life.
  *
- * Definition and deletion happen on the boot core while the VM is stopped.
- * From start to stop everything else belongs to the core its vCPU is pinned
- * to; the boot core asks by vm_request() and learns the outcome from state.
+ * Definition and deletion happen on the boot core while the VM is stopped. From
+ * start to stop a vCPU belongs to the core it is pinned to. Its life, its timed
+ * devices, its terminals and its NICs belong to the core of the first vCPU, the
+ * VM's core; the boot core asks by vm_request() and learns the outcome from state.
+ * What every vCPU's exits reach (devices' registers, the I/O maps) is under a lock,
+ * which no frame and no interrupt message takes.
  */
 #ifndef HV_VM_H
 #define HV_VM_H
@@ -20,6 +23,7 @@
 #include "hv/emul/pit.h"
 #include "hv/emul/pm.h"
 #include "hv/emul/rtc.h"
+#include "hv/base/spin.h"
 #include "hv/emul/uart.h"
 #include "hv/mem/gmem.h"
 #include "hv/mem/iomap.h"
@@ -30,6 +34,7 @@
 #include "hv/vcpu.h"
 
 #define VM_MAX 8
+#define VM_CPUS_MAX 16
 #define VM_NAME_MAX 32
 #define VM_MAX_INTERFACES 4
 #define VM_CMDLINE_MAX 512
@@ -39,21 +44,22 @@
 enum vm_state {
 	VM_STOPPED,
 	VM_RUNNING,
-	VM_STOPPING, /* vCPU off, waiting for frames that the NIC still holds */
+	VM_STOPPING, /* waiting for its vCPUs, then for frames that the NIC still holds */
 	VM_HELD,     /* crashed, kept for inspection */
 };
 
 enum vm_request { VM_REQ_NONE, VM_REQ_START, VM_REQ_STOP, VM_REQ_RESET };
 
-/* What the guest asked of its power hardware, done when its exit is over. */
-enum vm_wish { VM_WISH_NONE, VM_WISH_OFF, VM_WISH_RESET };
+/* How the guest's run ended: by its power hardware, or by its fault. */
+enum vm_end { VM_END_NONE, VM_END_OFF, VM_END_RESET, VM_END_CRASH };
 
 enum vm_crash_policy { VM_ON_CRASH_STOP, VM_ON_CRASH_RESET, VM_ON_CRASH_HOLD };
 
 struct vm_config {
 	char name[VM_NAME_MAX];
 	u64 memory;
-	u32 core;
+	u32 cpus;
+	u32 core[VM_CPUS_MAX]; /* of each vCPU */
 	bool core_set;	 /* given, not placed by us */
 	char kernel[64]; /* names of boot modules */
 	char initrd[64]; /* "": none */
@@ -102,14 +108,21 @@ struct vm {
 	struct vm_config cfg;
 	enum vm_state state;	 /* written on the VM's core */
 	enum vm_request request; /* atomic */
+	u32 turn;		 /* odd: its vCPUs shall run; atomic, written on the VM's core */
+	bool over;		 /* no vCPU enters the guest any more; atomic */
+	enum vm_end end;	 /* written by whoever set over, */
+	struct vcpu *crashed;	 /* this too, */
+	bool ended;		 /* then this, for the VM's core; atomic */
+	bool leaving;		 /* its vCPUs are not all off yet */
+	bool hold;		 /* keep it once they are */
 	bool restart;		 /* start again once it is stopped, not before: */
 	u64 restart_ns;
 	char reason[VM_REASON_MAX]; /* why it is not running */
 	u64 started_ns, starts, crashes;
 	u32 asid;
 	u8 phys_bits;
+	u64 tsc_start; /* of the host, when the guest's was 0 */
 	struct timer stop_timer;
-	enum vm_wish wish;
 	bool vcon_more; /* the virtio console has more to print */
 
 	struct gmem gmem;
@@ -119,8 +132,12 @@ struct vm {
 	struct irq_sink irq;
 	struct cpuid_config cpuid;
 
-	struct vcpu vcpu;
-	void *lapic_page;
+	struct vcpu vcpu[VM_CPUS_MAX]; /* cfg.cpus of them */
+	struct lapic *lapic[VM_CPUS_MAX];
+
+	struct spinlock lock; /* the devices from here on, and the I/O maps */
+	u64 devices_due_ns;   /* when a timed one is due; atomic */
+	bool intr;	      /* the 8259 pair's output; atomic */
 	struct ioapic ioapic;
 	struct pic pic;
 	struct pit pit;
@@ -133,8 +150,28 @@ struct vm {
 	struct virtio_pci vcon_pci;
 	struct vm_interface *interface[VM_MAX_INTERFACES];
 	struct vm_console console[VM_CONSOLES];
-	u64 next_ns; /* when a timed device is due */
 };
+
+/* The core that the VM's life, devices and NICs belong to. */
+static inline u32 vm_core(const struct vm *vm)
+{
+	return vm->cfg.core[0];
+}
+
+static inline bool vm_is_over(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->over, __ATOMIC_ACQUIRE);
+}
+
+static inline u64 vm_devices_due_ns(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->devices_due_ns, __ATOMIC_RELAXED);
+}
+
+static inline bool vm_intr_level(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->intr, __ATOMIC_RELAXED);
+}
 
 /* --- boot core ------------------------------------------------------------ */
 
@@ -163,41 +200,68 @@ void vm_console_drain(struct vm_console *c, void (*out)(const u8 *bytes, u32 n))
 /* Memory of all guests, in bytes. */
 u64 vm_memory_total(void);
 
+/* What its vCPUs count, added up. */
+struct vcpu_stats vm_stats(const struct vm *vm);
+
 /* --- while defining, hv/vm_machine.c --------------------------------------- */
 
 err_t vm_machine_init(struct vm *vm);
 void vm_machine_reset(struct vm *vm);
 
-/* --- the VM's core -------------------------------------------------------- */
+/* --- any core ---------------------------------------------------------------- */
+
+/* The VM's core looks after it: its state is to change, or it has input. */
+void vm_wake(const struct vm *vm);
+
+/* Around what touches the devices; vm_unlock() sees to it that those with timers are
+ * polled in time. Interrupts on or off. */
+void vm_lock(struct vm *vm);
+void vm_unlock(struct vm *vm);
+
+/* A vCPU's access to a port or to memory where there is no RAM: to its APIC, or to a
+ * device. On v's core. */
+void vm_access(struct vcpu *v, bool port, struct io_access *a);
+
+/* The 8259's acknowledge cycle: the vector. */
+u8 vm_intr_ack(struct vm *vm);
+
+/* An interrupt message into the VM; sender: the vCPU's index, LAPIC_MAX_TARGETS for a
+ * device. With the lock or without. */
+void vm_deliver(struct vm *vm, const struct lapic_ipi *msg, u32 sender);
+
+/* The guest's fault on this vCPU ends it: reported with its registers, then the VM's
+ * core does what its policy says. On v's core. */
+void vm_crash(struct vcpu *v, const char *f, ...) PRINTF(2, 3);
+
+/* The guest asked its power hardware for this end. */
+void vm_end(struct vm *vm, enum vm_end how);
+
+/* --- each core with a vCPU of it ------------------------------------------------- */
 
 /* Carry out requests and input for the VMs of this core (CORE_EV_VM). */
 void vm_core_event(struct core *c);
 
-/* Load kernel and initrd and set the vCPU to the entry point (hv/vm_boot.c). On
+/* Load kernel and initrd and set the first vCPU to the entry point (hv/vm_boot.c). On
  * the boot core, too, while the VM is stopped. */
 err_t vm_boot(struct vm *vm, char *why, size_t size);
 
-/* The guest is over: reported with its registers, then what its policy says. */
-void vm_crash(struct vm *vm, const char *f, ...) PRINTF(2, 3);
-/* Fulfil what the guest asked of its power hardware. */
-void vm_grant_wish(struct vm *vm);
+/* --- the VM's core -------------------------------------------------------- */
 
-/* An interrupt message into the VM. */
-void vm_deliver(struct vm *vm, const struct lapic_ipi *msg, u32 sender);
+/* Poll the timed devices that are due. */
+void vm_poll_devices(struct vm *vm, u64 now_ns);
 
-/* Timed devices. */
-void vm_poll_timers(struct vm *vm, u64 now_ns);
-void vm_update_deadline(struct vm *vm);
-
-/* Input that waits goes to the guest's terminals. */
+/* Input that waits goes to the guest's terminals. With the lock. */
 void vm_console_feed(struct vm *vm);
 
 /* Frames that refer to the guest's memory and are still on their way. */
 u32 vm_net_in_flight(const struct vm *vm);
 void vm_net_reset(struct vm *vm);
-/* Poll the ports and the console that asked for it. */
+/* Poll the ports that asked for it. */
 void vm_net_poll_more(struct vm *vm);
 
 const char *vm_state_name(enum vm_state s);
+
+/* The cores of its vCPUs, as "1,2", into text; returns text. */
+const char *vm_cores(const struct vm *vm, char *text, size_t size);
 
 #endif

@@ -39,7 +39,7 @@ static err_t load_linux(struct vm *vm, const struct boot_file *kernel,
 		.ram = guest_ram_split(vm->cfg.memory),
 	};
 	gpa_t rsdp;
-	err_t err = acpi_build(&vm->gmem, 1, &rsdp);
+	err_t err = acpi_build(&vm->gmem, vm->cfg.cpus, &rsdp);
 
 	if (err)
 		return boot_state_fail(state, err, "ACPI tables: %s", err_str(err));
@@ -59,7 +59,7 @@ static err_t load_multiboot(struct vm *vm, const struct boot_file *kernel,
 		.ram = guest_ram_split(vm->cfg.memory),
 	};
 	gpa_t rsdp;
-	err_t err = acpi_build(&vm->gmem, 1, &rsdp);
+	err_t err = acpi_build(&vm->gmem, vm->cfg.cpus, &rsdp);
 
 	if (err)
 		return boot_state_fail(state, err, "ACPI tables: %s", err_str(err));
@@ -83,7 +83,7 @@ err_t vm_boot(struct vm *vm, char *why, size_t size)
 		fmt_snprintf(why, size, "%s: %s", vm->cfg.kernel, state.why);
 		return err;
 	}
-	backend->set_sregs(vm->vcpu.hw, &state.sregs);
-	*backend->regs(vm->vcpu.hw) = state.regs;
+	backend->set_sregs(vm->vcpu[0].hw, &state.sregs);
+	*backend->regs(vm->vcpu[0].hw) = state.regs;
 	return ERR_OK;
 }

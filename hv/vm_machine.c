@@ -37,90 +37,148 @@ static void ioapic_sends(void *ctx, const struct lapic_ipi *msg)
 	vm_deliver(ctx, msg, LAPIC_MAX_TARGETS);
 }
 
+/* The 8259 pair's output is wired to the boot processor. */
 static void pic_intr(void *ctx, bool level)
 {
 	struct vm *vm = ctx;
 
-	lapic_lint(&vm->vcpu.lapic, 0, level);
+	__atomic_store_n(&vm->intr, level, __ATOMIC_RELAXED);
+	vcpu_request(&vm->vcpu[0], VCPU_REQ_LINT0);
 }
 
-static void inject_nmi(void *ctx)
+u8 vm_intr_ack(struct vm *vm)
 {
-	const struct vcpu_event nmi = { .type = EVENT_NMI, .vector = 2 };
-	struct vm *vm = ctx;
+	u8 vector;
 
-	backend->inject(vm->vcpu.hw, &nmi);
+	spin_lock(&vm->lock);
+	vector = pic_ack(&vm->pic);
+	spin_unlock(&vm->lock);
+	return vector;
+}
+
+static void lapic_nmi(void *ctx)
+{
+	vcpu_request(ctx, VCPU_REQ_NMI);
 }
 
 static void lapic_sends(void *ctx, const struct lapic_ipi *msg)
 {
-	struct vm *vm = ctx;
+	struct vcpu *v = ctx;
 
-	vm_deliver(vm, msg, vm->vcpu.index);
+	v->stats.ipis++;
+	vm_deliver(v->vm, msg, v->index);
 }
 
+/* From the guest's EOI, which no device's register is: without the lock. */
 static void lapic_ended(void *ctx, u8 vector)
 {
-	struct vm *vm = ctx;
+	struct vcpu *v = ctx;
 
-	ioapic_eoi(&vm->ioapic, vector);
+	spin_lock(&v->vm->lock);
+	ioapic_eoi(&v->vm->ioapic, vector);
+	spin_unlock(&v->vm->lock);
 }
 
 static u64 guest_tsc_to_ns(void *ctx, u64 tsc)
 {
-	struct vm *vm = ctx;
+	const struct vcpu *v = ctx;
 
-	return time_tsc_to_ns(tsc - vm->vcpu.tsc_offset);
+	return time_tsc_to_ns(tsc - v->tsc_offset);
 }
 
 static const struct lapic_ops lapic_ops = {
 	.ipi = lapic_sends,
 	.eoi = lapic_ended,
-	.nmi = inject_nmi,
+	.nmi = lapic_nmi,
 	.tsc_to_ns = guest_tsc_to_ns,
 };
 
-void vm_deliver(struct vm *vm, const struct lapic_ipi *msg, u32 sender)
+static void deliver(struct vcpu *v, const struct lapic_ipi *msg)
 {
-	struct lapic *const all[] = { &vm->vcpu.lapic };
-
-	if (!lapic_targets(all, ARRAY_SIZE(all), sender, msg))
-		return;
 	switch (msg->mode) {
 	case LAPIC_FIXED:
 	case LAPIC_LOWEST:
-		lapic_post(&vm->vcpu.lapic, msg->vector, msg->level);
+		if (lapic_post(&v->lapic, msg->vector, msg->level))
+			vcpu_kick(v);
 		return;
 	case LAPIC_NMI:
-		inject_nmi(vm);
+		vcpu_request(v, VCPU_REQ_NMI);
 		return;
-	case LAPIC_EXTINT:
-		pic_intr(vm, true);
+	case LAPIC_INIT:
+		vcpu_request(v, VCPU_REQ_INIT);
+		return;
+	case LAPIC_STARTUP:
+		__atomic_store_n(&v->sipi_vector, msg->vector, __ATOMIC_RELAXED);
+		vcpu_request(v, VCPU_REQ_SIPI);
 		return;
 	default:
-		/* INIT and start-up to the only vCPU, which runs: as a real one
-		 * it would lose its state; nobody does that but a broken guest. */
+		/* ExtINT: the 8259 reaches a vCPU by LINT0. SMI: there is no SMM. */
 		return;
 	}
 }
 
+/* Whoever sends an IPI to a vCPU that shares its core waits for an answer, mostly: it
+ * gives up its turn. */
+void vm_deliver(struct vm *vm, const struct lapic_ipi *msg, u32 sender)
+{
+	u64 targets = lapic_targets(vm->lapic, vm->cfg.cpus, sender, msg);
+
+	for (; targets; targets &= targets - 1) {
+		struct vcpu *v = &vm->vcpu[__builtin_ctzll(targets)];
+
+		deliver(v, msg);
+		if (sender < vm->cfg.cpus && sender != v->index && v->core == plat_core())
+			core_end_turn(core_this());
+	}
+}
+
+/* --- access to devices --------------------------------------------------------- */
+
+void vm_lock(struct vm *vm)
+{
+	spin_lock(&vm->lock);
+}
+
+void vm_unlock(struct vm *vm)
+{
+	u64 due = MIN(MIN(pit_next_ns(&vm->pit), rtc_next_ns(&vm->rtc)), pm_next_ns(&vm->pm));
+	bool sooner = due < vm->devices_due_ns;
+
+	__atomic_store_n(&vm->devices_due_ns, due, __ATOMIC_RELAXED);
+	spin_unlock(&vm->lock);
+	/* The VM's core looks at it before each run, and has its timer set by then. */
+	if (sooner)
+		vcpu_kick(&vm->vcpu[0]);
+}
+
+void vm_access(struct vcpu *v, bool port, struct io_access *a)
+{
+	struct vm *vm = v->vm;
+	u64 off = a->addr - MACHINE_LAPIC_BASE;
+
+	if (!port && off < MACHINE_LAPIC_SIZE && a->size <= MACHINE_LAPIC_SIZE - off) {
+		a->addr = off;
+		lapic_mmio(&v->lapic, a);
+		return;
+	}
+	vm_lock(vm);
+	iomap_access(port ? &vm->io : &vm->mmio, a);
+	vm_unlock(vm);
+}
+
 /* --- power ------------------------------------------------------------------ */
 
-static void wish_reset(void *ctx)
+static void ask_reset(void *ctx)
 {
-	struct vm *vm = ctx;
-
-	vm->wish = VM_WISH_RESET;
+	vm_end(ctx, VM_END_RESET);
 }
 
-static void wish_off(void *ctx)
+static void ask_off(void *ctx)
 {
-	struct vm *vm = ctx;
-
-	vm->wish = VM_WISH_OFF;
+	vm_end(ctx, VM_END_OFF);
 }
 
-static const struct pm_ops pm_ops = { .reset = wish_reset, .power_off = wish_off };
+static const struct pm_ops pm_ops = { .reset = ask_reset, .power_off = ask_off };
 
 /* --- consoles --------------------------------------------------------------- */
 
@@ -152,7 +210,7 @@ static void vcon_more(void *ctx)
 	struct vm *vm = ctx;
 
 	vm->vcon_more = true;
-	core_raise(vm->cfg.core, CORE_EV_VM);
+	vm_wake(vm);
 }
 
 static const struct virtio_console_hooks vcon_hooks = {
@@ -165,7 +223,7 @@ static void init_cpuid(struct vm *vm)
 {
 	vm->cpuid = (struct cpuid_config){
 		.host = hostcpu_cpuid,
-		.vcpus = 1,
+		.vcpus = vm->cfg.cpus,
 		.xcr0_allowed = backend_caps.xcr0_allowed,
 		.tsc_khz = (u32)tsc_khz(),
 		.apic_khz = LAPIC_BUS_HZ / 1000,
@@ -175,7 +233,8 @@ static void init_cpuid(struct vm *vm)
 		.pv_eoi = true,
 	};
 	vm->phys_bits = cpuid_phys_bits(&vm->cpuid);
-	vm->vcpu.cr4_allowed = cpuid_cr4_allowed(&vm->cpuid);
+	for (u32 i = 0; i < vm->cfg.cpus; i++)
+		vm->vcpu[i].cr4_allowed = cpuid_cr4_allowed(&vm->cpuid);
 }
 
 static err_t attach_devices(struct vm *vm)
@@ -201,9 +260,6 @@ static err_t attach_devices(struct vm *vm)
 		err = pm_attach(&vm->pm, &vm->io);
 	if (!err)
 		err = uart_attach(&vm->uart, &vm->io, MACHINE_COM1_BASE);
-	if (!err)
-		err = iomap_add(&vm->mmio, MACHINE_LAPIC_BASE, MACHINE_LAPIC_SIZE, "lapic",
-				lapic_mmio, &vm->vcpu.lapic);
 	if (!err && vm->cfg.testdev)
 		err = testdev_init(&vm->testdev, &vm->mmio, &vm->irq);
 	if (!err)
@@ -212,21 +268,29 @@ static err_t attach_devices(struct vm *vm)
 	return err;
 }
 
+static void init_lapics(struct vm *vm)
+{
+	for (u32 i = 0; i < vm->cfg.cpus; i++) {
+		struct vcpu *v = &vm->vcpu[i];
+		const struct lapic_setup lapic = {
+			.id = i,
+			.bsp = i == 0,
+			.x2apic = true,
+			.phys_bits = vm->phys_bits,
+			.page = v->lapic_page,
+			.ops = &lapic_ops,
+			.ctx = v,
+		};
+
+		lapic_init(&v->lapic, &lapic);
+	}
+}
+
 err_t vm_machine_init(struct vm *vm)
 {
-	struct lapic_setup lapic = {
-		.id = vm->vcpu.index,
-		.bsp = true,
-		.x2apic = true,
-		.page = vm->lapic_page,
-		.ops = &lapic_ops,
-		.ctx = vm,
-	};
-
 	init_cpuid(vm);
-	lapic.phys_bits = vm->phys_bits;
 	vm->irq = (struct irq_sink){ .set_line = set_line, .msi = send_msi, .ctx = vm };
-	lapic_init(&vm->vcpu.lapic, &lapic);
+	init_lapics(vm);
 	ioapic_init(&vm->ioapic, ioapic_sends, vm);
 	pic_init(&vm->pic, pic_intr, vm);
 	pit_init(&vm->pit, &vm->irq);
@@ -240,7 +304,7 @@ err_t vm_machine_init(struct vm *vm)
 static void reset_vcpu(struct vcpu *v)
 {
 	const struct msr_config msr = {
-		.bsp = true,
+		.bsp = v->index == 0,
 		.x2apic = v->vm->cpuid.x2apic,
 		.tsc_deadline = v->vm->cpuid.tsc_deadline,
 		.pv_eoi = v->vm->cpuid.pv_eoi,
@@ -251,25 +315,30 @@ static void reset_vcpu(struct vcpu *v)
 	backend->reset(v->hw);
 	msr_init(&v->msr, &msr);
 	lapic_reset(&v->lapic, false);
-	lapic_virtual_wire(&v->lapic);
-	lapic_pv_eoi_set(&v->lapic, NULL);
+	if (!v->index)
+		lapic_virtual_wire(&v->lapic);
+	__atomic_store_n(&v->requests, 0, __ATOMIC_RELAXED);
+	v->state = v->index ? VCPU_WAIT_SIPI : VCPU_RUNNING;
 	v->apic_mode = APIC_OFF;
 	v->apic_accel = false;
 	v->offered = -1;
 	v->extint = -1;
-	/* The guest's TSC starts at 0 with its clock. */
-	v->tsc_offset = 0 - rdtsc();
+	v->tsc_offset = 0 - v->vm->tsc_start;
 	backend->set_tsc_offset(v->hw, v->tsc_offset);
 	backend->flush_tlb(v->hw);
 }
 
 void vm_machine_reset(struct vm *vm)
 {
-	vm->wish = VM_WISH_NONE;
+	/* The guest's TSCs start at 0 with its clock. */
+	vm->tsc_start = rdtsc();
+	vm->started_ns = plat_now_ns();
+	vm->intr = false;
 	vm->vcon_more = false;
+	vm_net_reset(vm);
+	vm_lock(vm);
 	pci_bus_reset(&vm->pci);
 	virtio_pci_reset(&vm->vcon_pci);
-	vm_net_reset(vm);
 	ioapic_reset(&vm->ioapic);
 	pic_reset(&vm->pic);
 	pit_reset(&vm->pit);
@@ -277,26 +346,16 @@ void vm_machine_reset(struct vm *vm)
 	pm_reset(&vm->pm);
 	uart_reset(&vm->uart);
 	testdev_reset(&vm->testdev);
-	reset_vcpu(&vm->vcpu);
+	for (u32 i = 0; i < vm->cfg.cpus; i++)
+		reset_vcpu(&vm->vcpu[i]);
+	vm_unlock(vm);
 }
 
-void vm_poll_timers(struct vm *vm, u64 now_ns)
+void vm_poll_devices(struct vm *vm, u64 now_ns)
 {
-	lapic_timer_poll(&vm->vcpu.lapic, now_ns);
+	vm_lock(vm);
 	pit_poll(&vm->pit, now_ns);
 	rtc_poll(&vm->rtc, now_ns);
 	pm_poll(&vm->pm, now_ns);
-	vm_update_deadline(vm);
-}
-
-void vm_update_deadline(struct vm *vm)
-{
-	u64 next = TIMER_NEVER;
-
-	if (vm->vcpu.state != VCPU_OFF) {
-		next = MIN(lapic_timer_deadline_ns(&vm->vcpu.lapic), pit_next_ns(&vm->pit));
-		next = MIN(next, rtc_next_ns(&vm->rtc));
-		next = MIN(next, pm_next_ns(&vm->pm));
-	}
-	vm->next_ns = next;
+	vm_unlock(vm);
 }

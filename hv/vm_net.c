@@ -35,7 +35,7 @@ struct vm_interface *vm_interface_find(const char *name)
 static void poll_again(struct vm_interface *nic)
 {
 	nic->more = true;
-	core_raise(nic->vm->cfg.core, CORE_EV_VM);
+	vm_wake(nic->vm);
 }
 
 /* Frames of the port that the NIC has room for. */
@@ -66,13 +66,11 @@ static void drain(struct vm_interface *nic)
 	}
 }
 
-/* The guest's kick, in its exit. */
+/* The guest's kick, in the exit of any vCPU: the port's core looks at it next. */
 static void nic_kicked(void *ctx)
 {
-	struct vm_interface *nic = ctx;
-
-	nic->vm->vcpu.stats.kicks++;
-	drain(nic);
+	core_this()->loaded->stats.kicks++;
+	poll_again(ctx);
 }
 
 static void nic_more(void *ctx)
@@ -102,10 +100,6 @@ void vm_net_poll_more(struct vm *vm)
 		nic->more = false;
 		drain(nic);
 	}
-	if (vm->vcon_more) {
-		vm->vcon_more = false;
-		virtio_console_poll(&vm->vcon);
-	}
 }
 
 u32 vm_net_in_flight(const struct vm *vm)
@@ -130,7 +124,7 @@ void vm_net_reset(struct vm *vm)
 void vm_interface_set_link(struct vm_interface *nic, bool up)
 {
 	nic->want_link = up ? VM_LINK_UP : VM_LINK_DOWN;
-	core_raise(nic->vm->cfg.core, CORE_EV_VM);
+	vm_wake(nic->vm);
 }
 
 /* No core can reach the port any more. */
@@ -150,9 +144,9 @@ static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_int
 		.name = nic->name,
 		.mtu = cfg->mtu,
 		.overlay = cfg->overlay,
-		.core = vm->cfg.core,
+		.core = vm_core(vm),
 		.gm = &vm->gmem,
-		.pool = netcore_pool(vm->cfg.core),
+		.pool = netcore_pool(vm_core(vm)),
 		.hooks = &hooks,
 		.hook_ctx = nic,
 	};

@@ -314,6 +314,7 @@ const struct vcpu_backend svm_backend = {
 	.create = svm_create,
 	.destroy = svm_destroy,
 	.reset = svm_reset,
+	.init = svm_init,
 	.load = svm_load,
 	.put = svm_put,
 	.run = svm_run,

@@ -62,6 +62,7 @@ extern struct svm_limits svm_limits; /* written by probe only */
 
 /* svm_state.c: the parts of the table that move registers. */
 void svm_reset(struct vcpu_hw *hw);
+void svm_init(struct vcpu_hw *hw);
 struct vcpu_regs *svm_regs(struct vcpu_hw *hw);
 void svm_get_sregs(struct vcpu_hw *hw, struct vcpu_sregs *s);
 void svm_set_sregs(struct vcpu_hw *hw, const struct vcpu_sregs *s);

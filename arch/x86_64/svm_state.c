@@ -124,14 +124,14 @@ void svm_set_cr8(struct vcpu_hw *hw, u8 cr8)
 	svm_dirty(hw, VMCB_CLEAN_TPR);
 }
 
-void svm_reset(struct vcpu_hw *hw)
+void svm_init(struct vcpu_hw *hw)
 {
+	u64 cache = hw->vmcb->cr0 & (CR0_CD | CR0_NW);
 	struct vcpu_sregs s;
 
 	vcpu_reset_regs(&hw->regs, &s);
+	s.cr0 = (s.cr0 & ~(u64)(CR0_CD | CR0_NW)) | cache;
 	svm_set_sregs(hw, &s);
-	for (unsigned i = 0; i < VCPU_MSR_COUNT; i++)
-		svm_set_msr(hw, i, vcpu_reset_msr(i));
 	hw->vmcb->event_inj = 0;
 	hw->vmcb->int_shadow = 0;
 	hw->vmcb->intercept_misc1 &= ~VMCB_I_IRET;
@@ -141,8 +141,16 @@ void svm_reset(struct vcpu_hw *hw)
 	hw->nmi_iret = false;
 	svm_offer_intr(hw, -1);
 	hw->taken = -1;
-	xstate_reset(&hw->x);
 	svm_dirty(hw, VMCB_CLEAN_ALL);
+}
+
+void svm_reset(struct vcpu_hw *hw)
+{
+	hw->vmcb->cr0 = CR0_CD | CR0_NW;
+	svm_init(hw);
+	for (unsigned i = 0; i < VCPU_MSR_COUNT; i++)
+		svm_set_msr(hw, i, vcpu_reset_msr(i));
+	xstate_reset(&hw->x);
 }
 
 /* Where a register is kept. */

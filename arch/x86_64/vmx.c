@@ -346,6 +346,7 @@ const struct vcpu_backend vmx_backend = {
 	.create = vmx_create,
 	.destroy = vmx_destroy,
 	.reset = vmx_reset,
+	.init = vmx_init,
 	.load = vmx_load,
 	.put = vmx_put,
 	.run = vmx_run,

@@ -129,6 +129,7 @@ bool vmx_feature_used(enum vmx_feature f);
 /* --- vmx_state.c: the parts of the table that move registers ------------------ */
 
 void vmx_reset(struct vcpu_hw *hw);
+void vmx_init(struct vcpu_hw *hw);
 struct vcpu_regs *vmx_regs(struct vcpu_hw *hw);
 void vmx_get_sregs(struct vcpu_hw *hw, struct vcpu_sregs *s);
 void vmx_set_sregs(struct vcpu_hw *hw, const struct vcpu_sregs *s);

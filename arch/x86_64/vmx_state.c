@@ -273,17 +273,26 @@ void vmx_state_put(struct vcpu_hw *hw)
 	xstate_put(&hw->x);
 }
 
-void vmx_reset(struct vcpu_hw *hw)
+void vmx_init(struct vcpu_hw *hw)
 {
+	u64 cache = hw->sregs.cr0 & (CR0_CD | CR0_NW);
 	struct vcpu_sregs s;
 
 	vcpu_reset_regs(&hw->regs, &s);
+	s.cr0 = (s.cr0 & ~(u64)(CR0_CD | CR0_NW)) | cache;
 	hw->sregs_valid = true;
 	vmx_set_sregs(hw, &s);
-	for (unsigned i = 0; i < VCPU_MSR_COUNT; i++)
-		vmx_set_msr(hw, i, vcpu_reset_msr(i));
 	vmx_event_reset(hw);
 	vmx_apic_reset(hw);
-	xstate_reset(&hw->x);
+	hw->flush_vpid = true;
 	hw->dirty = VMX_DIRTY_ALL;
+}
+
+void vmx_reset(struct vcpu_hw *hw)
+{
+	hw->sregs.cr0 = CR0_CD | CR0_NW;
+	vmx_init(hw);
+	for (unsigned i = 0; i < VCPU_MSR_COUNT; i++)
+		vmx_set_msr(hw, i, vcpu_reset_msr(i));
+	xstate_reset(&hw->x);
 }

@@ -50,12 +50,13 @@ void lapic_reset(struct lapic *l, bool init)
 		__atomic_store_n(&l->base,
 				 MACHINE_LAPIC_BASE | APIC_BASE_EN | (l->bsp ? APIC_BASE_BSP : 0),
 				 __ATOMIC_RELAXED);
+	/* In lapic_fold()'s order: what arrives meanwhile is lost or found, not forgotten. */
+	__atomic_exchange_n(&l->posted.any, 0, __ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < ARRAY_SIZE(l->posted.edge); i++) {
 		__atomic_store_n(&l->posted.edge[i], 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&l->posted.level[i], 0, __ATOMIC_RELAXED);
 	}
 	__atomic_store_n(&l->posted.illegal, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&l->posted.any, 0, __ATOMIC_RELAXED);
 	l->lint = 0;
 	lapic_pv_eoi_set(l, NULL);
 	reset_registers(l);

@@ -34,7 +34,7 @@ static err_t physical_access(struct linear *l, gpa_t at, void *buf, u8 size, boo
 	}
 	if (write)
 		memcpy(&a.value, buf, size);
-	iomap_access(l->mmio, &a);
+	l->device(l->ctx, false, &a);
 	if (!write)
 		memcpy(buf, &a.value, size);
 	return ERR_OK;
@@ -106,7 +106,7 @@ static void env_io(void *ctx, u16 port, u64 *val, u8 size, bool write)
 	struct linear *l = ctx;
 	struct io_access a = { .addr = port, .value = *val, .size = size, .write = write };
 
-	iomap_access(l->io, &a);
+	l->device(l->ctx, true, &a);
 	if (!write)
 		*val = a.value;
 }

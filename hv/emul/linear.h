@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Guest-linear memory: page walk, then guest memory or the MMIO map. Joins
+ * Guest-linear memory: page walk, then guest memory or a device. Joins
  * walk.h, hv/mem and insn_exec.h into what an exit handler calls.
  */
 #ifndef HV_EMUL_LINEAR_H
@@ -14,8 +14,9 @@
 /* A vCPU's view of memory and ports for the length of one exit. */
 struct linear {
 	struct gmem *gm;
-	struct iomap *mmio; /* addresses outside gm */
-	struct iomap *io;   /* ports */
+	/* One that no memory of gm answers: to a port, or by physical address. */
+	void (*device)(void *ctx, bool port, struct io_access *a);
+	void *ctx;
 	struct vcpu_regs *regs;
 	const struct vcpu_sregs *sregs;
 	u8 phys_bits;	    /* guest's physical address width */
@@ -24,7 +25,7 @@ struct linear {
 /*
  * Read or write size (1 .. 8) bytes at a linear address. An access that
  * crosses a page is done as two, after both were translated. What lies in
- * guest memory is copied; the rest goes to the MMIO map as one access a page.
+ * guest memory is copied; the rest goes to device() as one access a page.
  * Errors as insn_env.mem says.
  */
 err_t linear_access(struct linear *l, u64 addr, u64 *val, u8 size, enum insn_access how,

@@ -26,14 +26,22 @@ static void device(void *dev, struct io_access *a)
 		a->value = a->addr * 3;
 }
 
+/* Nobody is at any port. */
+static void access_maps(void *ctx, bool port, struct io_access *a)
+{
+	static struct iomap ports;
+
+	iomap_access(port ? &ports : ctx, a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct iomap mmio, io;
+	static struct iomap mmio;
 	struct vcpu_sregs s = { .cr3 = 0x1000 };
 	struct vcpu_regs regs = { .rip = 0x2ff8, .rflags = 2 };
 	struct gmem gm = { 0 };
-	struct linear l = { .gm = &gm, .mmio = &mmio, .io = &io, .regs = &regs, .sregs = &s,
-			    .phys_bits = 40 };
+	struct linear l = { .gm = &gm, .device = access_maps, .ctx = &mmio, .regs = &regs,
+			    .sregs = &s, .phys_bits = 40 };
 	struct insn_fault f;
 	struct insn in;
 	u8 bytes[INSN_MAX], n, flags, give;

@@ -194,6 +194,7 @@ const struct vcpu_backend fake_backend = {
 	.create = fake_create,
 	.destroy = fake_destroy,
 	.reset = fake_nothing,
+	.init = fake_nothing,
 	.load = fake_load,
 	.put = fake_put,
 	.run = fake_run,

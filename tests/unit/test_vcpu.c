@@ -53,29 +53,29 @@ void core_arm_timer(struct core *c, u64 deadline_ns)
 	c->timer_programmed_ns = deadline_ns;
 }
 
-void vm_update_deadline(struct vm *m)
+void vm_poll_devices(struct vm *m, u64 now_ns)
 {
-	(void)m;
+	m->devices_due_ns = now_ns + 1000;
 }
 
-void vm_grant_wish(struct vm *m)
+void vm_access(struct vcpu *v, bool port, struct io_access *a)
 {
-	(void)m;
+	iomap_access(port ? &v->vm->io : &v->vm->mmio, a);
 }
 
-void vm_poll_timers(struct vm *m, u64 now_ns)
+u8 vm_intr_ack(struct vm *m)
 {
-	m->next_ns = now_ns + 1000;
+	return pic_ack(&m->pic);
 }
 
-void vm_crash(struct vm *m, const char *f, ...)
+void vm_crash(struct vcpu *v, const char *f, ...)
 {
 	va_list ap;
 
 	va_start(ap, f);
 	fmt_vsnprintf(crash, sizeof(crash), f, ap);
 	va_end(ap);
-	m->vcpu.state = VCPU_OFF;
+	v->vm->over = true;
 }
 
 u64 hostcpu_unix_ns(void)
@@ -91,7 +91,7 @@ u64 time_tsc_to_ns(u64 tsc)
 static void ipi(void *ctx, const struct lapic_ipi *msg)
 {
 	(void)ctx;
-	lapic_post(&vm.vcpu.lapic, msg->vector, msg->level);
+	lapic_post(&vm.vcpu[0].lapic, msg->vector, msg->level);
 }
 
 static void ended(void *ctx, u8 vector)
@@ -100,10 +100,9 @@ static void ended(void *ctx, u8 vector)
 	last_ended = vector;
 }
 
-static void ignore_level(void *ctx, bool level)
+static void pic_output_is(void *ctx, bool level)
 {
-	(void)ctx;
-	(void)level;
+	((struct vm *)ctx)->intr = level;
 }
 
 static void ignore(void *ctx)
@@ -141,22 +140,23 @@ static int setup(void **state)
 	memset(memory, 0, sizeof(memory));
 	memset(cores, 0, sizeof(cores));
 	backend = &fake_backend;
-	vm.vcpu = (struct vcpu){ .vm = &vm, .hw = &fake_hw, .state = VCPU_RUNNING, .offered = -1,
+	vm.vcpu[0] = (struct vcpu){ .vm = &vm, .hw = &fake_hw, .state = VCPU_RUNNING, .offered = -1,
 				 .extint = -1, .cr4_allowed = BIT64(5) | BIT64(7) };
-	vm.next_ns = TIMER_NEVER;
+	vm.cfg.cpus = 1;
+	vm.devices_due_ns = TIMER_NEVER;
 	vm.phys_bits = 40;
-	pic_init(&vm.pic, ignore_level, NULL);
-	lapic_init(&vm.vcpu.lapic, &apic);
-	lapic_reset(&vm.vcpu.lapic, false);
-	lapic_mmio(&vm.vcpu.lapic, &enable);
-	msr_init(&vm.vcpu.msr, &msr);
+	pic_init(&vm.pic, pic_output_is, &vm);
+	lapic_init(&vm.vcpu[0].lapic, &apic);
+	lapic_reset(&vm.vcpu[0].lapic, false);
+	lapic_mmio(&vm.vcpu[0].lapic, &enable);
+	msr_init(&vm.vcpu[0].msr, &msr);
 	gmem_add(&vm.gmem, gpa(0), sizeof(memory), memory, (bus_t){ 0 }, true);
 	iomap_add(&vm.io, PORT, 8, "ports", device, NULL);
 	iomap_add(&vm.mmio, DEVICE, 4096, "registers", device, NULL);
 	crash[0] = '\0';
 	raised = 0;
 	last_ended = 0;
-	vcpu_ring_add(&vm.vcpu);
+	vcpu_ring_add(&vm.vcpu[0]);
 	return 0;
 }
 
@@ -171,10 +171,10 @@ static void run(const struct fake_step *script, u32 steps)
 	fake_hw.sregs.seg[SREG_DS].attr = SEG_ATTR_P | SEG_ATTR_DB | 0x13;
 	fake_hw.sregs.cr0 = 1; /* protected mode without paging */
 	for (u32 i = 0; i < steps; i++)
-		vcpu_run(&cores[0], &vm.vcpu);
+		vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_false(fake_hw.ran_with_irqs);
 	assert_true(host_irqs_on);
-	assert_int_equal(vm.vcpu.stats.total, steps);
+	assert_int_equal(vm.vcpu[0].stats.total, steps);
 }
 
 static void code(const void *bytes, size_t n)
@@ -199,14 +199,14 @@ static void test_io(void **state)
 	run(script, 1);
 	assert_int_equal(fake_hw.regs.rip, RIP + 1);
 	assert_int_equal(fake_hw.regs.gpr[GPR_RAX], 0x11);
-	vm.vcpu.stats.total = 0;
+	vm.vcpu[0].stats.total = 0;
 	run(script, 3);
 	assert_int_equal(fake_hw.regs.rip, RIP + 4);
 	assert_int_equal(last_io.addr, 4);
 	assert_true(last_io.write);
 	assert_int_equal(last_io.value, 0x11);
 	assert_int_equal(fake_hw.regs.gpr[GPR_RAX], 0xffffffff); /* nobody there */
-	assert_int_equal(vm.vcpu.stats.exits[EXIT_IO], 4);
+	assert_int_equal(vm.vcpu[0].stats.exits[EXIT_IO], 4);
 }
 
 /* mov eax, [0xfeb00000]; decoded from guest memory, then given by the processor. */
@@ -224,12 +224,12 @@ static void test_mmio(void **state)
 	code(junk, sizeof(junk));
 	memcpy(step.exit.insn_bytes, load, sizeof(load));
 	step.exit.insn_bytes_len = sizeof(load);
-	vm.vcpu.stats.total = 0;
+	vm.vcpu[0].stats.total = 0;
 	run(&step, 1);
 	assert_int_equal(fake_hw.regs.gpr[GPR_RAX], 0x44332211);
 	assert_string_equal(crash, "");
 	step.exit.mmio.table_walk = true;
-	vm.vcpu.stats.total = 0;
+	vm.vcpu[0].stats.total = 0;
 	run(&step, 1);
 	assert_non_null(strstr(crash, "page tables"));
 }
@@ -244,15 +244,15 @@ static void test_interrupts(void **state)
 	};
 
 	(void)state;
-	lapic_post(&vm.vcpu.lapic, VEC, false);
-	lapic_post(&vm.vcpu.lapic, VEC_HIGH, false);
+	lapic_post(&vm.vcpu[0].lapic, VEC, false);
+	lapic_post(&vm.vcpu[0].lapic, VEC_HIGH, false);
 	run(script, 3);
 	assert_int_equal(fake_hw.offers[0], VEC_HIGH);
 	assert_int_equal(fake_hw.offers[1], VEC_HIGH);
 	assert_int_equal(fake_hw.offers[2], -1); /* the other one waits for an EOI */
-	assert_int_equal(vm.vcpu.stats.injected, 1);
-	lapic_eoi(&vm.vcpu.lapic);
-	vm.vcpu.stats.total = 0;
+	assert_int_equal(vm.vcpu[0].stats.injected, 1);
+	lapic_eoi(&vm.vcpu[0].lapic);
+	vm.vcpu[0].stats.total = 0;
 	run(script, 1);
 	assert_int_equal(fake_hw.offers[0], VEC);
 }
@@ -267,17 +267,17 @@ static void test_priority_by_cr8(void **state)
 
 	(void)state;
 	code(mov_cr8_eax, sizeof(mov_cr8_eax));
-	lapic_post(&vm.vcpu.lapic, VEC, false);
+	lapic_post(&vm.vcpu[0].lapic, VEC, false);
 	fake_script(script, 2);
 	fake_hw.regs = (struct vcpu_regs){ .rip = RIP, .gpr[GPR_RAX] = VEC >> 4 };
 	fake_hw.sregs.seg[SREG_CS].attr = SEG_ATTR_P | SEG_ATTR_L | 0x1b;
 	fake_hw.sregs.cr0 = 1;
 	fake_hw.sregs.efer = EFER_LME | EFER_LMA;
-	vcpu_run(&cores[0], &vm.vcpu);
-	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.offers[0], VEC);
 	assert_int_equal(fake_hw.offers[1], -1);
-	assert_int_equal(lapic_cr8(&vm.vcpu.lapic), VEC >> 4);
+	assert_int_equal(lapic_cr8(&vm.vcpu[0].lapic), VEC >> 4);
 	assert_int_equal(fake_hw.regs.rip, RIP + sizeof(mov_cr8_eax));
 }
 
@@ -292,8 +292,8 @@ static void test_waits_for_priority(void **state)
 	};
 
 	(void)state;
-	lapic_set_cr8(&vm.vcpu.lapic, 7);
-	lapic_post(&vm.vcpu.lapic, VEC, false);
+	lapic_set_cr8(&vm.vcpu[0].lapic, 7);
+	lapic_post(&vm.vcpu[0].lapic, VEC, false);
 	run(script, 3);
 	for (u32 i = 0; i < 2; i++) {
 		assert_int_equal(fake_hw.offers[i], -1);
@@ -307,8 +307,8 @@ static void test_waits_for_priority(void **state)
 
 static void enter_x2apic(void)
 {
-	assert_true(lapic_msr_write(&vm.vcpu.lapic, MSR_APIC_BASE,
-				    vm.vcpu.lapic.base | APIC_BASE_EXTD));
+	assert_true(lapic_msr_write(&vm.vcpu[0].lapic, MSR_APIC_BASE,
+				    vm.vcpu[0].lapic.base | APIC_BASE_EXTD));
 }
 
 static void page_bit(u32 off, u8 vector, bool on)
@@ -325,22 +325,22 @@ static void test_apic_modes(void **state)
 	(void)state;
 	fake_script(script, 1);
 	fake_hw.delivers = true;
-	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.mode, APIC_XAPIC);
-	assert_false(vm.vcpu.apic_accel);
+	assert_false(vm.vcpu[0].apic_accel);
 	enter_x2apic();
-	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.mode, APIC_X2APIC);
-	assert_true(vm.vcpu.apic_accel);
-	lapic_msr_write(&vm.vcpu.lapic, MSR_X2APIC_FIRST + APIC_SVR / 16, 0xff);
-	vcpu_run(&cores[0], &vm.vcpu);
+	assert_true(vm.vcpu[0].apic_accel);
+	lapic_msr_write(&vm.vcpu[0].lapic, MSR_X2APIC_FIRST + APIC_SVR / 16, 0xff);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.mode, APIC_OFF);
-	assert_false(vm.vcpu.apic_accel);
+	assert_false(vm.vcpu[0].apic_accel);
 	/* One that cannot is asked as well, and everything is as it was. */
 	fake_script(script, 1);
-	lapic_msr_write(&vm.vcpu.lapic, MSR_X2APIC_FIRST + APIC_SVR / 16, APIC_ON);
-	lapic_post(&vm.vcpu.lapic, VEC, false);
-	vcpu_run(&cores[0], &vm.vcpu);
+	lapic_msr_write(&vm.vcpu[0].lapic, MSR_X2APIC_FIRST + APIC_SVR / 16, APIC_ON);
+	lapic_post(&vm.vcpu[0].lapic, VEC, false);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.mode, APIC_X2APIC);
 	assert_int_equal(fake_hw.offers[0], VEC);
 }
@@ -357,14 +357,14 @@ static void test_page_delivery(void **state)
 	};
 
 	(void)state;
-	lapic_pv_eoi_set(&vm.vcpu.lapic, &pv_eoi);
+	lapic_pv_eoi_set(&vm.vcpu[0].lapic, &pv_eoi);
 	enter_x2apic();
 	fake_script(script, ARRAY_SIZE(script));
 	fake_hw.delivers = true;
 	fake_hw.regs.rflags = RFLAGS_IF;
-	lapic_post(&vm.vcpu.lapic, VEC, false);
-	lapic_post(&vm.vcpu.lapic, VEC_HIGH, true);
-	vcpu_run(&cores[0], &vm.vcpu);
+	lapic_post(&vm.vcpu[0].lapic, VEC, false);
+	lapic_post(&vm.vcpu[0].lapic, VEC_HIGH, true);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.offers[0], -1);
 	assert_int_equal(fake_hw.pages[0].requested, VEC_HIGH);
 	assert_int_equal(fake_hw.pages[0].in_service, 0);
@@ -377,24 +377,24 @@ static void test_page_delivery(void **state)
 	page_bit(APIC_ISR, VEC_HIGH, true);
 	fake_hw.next = 0;
 	fake_hw.page.requested = 1; /* not told what it knows itself */
-	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.pages[0].requested, 1);
 	fake_hw.next = 0;
-	lapic_post(&vm.vcpu.lapic, VEC_LOW, false);
-	vcpu_run(&cores[0], &vm.vcpu);
+	lapic_post(&vm.vcpu[0].lapic, VEC_LOW, false);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.pages[0].requested, VEC);
 	assert_int_equal(fake_hw.pages[0].in_service, VEC_HIGH);
 	page_bit(APIC_ISR, VEC_HIGH, false);
-	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(last_ended, VEC_HIGH);
 	page_bit(APIC_IRR, VEC, false);
 	page_bit(APIC_IRR, VEC_LOW, false);
-	vcpu_run(&cores[0], &vm.vcpu);
-	assert_int_equal(vm.vcpu.state, VCPU_HALTED);
-	assert_false(vcpu_runnable(&vm.vcpu));
-	lapic_post(&vm.vcpu.lapic, VEC, false);
-	assert_true(vcpu_runnable(&vm.vcpu));
-	assert_int_equal(vm.vcpu.stats.injected, 0);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
+	assert_int_equal(vm.vcpu[0].state, VCPU_HALTED);
+	assert_false(vcpu_runnable(&vm.vcpu[0]));
+	lapic_post(&vm.vcpu[0].lapic, VEC, false);
+	assert_true(vcpu_runnable(&vm.vcpu[0]));
+	assert_int_equal(vm.vcpu[0].stats.injected, 0);
 }
 
 /* A delivery by the processor that an exit interrupted is in service already; and a
@@ -412,12 +412,12 @@ static void test_page_exits(void **state)
 	enter_x2apic();
 	fake_script(script, ARRAY_SIZE(script));
 	fake_hw.delivers = true;
-	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.injections, 1);
 	assert_memory_equal(&fake_hw.injected[0], &intr, sizeof(intr));
 	lapic_page[APIC_SELF_IPI] = VEC_HIGH;
-	vcpu_run(&cores[0], &vm.vcpu);
-	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.pages[2].requested, VEC_HIGH);
 }
 
@@ -448,7 +448,7 @@ static void test_extint(void **state)
 	(void)state;
 	for (u32 accel = 0; accel < 2; accel++) {
 		setup(state);
-		lapic_virtual_wire(&vm.vcpu.lapic);
+		lapic_virtual_wire(&vm.vcpu[0].lapic);
 		if (accel)
 			enter_x2apic();
 		pic_program();
@@ -456,12 +456,12 @@ static void test_extint(void **state)
 		fake_hw.delivers = accel;
 		pic_set_line(&vm.pic, 3, true);
 		for (u32 i = 0; i < ARRAY_SIZE(script); i++)
-			vcpu_run(&cores[0], &vm.vcpu);
-		assert_int_equal(vm.vcpu.apic_accel, accel);
+			vcpu_run(&cores[0], &vm.vcpu[0]);
+		assert_int_equal(vm.vcpu[0].apic_accel, accel);
 		assert_int_equal(fake_hw.offers[0], PIC_BASE + 3);
 		assert_int_equal(fake_hw.offers[1], PIC_BASE + 3);
 		assert_int_equal(fake_hw.offers[2], -1);
-		assert_int_equal(vm.vcpu.stats.injected, 1);
+		assert_int_equal(vm.vcpu[0].stats.injected, 1);
 	}
 }
 
@@ -489,12 +489,12 @@ static void test_hlt(void **state)
 
 	(void)state;
 	run(script, 1);
-	assert_int_equal(vm.vcpu.state, VCPU_HALTED);
+	assert_int_equal(vm.vcpu[0].state, VCPU_HALTED);
 	assert_int_equal(fake_hw.regs.rip, RIP + 1);
-	assert_false(vcpu_runnable(&vm.vcpu));
-	lapic_post(&vm.vcpu.lapic, VEC, false);
-	assert_true(vcpu_runnable(&vm.vcpu));
-	assert_int_equal(vm.vcpu.state, VCPU_RUNNING);
+	assert_false(vcpu_runnable(&vm.vcpu[0]));
+	lapic_post(&vm.vcpu[0].lapic, VEC, false);
+	assert_true(vcpu_runnable(&vm.vcpu[0]));
+	assert_int_equal(vm.vcpu[0].state, VCPU_RUNNING);
 }
 
 static void test_faults(void **state)
@@ -513,7 +513,7 @@ static void test_faults(void **state)
 
 		fake_script(&step, 1);
 		fake_hw.regs = (struct vcpu_regs){ .rip = RIP, .gpr[GPR_RCX] = 0x4badf00d };
-		vcpu_run(&cores[0], &vm.vcpu);
+		vcpu_run(&cores[0], &vm.vcpu[0]);
 		assert_int_equal(fake_hw.injections, 1);
 		assert_int_equal(fake_hw.injected[0].vector, cases[i].vector);
 		assert_int_equal(fake_hw.regs.rip, RIP);
@@ -545,24 +545,24 @@ static void test_apic_exits(void **state)
 
 		fake_script(script, ARRAY_SIZE(script));
 		fake_hw.regs = (struct vcpu_regs){ .rip = RIP, .gpr[GPR_RCX] = msrs[i].index };
-		vcpu_run(&cores[0], &vm.vcpu);
-		vcpu_run(&cores[0], &vm.vcpu);
+		vcpu_run(&cores[0], &vm.vcpu[0]);
+		vcpu_run(&cores[0], &vm.vcpu[0]);
 		apic += msrs[i].apic;
-		assert_int_equal(vm.vcpu.stats.apic[EXIT_RDMSR], apic);
-		assert_int_equal(vm.vcpu.stats.apic[EXIT_WRMSR], apic);
+		assert_int_equal(vm.vcpu[0].stats.apic[EXIT_RDMSR], apic);
+		assert_int_equal(vm.vcpu[0].stats.apic[EXIT_WRMSR], apic);
 	}
-	assert_int_equal(vm.vcpu.stats.exits[EXIT_RDMSR], ARRAY_SIZE(msrs));
+	assert_int_equal(vm.vcpu[0].stats.exits[EXIT_RDMSR], ARRAY_SIZE(msrs));
 	code(load, sizeof(load));
 	for (size_t i = 0; i < ARRAY_SIZE(addrs); i++) {
 		const struct fake_step step = {
 			.exit = { .kind = EXIT_MMIO, .mmio = { .gpa = { addrs[i] } } }
 		};
 
-		vm.vcpu.stats.total = 0;
+		vm.vcpu[0].stats.total = 0;
 		run(&step, 1);
 	}
-	assert_int_equal(vm.vcpu.stats.exits[EXIT_MMIO], ARRAY_SIZE(addrs));
-	assert_int_equal(vm.vcpu.stats.apic[EXIT_MMIO], 1);
+	assert_int_equal(vm.vcpu[0].stats.exits[EXIT_MMIO], ARRAY_SIZE(addrs));
+	assert_int_equal(vm.vcpu[0].stats.apic[EXIT_MMIO], 1);
 }
 
 static void test_cr4(void **state)
@@ -580,8 +580,8 @@ static void test_cr4(void **state)
 		fake_hw.sregs.seg[SREG_CS].limit = 0xffffffff;
 		fake_hw.sregs.seg[SREG_CS].attr = SEG_ATTR_P | SEG_ATTR_DB | 0x1b;
 		fake_hw.sregs.cr0 = 1;
-		vcpu_run(&cores[0], &vm.vcpu);
-		if (vm.vcpu.cr4_allowed & BIT(bit)) {
+		vcpu_run(&cores[0], &vm.vcpu[0]);
+		if (vm.vcpu[0].cr4_allowed & BIT(bit)) {
 			assert_int_equal(fake_hw.sregs.cr4, BIT(bit));
 			assert_int_equal(fake_hw.regs.rip, RIP + 3);
 		} else {
@@ -604,7 +604,7 @@ static void test_cr_by_register(void **state)
 	fake_script(&step, 1);
 	fake_hw.regs = (struct vcpu_regs){ .rip = RIP, .gpr[GPR_RSP] = BIT64(32) | CR0_PE };
 	fake_hw.sregs.seg[SREG_CS].attr = SEG_ATTR_P | SEG_ATTR_DB | 0x1b;
-	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.sregs.cr0, CR0_PE | CR0_ET); /* 32-bit code: the lower half */
 	assert_int_equal(fake_hw.regs.rip, RIP + 3);
 }
@@ -620,9 +620,11 @@ static void test_ends(void **state)
 
 		crash[0] = '\0';
 		fake_script(&step, 1);
-		vcpu_run(&cores[0], &vm.vcpu);
+		vcpu_run(&cores[0], &vm.vcpu[0]);
 		assert_string_not_equal(crash, "");
-		assert_int_equal(vm.vcpu.state, VCPU_OFF);
+		assert_true(vm.over);
+		assert_false(vcpu_runnable(&vm.vcpu[0]));
+		vm.over = false;
 	}
 }
 
@@ -634,14 +636,14 @@ static void test_events_first(void **state)
 	(void)state;
 	fake_script(&step, 1);
 	cores[0].pending = BIT(CORE_EV_NIC);
-	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.next, 0);
 	assert_true(host_irqs_on);
 	cores[0].pending = 0;
-	vcpu_run(&cores[0], &vm.vcpu);
+	vcpu_run(&cores[0], &vm.vcpu[0]);
 	assert_int_equal(fake_hw.next, 1);
 	assert_true(fake_hw.loaded);
-	vcpu_ring_remove(&vm.vcpu);
+	vcpu_ring_remove(&vm.vcpu[0]);
 	assert_false(fake_hw.loaded);
 }
 

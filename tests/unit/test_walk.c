@@ -366,13 +366,19 @@ static void build_identity(struct vcpu_sregs *s)
 	s->seg[SREG_CS].attr = SEG_ATTR_DB;
 }
 
+static void access_map(void *ctx, bool port, struct io_access *a)
+{
+	assert_false(port);
+	iomap_access(ctx, a);
+}
+
 static void emulated_access(void **state)
 {
-	static struct iomap mmio, io;
+	static struct iomap mmio;
 	struct vcpu_sregs s = { 0 };
 	struct vcpu_regs regs = { .rip = 0x8ffe };
-	struct linear l = { .gm = &gm, .mmio = &mmio, .io = &io, .regs = &regs, .sregs = &s,
-			    .phys_bits = PHYS_BITS };
+	struct linear l = { .gm = &gm, .device = access_map, .ctx = &mmio, .regs = &regs,
+			    .sregs = &s, .phys_bits = PHYS_BITS };
 	struct insn_fault f = { 0 };
 	u8 bytes[INSN_MAX], n = 0;
 	struct insn in;

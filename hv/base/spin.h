@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A fair lock between cores, for short work that no packet waits for: tickets,
+ * so that nobody starves. The holder never waits for another core.
+ */
+#ifndef HV_BASE_SPIN_H
+#define HV_BASE_SPIN_H
+
+#include "hv/base/plat.h"
+#include "hv/base/types.h"
+
+struct spinlock {
+	u32 next;    /* ticket of whoever comes */
+	u32 serving; /* ticket of whoever holds it */
+};
+
+/* Not from an interrupt handler; interrupts on or off. Not recursive. */
+static inline void spin_lock(struct spinlock *l)
+{
+	u32 mine = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != mine)
+		plat_relax();
+}
+
+static inline void spin_unlock(struct spinlock *l)
+{
+	__atomic_store_n(&l->serving, l->serving + 1, __ATOMIC_RELEASE);
+}
+
+#endif
