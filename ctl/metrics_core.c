@@ -13,6 +13,8 @@
 #include "vnet/route.h"
 
 #define NUMBER_MAX 12
+/* More routes than that have no figures of their own: whoever stores them drowns. */
+#define ROUTES_EACH 4096u
 
 static const char *kind_of(const struct vnet_port *p)
 {
@@ -204,13 +206,47 @@ static void sums(struct metrics *m)
 		    a.balanced);
 }
 
+static void route_family(struct metrics *m, const char *name, const char *unit, const char *help,
+			 size_t at)
+{
+	char id[NUMBER_MAX], text[ROUTE_TEXT_MAX];
+	struct route_use use;
+
+	metrics_family(m, name, METRICS_COUNTER, unit, help);
+	for (const struct route *r = route_next(0); r; r = route_next(r->id)) {
+		u64 value;
+
+		route_used(r, &use);
+		memcpy(&value, (const u8 *)&use + at, sizeof(value));
+		fmt_snprintf(id, sizeof(id), "%u", r->id);
+		metrics_sample(m, value, "id", id, "route",
+			       route_format(&r->spec, text, sizeof(text)), NULL);
+	}
+}
+
+static void routes(struct metrics *m)
+{
+	bool each = route_count() <= ROUTES_EACH;
+
+	metrics_one(m, "routes", METRICS_GAUGE, NULL, "Routes there are.", route_count());
+	metrics_one(m, "routes_shown", METRICS_GAUGE, NULL,
+		    "Whether each route has figures of its own here: there are not too many.",
+		    each);
+	if (!each)
+		return;
+	route_family(m, "route_frames", "frames", "Frames that the route sent to its port.",
+		     offsetof(struct route_use, frames));
+	route_family(m, "route_bytes", "bytes", "Bytes of these.",
+		     offsetof(struct route_use, bytes));
+}
+
 void metrics_core(struct metrics *m)
 {
 	ports(m);
 	links(m);
 	per_core(m);
 	sums(m);
-	metrics_one(m, "routes", METRICS_GAUGE, NULL, "Routes there are.", route_count());
+	routes(m);
 	metrics_one(m, "learned_addresses", METRICS_GAUGE, "addresses",
 		    "Addresses that are known from having been heard.", overlay_learned());
 }

@@ -106,22 +106,31 @@ err_t ctl_route_del(struct ctl *c)
 
 err_t ctl_show_route(struct ctl *c)
 {
-	bool json = lang_get(c->stmt, "json") != NULL;
+	bool json = lang_get(c->stmt, "json") != NULL, stats = lang_get(c->stmt, "stats") != NULL;
 	struct json j = { .out = c->out };
 	char text[ROUTE_TEXT_MAX];
+	struct route_use use;
 
 	if (json)
 		json_open(&j, NULL, '[');
+	else if (stats)
+		out_printf(c->out, "ID         FRAMES           BYTES ROUTE\n");
 	for (const struct route *r = route_next(0); r; r = route_next(r->id)) {
 		route_format(&r->spec, text, sizeof(text));
-		if (!json) {
+		route_used(r, &use);
+		if (json) {
+			json_open(&j, NULL, '{');
+			json_num(&j, "id", r->id);
+			json_text(&j, "route", text);
+			json_num(&j, "frames", use.frames);
+			json_num(&j, "bytes", use.bytes);
+			json_close(&j, '}');
+		} else if (stats) {
+			out_printf(c->out, "%-6u%12lu%16lu %s\n", r->id, use.frames, use.bytes,
+				   text);
+		} else {
 			out_printf(c->out, "%-6u %s\n", r->id, text);
-			continue;
 		}
-		json_open(&j, NULL, '{');
-		json_num(&j, "id", r->id);
-		json_text(&j, "route", text);
-		json_close(&j, '}');
 	}
 	if (json) {
 		json_close(&j, ']');

@@ -18,6 +18,7 @@
 #include "vnet/offload.h"
 #include "vnet/overlay.h"
 #include "vnet/port.h"
+#include "vnet/route_count.h"
 #include "vnet/xcore.h"
 
 struct core_state *vnet_cores[PLAT_MAX_CORES];
@@ -173,7 +174,7 @@ drop:
 }
 
 /* The table's answers for the frames that the cache does not know. */
-static void burst_miss(struct core_state *me, const u8 *miss, u32 n)
+static void burst_miss(struct core_state *me, unsigned core, const u8 *miss, u32 n)
 {
 	struct burst *b = &me->burst;
 
@@ -186,9 +187,10 @@ static void burst_miss(struct core_state *me, const u8 *miss, u32 n)
 	for (u32 i = 0; i < n; i++) {
 		const struct route_key *k = &b->key[miss[i]];
 		struct route_stamp stamp = route_stamp_take(k);
-		u64 verdict = route_lookup(k, &me->many);
+		u64 verdict = route_lookup_counted(k, &me->many);
 
 		b->verdict[miss[i]] = verdict;
+		b->cell[miss[i]] = route_cell(verdict_counter(verdict), core);
 		cache_fill(&me->cache, k, &b->ref[miss[i]], &stamp, verdict);
 	}
 }
@@ -221,34 +223,69 @@ static void burst_drop(struct burst *b, struct vnet_port *port)
 	b->n = n;
 }
 
+/* What several routes carry, each of them counts. */
+static void burst_count_shared(struct burst *b, unsigned core)
+{
+	for (u32 i = 0; i < b->n; i++) {
+		if (!(b->verdict[i] & VERDICT_SHARED))
+			continue;
+		route_key_hash(&b->key[i]);
+		route_count_shared(&b->key[i], core, b->pkt[i]->len);
+		b->verdict[i] &= ~VERDICT_SHARED;
+	}
+}
+
+/* Count the frames for their routes, and leave the verdicts bare. */
+static void burst_count(struct burst *b, struct vnet_port *port)
+{
+	u64 any = 0, differ = 0;
+
+	for (u32 i = 0; i < b->n; i++) {
+		u64 counted = b->verdict[i];
+		struct route_cell *cell = b->cell[i];
+
+		cell->frames++;
+		cell->bytes += b->pkt[i]->len;
+		any |= counted;
+		b->verdict[i] = counted & ~VERDICT_COUNTER_MASK;
+		differ |= b->verdict[i] ^ b->verdict[0];
+	}
+	if (any & VERDICT_SHARED)
+		burst_count_shared(b, port->core);
+	if (any & VERDICT_DROP) {
+		burst_drop(b, port);
+		differ = 0;
+		for (u32 i = 0; i < b->n; i++)
+			differ |= b->verdict[i] ^ b->verdict[0];
+	}
+	b->alike = !differ;
+}
+
 /* A verdict for each frame that goes on. */
 static void burst_route(struct core_state *me, struct vnet_port *port)
 {
 	struct learned *learned = __atomic_load_n(&port->learned, __ATOMIC_ACQUIRE);
 	struct burst *b = &me->burst;
 	u8 miss[PKT_BURST];
-	u32 misses = 0;
-	u64 any = 0, differ = 0;
+	u32 misses = 0, n = b->n;
 
-	for (u32 i = 0; i < b->n; i++) {
-		b->verdict[i] = cache_find(&b->key[i], &b->ref[i]);
+	for (u32 i = 0; i < n; i++) {
+		u64 counted = cache_find(&b->key[i], &b->ref[i]);
+
+		b->verdict[i] = counted;
+		b->cell[i] = route_cell(verdict_counter(counted), port->core);
+		__builtin_prefetch(b->cell[i], 1);
 		pkt_prefetch_room(b->pkt[i]);
 		miss[misses] = (u8)i;
-		misses += !b->verdict[i];
+		misses += !counted;
 	}
-	me->cache.hits += b->n - misses;
+	me->cache.hits += n - misses;
 	me->cache.misses += misses;
 	if (misses)
-		burst_miss(me, miss, misses);
+		burst_miss(me, port->core, miss, misses);
 	if (learned && port->kind == VNET_PORT_EDGE)
 		burst_learn(b, port, learned);
-	for (u32 i = 0; i < b->n; i++)
-		any |= b->verdict[i];
-	if (any & VERDICT_DROP)
-		burst_drop(b, port);
-	for (u32 i = 0; i < b->n; i++)
-		differ |= b->verdict[i] ^ b->verdict[0];
-	b->alike = !differ;
+	burst_count(b, port);
 }
 
 /* On to a port, of this core or of another one. */
@@ -295,7 +332,7 @@ static void send_many(struct core_state *me, struct vnet_port *from, u32 i)
 	if (!(verdict & VERDICT_MANY)) {
 		me->many = (struct port_set){ 0 };
 		for (; verdict; verdict >>= VERDICT_PORT_BITS)
-			port_set_add(&me->many, (u16)verdict);
+			port_set_add(&me->many, verdict_port(verdict));
 	}
 	for (id = port_set_take(&me->many); id != VNET_PORT_NONE; id = next) {
 		struct pkt *out = p;
@@ -326,8 +363,10 @@ static void sort_run(struct core_state *me, u32 first, u32 end, struct sorting *
 	for (u32 i = first; i < end; i++) {
 		s->left[i] = 0;
 		for (u64 v = verdicts[i]; v; v >>= VERDICT_PORT_BITS) {
-			if (!me->count[(u16)v]++)
-				s->port[s->ports++] = (u16)v;
+			u16 id = verdict_port(v);
+
+			if (!me->count[id]++)
+				s->port[s->ports++] = id;
 			s->left[i]++;
 		}
 	}
@@ -341,7 +380,7 @@ static void sort_run(struct core_state *me, u32 first, u32 end, struct sorting *
 	s->start[s->ports] = (u8)at;
 	for (u32 i = first; i < end; i++) {
 		for (u64 v = verdicts[i]; v; v >>= VERDICT_PORT_BITS)
-			s->frame[me->count[(u16)v]++] = (u8)i;
+			s->frame[me->count[verdict_port(v)]++] = (u8)i;
 	}
 	for (u32 k = 0; k < s->ports; k++)
 		me->count[s->port[k]] = 0;
@@ -379,7 +418,7 @@ static void burst_send(struct core_state *me, struct vnet_port *from)
 	u32 first = 0;
 
 	if (b->n && b->alike && b->verdict[0] < VNET_MAX_PORTS) {
-		pass_on(me, from, (u16)b->verdict[0], b->pkt, b->n);
+		pass_on(me, from, verdict_port(b->verdict[0]), b->pkt, b->n);
 		return;
 	}
 	for (u32 i = 0; i < b->n; i++) {

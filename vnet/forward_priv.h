@@ -16,6 +16,7 @@ struct burst {
 	bool alike; /* all have the first one's verdict */
 	struct pkt *pkt[PKT_BURST];
 	u64 verdict[PKT_BURST];
+	struct route_cell *cell[PKT_BURST]; /* that counts the frame */
 	struct route_key key[PKT_BURST];
 	struct cache_ref ref[PKT_BURST];
 };

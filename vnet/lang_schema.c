@@ -209,6 +209,12 @@ static const struct lang_key show_keys[] = {
 	END
 };
 
+static const struct lang_key show_route_keys[] = {
+	{ .word = "stats", .type = LANG_FLAG, .help = "with the frames and bytes each carried" },
+	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON, these included" },
+	END
+};
+
 static const struct lang_key show_stats_keys[] = {
 	{ .word = "check", .type = LANG_FLAG, .help = "is every frame accounted for?" },
 	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
@@ -324,7 +330,8 @@ const struct lang_command lang_commands[] = {
 	  "guests' NICs" },
 	{ "show", "link", LANG_SHOW_LINK, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "links to other nodes" },
-	{ "show", "route", LANG_SHOW_ROUTE, LANG_NAME_NONE, TERMINAL_ONLY, show_keys, "routes" },
+	{ "show", "route", LANG_SHOW_ROUTE, LANG_NAME_NONE, TERMINAL_ONLY, show_route_keys,
+	  "routes" },
 	{ "show", "overlay", LANG_SHOW_OVERLAY, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "overlays" },
 	{ "show", "learned", LANG_SHOW_LEARNED, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,

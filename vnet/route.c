@@ -9,7 +9,9 @@
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
 #include "vnet/hash.h"
+#include "vnet/route_count.h"
 #include "vnet/route_table.h"
+#include "vnet/xcore.h"
 
 #define ROUTES_FIRST 64 /* room at the start; doubled up to ROUTE_MAX */
 #define WARN_LOOKS 4096	/* routes that a new one is compared with */
@@ -30,12 +32,15 @@ static struct {
 
 err_t route_init(u64 seed)
 {
-	return route_table_init(seed);
+	err_t err = route_count_init(xcore_count());
+
+	return err == ERR_OK ? route_table_init(seed) : err;
 }
 
 void route_fini(void)
 {
 	route_table_fini();
+	route_count_fini();
 	plat_free(list.routes, list.room * sizeof(struct route));
 	memset(&list, 0, sizeof(list));
 }
@@ -50,7 +55,7 @@ static u64 match_mac(const struct route_match *m)
 	return m->cls == ROUTE_EXACT || m->cls == ROUTE_NOT ? mac_load(m->mac) : 0;
 }
 
-static struct route_entry entry_of(const struct route_spec *spec)
+static struct route_entry entry_of(const struct route_spec *spec, u32 counter)
 {
 	const struct vnet_port *to = vnet_port_by_id(spec->to);
 
@@ -60,11 +65,11 @@ static struct route_entry entry_of(const struct route_spec *spec)
 		.overlay = to->overlay,
 		.to = spec->to,
 		.from_port = spec->from == ROUTE_FROM_PORT ? spec->from_port : VNET_PORT_NONE,
-		.src_cls = (u8)spec->src.cls,
-		.dst_cls = (u8)spec->dst.cls,
-		.from = (u8)spec->from,
+		.src_cls = spec->src.cls & 7u,
+		.dst_cls = spec->dst.cls & 7u,
+		.from = spec->from & 3u,
 		.prio = (u8)route_priority(spec->src.cls, spec->dst.cls),
-		.to_edge = to->kind == VNET_PORT_EDGE,
+		.counter = counter,
 		.backup = spec->backup,
 	};
 }
@@ -236,6 +241,21 @@ static void count_uses(const struct route_spec *spec, s32 by)
 		list.port_uses[spec->from_port] += (u32)by;
 }
 
+/* Into the table, with a counter. */
+static err_t enter(struct route *r, struct route_entry *e)
+{
+	err_t err;
+
+	r->counter = e->counter = route_counter_get();
+	if (r->counter == ROUTE_COUNTER_NONE)
+		return ERR_NOMEM;
+	route_counter_read(r->counter, &r->before);
+	err = route_table_add(e);
+	if (err != ERR_OK)
+		route_counter_put(r->counter);
+	return err;
+}
+
 err_t route_add(const struct route_spec *spec, u32 *id, char *why, size_t size)
 {
 	struct route r = { .id = list.last_id + 1, .spec = *spec };
@@ -247,14 +267,14 @@ err_t route_add(const struct route_spec *spec, u32 *id, char *why, size_t size)
 	err = spec_check(spec, why, size);
 	if (err != ERR_OK)
 		return err;
-	e = entry_of(spec);
+	e = entry_of(spec, ROUTE_COUNTER_NONE);
 	if (route_table_has(&e)) {
 		fmt_snprintf(why, size, "route %u is the same", same_id(spec));
 		return ERR_EXIST;
 	}
 	err = routes_grow();
 	if (err == ERR_OK)
-		err = route_table_add(&e);
+		err = enter(&r, &e);
 	if (err != ERR_OK) {
 		fmt_snprintf(why, size, "%s", err_str(err));
 		return err;
@@ -291,14 +311,22 @@ err_t route_del(u32 id)
 
 	if (i == list.used || list.routes[i].id != id || !is_live(&list.routes[i]))
 		return ERR_NOENT;
-	e = entry_of(&list.routes[i].spec);
+	e = entry_of(&list.routes[i].spec, list.routes[i].counter);
 	route_table_del(&e);
+	route_counter_put(e.counter);
 	count_uses(&list.routes[i].spec, -1);
 	list.routes[i].spec.to = VNET_PORT_NONE;
 	list.count--;
 	if (list.used > ROUTES_FIRST && list.used > 2 * list.count)
 		routes_pack();
 	return ERR_OK;
+}
+
+void route_used(const struct route *r, struct route_use *out)
+{
+	route_counter_read(r->counter, out);
+	out->frames -= r->before.frames;
+	out->bytes -= r->before.bytes;
 }
 
 u32 route_port_uses(u16 port)

@@ -71,8 +71,16 @@ struct route_spec {
 	u16 backup;    /* edge that stands in for the edge `to`; or VNET_PORT_NONE */
 };
 
+/* What a route carried: frames that were handed to its port because of it. A long
+ * frame is one with all its bytes; a frame that several routes win is each one's. */
+struct route_use {
+	u64 frames, bytes;
+};
+
 struct route {
 	u32 id; /* from 1 up, never used again */
+	u32 counter;
+	struct route_use before; /* of the counter, by other routes */
 	struct route_spec spec;
 };
 
@@ -103,6 +111,11 @@ void route_port_del(u16 port);
  * The pointer is good until the next change. */
 const struct route *route_next(u32 after);
 u32 route_count(void);
+
+/* Boot core. Since the route was added. Frames that move at this moment on other
+ * cores may be counted or not. What a route carried is forgotten when it is
+ * deleted; exchanging one is deleting it. */
+void route_used(const struct route *r, struct route_use *out);
 
 /*
  * Does some multicast frame that `low` would carry go elsewhere because of
@@ -198,14 +211,27 @@ static inline bool route_stamp_valid(const struct route_stamp *stamp, u64 dst)
 }
 
 /*
- * A verdict: up to VERDICT_PORTS port ids in 16 bits each, ascending from the
- * lowest bits, 0 behind the last; or VERDICT_MANY, more than that; or
+ * A verdict: up to VERDICT_PORTS port ids of VERDICT_PORT_BITS each, ascending
+ * from the lowest bits, 0 behind the last; or VERDICT_MANY, more than that; or
  * VERDICT_DROP and why there are none.
+ *
+ * A counted verdict says as well who counts the frame: one route's counter, or
+ * VERDICT_SHARED, several routes, or neither. Caches keep these.
  */
 #define VERDICT_PORTS 3
-#define VERDICT_PORT_BITS 16
+#define VERDICT_PORT_BITS 12
+#define VERDICT_COUNTER_SHIFT 36
+#define VERDICT_COUNTER_BITS 24
+#define VERDICT_SHARED BIT64(60)
 #define VERDICT_MANY BIT64(62)
 #define VERDICT_DROP BIT64(63)
+#define VERDICT_COUNTER_MASK ((BIT64(VERDICT_COUNTER_BITS) - 1) << VERDICT_COUNTER_SHIFT)
+
+#define ROUTE_COUNTER_NONE 0u
+
+STATIC_ASSERT(VNET_MAX_PORTS <= BIT(VERDICT_PORT_BITS) && VNET_PORT_NONE == 0, "ids fit");
+STATIC_ASSERT(VERDICT_PORTS * VERDICT_PORT_BITS <= VERDICT_COUNTER_SHIFT &&
+	      VERDICT_COUNTER_MASK < VERDICT_SHARED, "in one word");
 
 static inline enum vnet_drop verdict_reason(u64 verdict)
 {
@@ -217,13 +243,37 @@ static inline u64 verdict_drop(enum vnet_drop why)
 	return VERDICT_DROP | (u64)why;
 }
 
-STATIC_ASSERT(VNET_MAX_PORTS <= BIT(14) && VNET_PORT_NONE == 0, "below the two flags");
+/* The first port; the next one is the first of verdict >> VERDICT_PORT_BITS. */
+static inline u16 verdict_port(u64 verdict)
+{
+	return verdict & (BIT(VERDICT_PORT_BITS) - 1);
+}
+
+static inline u32 verdict_counter(u64 counted)
+{
+	return (u32)(counted >> VERDICT_COUNTER_SHIFT) & (BIT(VERDICT_COUNTER_BITS) - 1);
+}
+
+static inline u64 verdict_of(u64 counted)
+{
+	return counted & ~(VERDICT_COUNTER_MASK | VERDICT_SHARED);
+}
 
 /*
- * many: gets the ports of a frame that goes to more than VERDICT_PORTS; the
- * answer then costs what so many copies do, and is not kept but asked again.
+ * A counted verdict. many: gets the ports of a frame that goes to more than
+ * VERDICT_PORTS; the answer then costs what so many copies do, and is not kept
+ * but asked again.
  */
-u64 route_lookup(const struct route_key *k, struct port_set *many);
+u64 route_lookup_counted(const struct route_key *k, struct port_set *many);
+
+/* The verdict alone. */
+static inline u64 route_lookup(const struct route_key *k, struct port_set *many)
+{
+	return verdict_of(route_lookup_counted(k, many));
+}
+
+/* Count a frame of VERDICT_SHARED for each of its routes. The calling core. */
+void route_count_shared(const struct route_key *k, unsigned core, u64 bytes);
 
 /* Start fetching what route_lookup() will read: first the places of the
  * buckets, and in another pass over the burst the buckets. */

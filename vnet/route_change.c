@@ -7,7 +7,6 @@
 
 /* Buckets moved with each change: two would do to be done before the next time. */
 #define MOVE_STEP 4
-#define PRIO_OWN UINT8_MAX /* in front of all routes */
 
 static void bump(u32 *gen)
 {
@@ -40,20 +39,22 @@ struct home {
 
 static void entry_home(const struct route_entry *e, struct home *h)
 {
-	bool src_exact = e->src_cls == ROUTE_EXACT, dst_exact = e->dst_cls == ROUTE_EXACT;
-	bool group = e->dst_cls == ROUTE_GROUP;
 	u64 hash_dst = route_hash_mac(e->dst, e->overlay);
 	u64 hash_src = route_hash_mac(e->src, e->overlay);
 
-	if (dst_exact) {
-		h->shape = src_exact ? SHAPE_PAIR : SHAPE_DST;
+	h->shape = entry_shape(e);
+	switch (h->shape) {
+	case SHAPE_DST:
+	case SHAPE_PAIR:
 		h->gen = &route_gens.dst[route_gen_index(hash_dst)];
-	} else if (src_exact) {
-		h->shape = group ? SHAPE_SRC_GROUP : SHAPE_SRC;
+		break;
+	case SHAPE_SRC:
+	case SHAPE_SRC_GROUP:
 		h->gen = &route_gens.src[route_gen_index(hash_src)];
-	} else {
-		h->shape = group ? SHAPE_WILD_GROUP : SHAPE_WILD;
-		h->gen = group ? &route_gens.group : &route_gens.all;
+		break;
+	default:
+		h->gen = h->shape == SHAPE_WILD_GROUP ? &route_gens.group : &route_gens.all;
+		break;
 	}
 	h->hash = shape_hash(h->shape, hash_dst, hash_src, e->overlay);
 }
@@ -144,7 +145,7 @@ static void grow(void)
 
 static bool entry_same(const struct route_entry *a, const struct route_entry *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	return memcmp(a, b, offsetof(struct route_entry, counter)) == 0;
 }
 
 bool route_table_has(const struct route_entry *e)
@@ -244,8 +245,7 @@ static struct route_entry own_entry(const struct vnet_port *port)
 		.to = port->id,
 		.src_cls = ROUTE_EXACT,
 		.dst_cls = ROUTE_ANY,
-		.prio = PRIO_OWN,
-		.own = true,
+		.prio = ROUTE_PRIO_OWN,
 	};
 }
 

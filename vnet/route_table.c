@@ -25,6 +25,7 @@
 #include "vnet/hash.h"
 #include "vnet/learn.h"
 #include "vnet/port.h"
+#include "vnet/route_count.h"
 #include "vnet/route_table_priv.h"
 
 struct route_gens route_gens;
@@ -177,6 +178,8 @@ struct best {
 	bool blocked; /* only its `from` kept a route from passing this edge to edge */
 	bool forged;
 	bool hairpin; /* the ingress is among the destinations, and taken out */
+	u32 counter;  /* of the last one of ... */
+	u32 routes;   /* ... so many that lead elsewhere */
 	u32 n;	      /* up to VERDICT_PORTS in port[]; more are in many */
 	u16 port[VERDICT_PORTS];
 	struct port_set *many;
@@ -206,15 +209,26 @@ static void best_take(struct best *best, const struct route_entry *e, u16 to, u1
 	if (e->prio > best->prio) {
 		best->prio = e->prio;
 		best->n = 0;
+		best->routes = 0;
 		best->hairpin = false;
 	}
-	if (to == ingress)
+	if (to == ingress) {
 		best->hairpin = true;
-	else
-		best_add(best, to);
+		return;
+	}
+	best->counter = e->counter;
+	best->routes++;
+	best_add(best, to);
 }
 
-static void scan(const struct bucket *b, const struct route_key *k, struct best *best)
+/* Only of what is in use, or was when this core began to read. */
+static bool leads_to_edge(u16 to)
+{
+	return vnet_port_slot(to)->kind == VNET_PORT_EDGE;
+}
+
+/* Two shapes may come to one bucket: an entry counts for its own. */
+static void scan(const struct bucket *b, u32 shape, const struct route_key *k, struct best *best)
 {
 	for (u32 i = 0; b && i < b->n; i++) {
 		const struct route_entry *e = &b->e[i];
@@ -222,14 +236,14 @@ static void scan(const struct bucket *b, const struct route_key *k, struct best 
 
 		if (e->prio < best->prio)
 			break;
-		if (to == VNET_PORT_NONE || !entry_matches(e, k))
+		if (to == VNET_PORT_NONE || !entry_matches(e, k) || entry_shape(e) != shape)
 			continue;
-		if (e->own)
+		if (e->prio == ROUTE_PRIO_OWN)
 			best->forged |= from_edge(k);
 		else if (entry_from(e, k))
 			best_take(best, e, entry_to(e, to), k->ingress->id);
 		else
-			best->blocked |= from_edge(k) && e->to_edge;
+			best->blocked |= from_edge(k) && leads_to_edge(to);
 	}
 }
 
@@ -265,22 +279,73 @@ static u64 verdict_else(const struct route_key *k, const struct best *best)
 	return to != VNET_PORT_NONE ? to : verdict_drop(VNET_DROP_NO_ROUTE);
 }
 
-u64 route_lookup(const struct route_key *k, struct port_set *many)
+static u32 shapes_of(const struct route_key *k)
+{
+	return mac_is_group(k->dst) ? SHAPE_COUNT : SHAPE_UNICAST_COUNT;
+}
+
+static void find_best(const struct route_key *k, struct best *best)
+{
+	u32 shapes = shapes_of(k);
+
+	for (u32 s = 0; s < shapes; s++) {
+		if (shape_used(s))
+			scan(bucket_read(key_hash(k, s)), s, k, best);
+	}
+}
+
+static u64 verdict_counted(struct best *best)
+{
+	u64 by = best->routes == 1 ? (u64)best->counter << VERDICT_COUNTER_SHIFT : VERDICT_SHARED;
+
+	return by | (best->n > VERDICT_PORTS ? VERDICT_MANY : verdict_pack(best->port, best->n));
+}
+
+u64 route_lookup_counted(const struct route_key *k, struct port_set *many)
 {
 	struct best best = { .many = many };
-	u32 shapes = mac_is_group(k->dst) ? SHAPE_COUNT : SHAPE_UNICAST_COUNT;
 
 	if (from_edge(k) && mac_is_group(k->src))
 		return verdict_drop(VNET_DROP_SOURCE);
-	for (u32 s = 0; s < shapes; s++) {
-		if (shape_used(s))
-			scan(bucket_read(key_hash(k, s)), k, &best);
-	}
+	find_best(k, &best);
 	if (best.forged)
 		return verdict_drop(VNET_DROP_SOURCE);
-	if (!best.n)
-		return verdict_else(k, &best);
-	return best.n > VERDICT_PORTS ? VERDICT_MANY : verdict_pack(best.port, best.n);
+	return best.n ? verdict_counted(&best) : verdict_else(k, &best);
+}
+
+/* --- counting what several routes share: the core that has the frame -------- */
+
+static void count_shape(u32 shape, const struct route_key *k, u8 prio, unsigned core, u64 bytes)
+{
+	const struct bucket *b = bucket_read(key_hash(k, shape));
+
+	for (u32 i = 0; b && i < b->n; i++) {
+		const struct route_entry *e = &b->e[i];
+		u16 to = __atomic_load_n(&e->to, __ATOMIC_RELAXED);
+		struct route_cell *cell;
+
+		if (e->prio < prio)
+			break;
+		if (e->prio != prio || to == VNET_PORT_NONE || entry_shape(e) != shape ||
+		    !entry_matches(e, k) || !entry_from(e, k) || entry_to(e, to) == k->ingress->id)
+			continue;
+		cell = route_cell(e->counter, core);
+		cell->frames++;
+		cell->bytes += bytes;
+	}
+}
+
+void route_count_shared(const struct route_key *k, unsigned core, u64 bytes)
+{
+	struct port_set many;
+	struct best best = { .many = &many };
+	u32 shapes = shapes_of(k);
+
+	find_best(k, &best);
+	for (u32 s = 0; s < shapes; s++) {
+		if (shape_used(s))
+			count_shape(s, k, best.prio, core, bytes);
+	}
 }
 
 void route_prefetch_places(const struct route_key *k)

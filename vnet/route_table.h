@@ -9,21 +9,24 @@
  * routes differ in nothing that is hashed (no exact MAC, or the same ones). */
 #define ROUTE_BUCKET_MAX 4096u
 
+/* No route: the entry's source is the MAC of `to`, an interface here. In front of
+ * its bucket. */
+#define ROUTE_PRIO_OWN UINT8_MAX
+
 /* What a lookup needs of a route: half a cache line. */
 struct route_entry {
 	u64 src, dst; /* mac_load(); 0 where the class has no MAC */
 	u32 overlay;
 	u16 to; /* cleared when the route is deleted */
 	u16 from_port;
-	u8 src_cls, dst_cls; /* enum route_class */
-	u8 from;	     /* enum route_from */
-	u8 prio;	     /* enum route_prio */
-	bool to_edge;
-	/* No route: src is the MAC of `to`, an interface here. In front of its bucket. */
-	bool own;
+	u8 src_cls : 3, dst_cls : 3; /* enum route_class */
+	u8 from : 2;		     /* enum route_from */
+	u8 prio;		     /* enum route_prio, or ROUTE_PRIO_OWN */
 	u16 backup;
+	u32 counter; /* last: equal routes differ in it */
 };
 STATIC_ASSERT(sizeof(struct route_entry) == CACHE_LINE / 2, "two to a cache line");
+STATIC_ASSERT(ROUTE_CLASS_COUNT <= BIT(3) && ROUTE_FROM_PORT < BIT(2), "classes fit");
 
 /* Boot core. */
 err_t route_table_init(u64 seed); /* ERR_NOMEM */

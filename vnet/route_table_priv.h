@@ -79,6 +79,16 @@ static inline u64 shape_hash(u32 shape, u64 hash_dst, u64 hash_src, u32 overlay)
 	}
 }
 
+/* By which of its hashes the entry is found. */
+static inline enum shape entry_shape(const struct route_entry *e)
+{
+	if (e->dst_cls == ROUTE_EXACT)
+		return e->src_cls == ROUTE_EXACT ? SHAPE_PAIR : SHAPE_DST;
+	if (e->src_cls == ROUTE_EXACT)
+		return e->dst_cls == ROUTE_GROUP ? SHAPE_SRC_GROUP : SHAPE_SRC;
+	return e->dst_cls == ROUTE_GROUP ? SHAPE_WILD_GROUP : SHAPE_WILD;
+}
+
 /* Boot core. NULL: no memory. */
 struct places *route_places_new(u32 bits);
 

@@ -68,7 +68,7 @@ static void take_verdict(u64 verdict, struct trace *out)
 		return;
 	out->to = (struct port_set){ 0 };
 	for (; verdict; verdict >>= VERDICT_PORT_BITS)
-		port_set_add(&out->to, (u16)verdict);
+		port_set_add(&out->to, verdict_port(verdict));
 }
 
 void vnet_trace(const struct vnet_port *from, const u8 dst[MAC_LEN], const u8 src[MAC_LEN],
@@ -90,7 +90,7 @@ void vnet_trace(const struct vnet_port *from, const u8 dst[MAC_LEN], const u8 sr
 	route_key_hash(&k);
 	verdict = route_lookup(&k, &out->to);
 	out->asked = true;
-	out->cached = core && cache_peek(&core->cache, &k) == verdict;
+	out->cached = core && verdict_of(cache_peek(&core->cache, &k)) == verdict;
 	take_verdict(verdict, out);
 	if (verdict == verdict_drop(VNET_DROP_SOURCE))
 		return;

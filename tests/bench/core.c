@@ -5,7 +5,7 @@
  * run, and a run's value is the median over its bursts, so that what else the
  * machine does falls out. All figures take turns.
  *
- *     core [RUNS]
+ *     core [RUNS [NAME]]    NAME: only the figures that begin so
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -384,6 +384,7 @@ int main(int argc, char **argv)
 	};
 	static struct bench_figure figures[ARRAY_SIZE(cases)];
 	u32 runs = argc > 1 ? (u32)strtoul(argv[1], NULL, 10) : RUNS;
+	const char *only = argc > 2 ? argv[2] : "";
 
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
 		figures[i].name = cases[i].name;
@@ -394,10 +395,11 @@ int main(int argc, char **argv)
 	for (u32 r = 0; r < runs; r++) {
 		fprintf(stderr, "run %u of %u\n", r + 1, runs);
 		for (u32 i = 0; i < ARRAY_SIZE(cases); i++)
-			bench_add(&figures[i], cases[i].run(cases[i].routes));
+			if (!strncmp(cases[i].name, only, strlen(only)))
+				bench_add(&figures[i], cases[i].run(cases[i].routes));
 	}
 	bench_print_header();
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++)
 		bench_print(&figures[i]);
-	return bench_write("core", figures, ARRAY_SIZE(cases)) ? 0 : 1;
+	return only[0] || bench_write("core", figures, ARRAY_SIZE(cases)) ? 0 : 1;
 }

@@ -165,8 +165,8 @@ u64 fake_ports(u64 verdict)
 		return verdict;
 	ASSERT(verdict && !(verdict & VERDICT_MANY));
 	for (u16 last = 0; verdict; verdict >>= VERDICT_PORT_BITS) {
-		ASSERT((u16)verdict > last && (u16)verdict < 63);
-		last = (u16)verdict;
+		ASSERT(verdict_port(verdict) > last && verdict_port(verdict) < 63);
+		last = verdict_port(verdict);
 		ports |= BIT64(last);
 	}
 	return ports;

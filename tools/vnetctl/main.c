@@ -43,7 +43,7 @@ static const char help_text[] =
 	"                       of a Caisson node that listens; also lists such as n[01-64]\n"
 	"                       (default: $VNETCTL_NODE, else " DEFAULT_NODE ")\n"
 	"  -j, --json           answers in JSON\n"
-	"  -s, --stats          counters: show stats, where no statement is given\n"
+	"  -s, --stats          counters: of routes with show route; else show stats\n"
 	"  -i, --interval SEC   watch: how often (default: 1)\n"
 	"  -c, --count N        watch, capture: how many times, frames (default: until ended)\n"
 	"  -t, --timeout SEC    how long to wait for an answer (default: 5)\n"
@@ -146,7 +146,7 @@ static int ask_nodes(struct request r)
 
 static bool statement_text(char *const *words, u32 count, char *text, size_t size)
 {
-	if (words_statement(words, count, options.json, text, size))
+	if (words_statement(words, count, options.json, options.stats, text, size))
 		return true;
 	complain("vnetctl: the statement is too long");
 	return false;

@@ -26,9 +26,23 @@ static bool can_be_shown(const char *word)
 	return false;
 }
 
-bool words_statement(char *const *word, u32 count, bool json, char *buf, size_t size)
+/* Does show take the word `stats` about that object? */
+static bool has_stats(const char *object)
+{
+	for (const struct lang_command *c = lang_commands; c->object; c++) {
+		if (strcmp(c->object, "show") || !words_is(object, c->verb, 1))
+			continue;
+		for (const struct lang_key *k = c->keys; k->word; k++)
+			if (!strcmp(k->word, "stats"))
+				return true;
+	}
+	return false;
+}
+
+bool words_statement(char *const *word, u32 count, bool json, bool stats, char *buf, size_t size)
 {
 	bool show = words_is(word[0], "show", SHOW_LEAST), swap = false;
+	const char *object = show && count > 1 ? word[1] : word[0];
 	size_t len = 0;
 	u32 from = 0;
 
@@ -49,6 +63,8 @@ bool words_statement(char *const *word, u32 count, bool json, char *buf, size_t 
 			fmt_append(buf, size, &len, " ");
 		lang_quote(buf, size, &len, word[i]);
 	}
+	if (stats && show && has_stats(object))
+		fmt_append(buf, size, &len, " stats");
 	if (json && (show || words_is(word[0], "trace", 1)))
 		fmt_append(buf, size, &len, " json");
 	return len + 1 < size;

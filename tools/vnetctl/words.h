@@ -7,10 +7,11 @@
 
 /*
  * "link show b" and "link" are as good as "show link b" and "show link"; words
- * with blanks are quoted. json: the statement is to answer in JSON. false: it is
- * too long for a statement.
+ * with blanks are quoted. json: the statement is to answer in JSON; stats: with
+ * counters where it has them apart. false: it is too long for a statement.
  */
-bool words_statement(char *const *word, u32 count, bool json, char *buf, size_t size);
+bool words_statement(char *const *word, u32 count, bool json, bool stats, char *buf,
+		     size_t size);
 
 /* Is it, perhaps abbreviated, that word? The abbreviation has at least `least` letters. */
 bool words_is(const char *word, const char *full, size_t least);
