@@ -130,7 +130,7 @@ err_t ctl_interface_add(struct ctl *c)
 {
 	struct vm_interface_config cfg = {
 		.name = c->stmt->name,
-		.mtu = (u32)ctl_num(c, "mtu", uplink_guest_mtu()),
+		.mtu = (u32)ctl_num(c, "mtu", 0),
 		.check_source = ctl_num(c, "check-source", 1),
 		.storm = (u32)ctl_num(c, "storm", 0),
 	};

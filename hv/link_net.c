@@ -17,20 +17,6 @@ u32 link_net_count(void)
 	return links;
 }
 
-u32 link_net_guest_mtu(void)
-{
-	u32 mtu = 0;
-
-	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
-		/* What a link takes unfinished it never fragments. */
-		u32 its = p->kind == VNET_PORT_EDGE ? p->caps_max - LINK_ETH_HEADER : 0;
-
-		if (its && (!mtu || its < mtu))
-			mtu = its;
-	}
-	return mtu;
-}
-
 static struct netif *netif(void)
 {
 	struct uplink *up = uplink_at(0);

@@ -13,9 +13,6 @@ err_t link_net_add(struct edge_setup *setup);
 /* ERR_BUSY while routes name it, unless force. */
 err_t link_net_del(struct edge *e, bool force);
 
-/* Largest guest MTU that all carry unfragmented; 0 while there is none. */
-u32 link_net_guest_mtu(void);
-
 /* How many there are. */
 u32 link_net_count(void);
 

@@ -115,6 +115,7 @@ static void read_config(const struct boot_info *bi)
 static void keep_house(struct timer *t, u64 now_ns)
 {
 	vnet_tick(now_ns);
+	vm_net_follow_links();
 	timer_set(&core_this()->timers, t, now_ns + HOUSE_NS);
 }
 
@@ -143,6 +144,7 @@ void hv_main(const struct boot_info *bi)
 	uplink_detect();
 	pci_quiesce_unclaimed();
 	read_config(bi);
+	vm_net_follow_links();
 	node_ready_ns = plat_now_ns();
 	log_info("node", "%s%s: ready in %lu ms; image %lu KiB, resident %lu KiB, packet buffers "
 		 "%lu KiB, guests %lu MiB",

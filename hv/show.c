@@ -143,9 +143,11 @@ static void config_interface(const struct out *out, const struct vm_interface *n
 
 	const struct overlay *o = overlay_by_id(nic->net.port.overlay);
 
-	out_printf(out, "  interface add %s mac %s mtu %u%s", nic->name,
-		   fmt_mac(mac, nic->net.port.mac), nic->net.port.mtu,
-		   nic->check_source ? "" : " check-source off");
+	out_printf(out, "  interface add %s mac %s", nic->name, fmt_mac(mac, nic->net.port.mac));
+	if (nic->mtu_fixed)
+		out_printf(out, " mtu %u", nic->net.port.mtu);
+	if (!nic->check_source)
+		out_printf(out, " check-source off");
 	ctl_also_print(out, &nic->net.port.also);
 	if (nic->net.port.storm)
 		out_printf(out, " storm %u", nic->net.port.storm);

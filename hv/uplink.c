@@ -44,9 +44,8 @@ struct uplink *uplink_at(u32 i)
 u32 uplink_guest_mtu(void)
 {
 	u32 mtu = uplink.state == UPLINK_UP ? uplink.netif.mtu : 1500;
-	u32 links = link_net_guest_mtu();
 
-	return links ? links : mtu - LINK_IP_UDP_HEADER - LINK_ETH_HEADER;
+	return mtu - LINK_IP_UDP_HEADER - LINK_ETH_HEADER;
 }
 
 /* --- interrupt and loop ----------------------------------------------------- */

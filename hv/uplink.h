@@ -51,8 +51,8 @@ err_t uplink_add(u32 i, const struct uplink_config *cfg, char *why, size_t size)
 err_t uplink_set(u32 i, const struct uplink_config *cfg, char *why, size_t size);
 err_t uplink_del(u32 i, char *why, size_t size);
 
-/* Largest guest MTU that all links carry unfragmented; while there is none,
- * that of a udp link over the uplink, which is one of 1500 while there is none. */
+/* The guest MTU that a udp link over the uplink carries unfragmented; the uplink is
+ * one of 1500 while there is none. */
 u32 uplink_guest_mtu(void);
 
 /* What is sent until the next call is this link's, for captures; NULL: nobody's. */

@@ -79,6 +79,7 @@ struct vm_interface {
 	struct vm *vm;
 	char name[VM_NAME_MAX]; /* "g1.eth0" */
 	bool check_source;
+	bool mtu_fixed;		/* configured; else as the links leave it */
 	bool more;		/* poll the port again from the loop */
 	enum vm_link want_link; /* atomic */
 };
@@ -86,7 +87,7 @@ struct vm_interface {
 struct vm_interface_config {
 	const char *name;
 	u8 mac[6];
-	u32 mtu;
+	u32 mtu; /* 0: what the links leave */
 	bool check_source;
 	struct vnet_also also;
 	u32 storm;   /* group frames a second; 0: any number */
@@ -258,6 +259,8 @@ u32 vm_net_in_flight(const struct vm *vm);
 void vm_net_reset(struct vm *vm);
 /* Poll the ports that asked for it. */
 void vm_net_poll_more(struct vm *vm);
+/* Boot core: once the configuration is read, and now and then. */
+void vm_net_follow_links(void);
 
 const char *vm_state_name(enum vm_state s);
 

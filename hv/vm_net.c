@@ -102,6 +102,27 @@ void vm_net_poll_more(struct vm *vm)
 	}
 }
 
+/* Interfaces without an MTU of their own get what the links leave: when their guest
+ * starts, and until its driver has asked. */
+static void follow_links(struct vm_interface *nic)
+{
+	u32 mtu = nic->mtu_fixed ? 0 : edge_guest_mtu(&nic->net.port);
+
+	if (mtu && mtu != nic->net.port.mtu)
+		virtio_net_set_mtu(&nic->net, mtu);
+}
+
+void vm_net_follow_links(void)
+{
+	for (u32 i = 0; i < VM_MAX; i++) {
+		struct vm *vm = vm_at(i);
+
+		for (u32 k = 0; vm && k < VM_MAX_INTERFACES; k++)
+			if (vm->interface[k])
+				follow_links(vm->interface[k]);
+	}
+}
+
 u32 vm_net_in_flight(const struct vm *vm)
 {
 	u32 n = 0;
@@ -142,7 +163,7 @@ static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_int
 {
 	struct virtio_net_cfg net = {
 		.name = nic->name,
-		.mtu = cfg->mtu,
+		.mtu = cfg->mtu ? cfg->mtu : uplink_guest_mtu(),
 		.overlay = cfg->overlay,
 		.core = vm_core(vm),
 		.gm = &vm->gmem,
@@ -155,7 +176,7 @@ static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_int
 	memcpy(net.mac, cfg->mac, sizeof(net.mac));
 	err = virtio_net_init(&nic->net, &net);
 	if (err) {
-		fmt_snprintf(why, size, "mtu %u: %s", cfg->mtu, err_str(err));
+		fmt_snprintf(why, size, "mtu %u: %s", net.mtu, err_str(err));
 		return err;
 	}
 	nic->net.port.any_source = !cfg->check_source;
@@ -200,6 +221,7 @@ err_t vm_interface_add(struct vm *vm, const struct vm_interface_config *cfg, cha
 	}
 	nic->vm = vm;
 	nic->check_source = cfg->check_source;
+	nic->mtu_fixed = cfg->mtu != 0;
 	fmt_snprintf(nic->name, sizeof(nic->name), "%s", cfg->name);
 	err = create(vm, nic, cfg, why, size);
 	if (err) {

@@ -133,6 +133,14 @@ u32 edge_room(const struct edge *e);
  * HEALTH_INTERVAL_NS, on the boot core, which owns the uplink. */
 void edge_tick(u64 now_ns);
 
+/* The longest packet of a guest that the edge's path carries in one piece, as far as
+ * is known. Boot core, and on the core of the uplink, as what follows. */
+u32 edge_whole_mtu(const struct edge *e);
+
+/* The least of that over all edges that the interface's routes lead to, and where its
+ * overlay learns over all of the overlay: the MTU for its guest. 0: there are none. */
+u32 edge_guest_mtu(const struct vnet_port *interface);
+
 /* The port's entry; NULL when no edge receives on it. Stays good while one does. */
 const struct edge_local *edge_local_find(u16 port);
 

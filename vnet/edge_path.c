@@ -5,7 +5,9 @@
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
 #include "vnet/edge_priv.h"
+#include "vnet/hash.h"
 #include "vnet/port.h"
+#include "vnet/route.h"
 
 /* An answer is repeated for so long: some hellos may get lost. */
 #define ANSWER_NS 400000000ull
@@ -46,6 +48,52 @@ void edge_learn_mtu(struct edge *e)
 	/* What would be fragmented needs plain frames. */
 	e->port.caps_max = mtu - MIN(mtu, outer);
 }
+
+/* --- what guests are told ---------------------------------------------------- */
+
+u32 edge_whole_mtu(const struct edge *e)
+{
+	u32 taken = e->outer + LINK_ETH_HEADER;
+	u32 mtu = MIN(path_limit(e), pmtu_now(&e->path));
+
+	return mtu - MIN(mtu, taken);
+}
+
+/* Does the route take frames from that interface? */
+static bool takes_from(const struct route_spec *s, const struct vnet_port *interface)
+{
+	if (s->src.cls == ROUTE_EXACT &&
+	    !vnet_port_may_send_from(interface, mac_load(s->src.mac)))
+		return false;
+	return s->from == ROUTE_FROM_PORT ? s->from_port == interface->id
+					  : s->from != ROUTE_FROM_EDGES;
+}
+
+/* mtu, or what the port carries whole if that is an edge of the overlay and it is less. */
+static u32 least(u32 mtu, struct vnet_port *port, u32 overlay)
+{
+	if (!port || port->kind != VNET_PORT_EDGE || port->overlay != overlay)
+		return mtu;
+	return MIN(mtu, edge_whole_mtu(edge_of(port)));
+}
+
+u32 edge_guest_mtu(const struct vnet_port *interface)
+{
+	u32 mtu = UINT32_MAX, overlay = interface->overlay;
+
+	for (struct vnet_port *p = vnet_port_next(0); p && interface->learned;
+	     p = vnet_port_next(p->id))
+		mtu = least(mtu, p, overlay);
+	for (const struct route *r = route_next(0); r; r = route_next(r->id)) {
+		if (!takes_from(&r->spec, interface))
+			continue;
+		mtu = least(mtu, vnet_port_by_id(r->spec.to), overlay);
+		mtu = least(mtu, vnet_port_by_id(r->spec.backup), overlay);
+	}
+	return mtu == UINT32_MAX ? 0 : mtu;
+}
+
+/* --- what routers say --------------------------------------------------------- */
 
 /* Was it this edge that sent from and to these ports? */
 static bool may_have_sent(const struct edge *e, u32 to_ip, u16 sport, u16 dport)

@@ -163,6 +163,16 @@ err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg)
 	return ERR_OK;
 }
 
+bool virtio_net_set_mtu(struct virtio_net *net, u32 mtu)
+{
+	if (net->dev.status & VIRTIO_STATUS_DRIVER)
+		return false;
+	net->config.mtu = (u16)mtu;
+	net->port.mtu = mtu;
+	net->port.caps_max = mtu + NET_L2_BYTES;
+	return true;
+}
+
 void virtio_net_set_link(struct virtio_net *net, bool up)
 {
 	if (net->link_up == up)

@@ -184,6 +184,10 @@ err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg);
 /* Tell the guest that its link is up or down; frames are dropped while down. */
 void virtio_net_set_link(struct virtio_net *net, bool up);
 
+/* Another MTU, for a driver that starts later; the arguments as at the beginning. False:
+ * one has started, which reads it only once (5.1.5). Any core. */
+bool virtio_net_set_mtu(struct virtio_net *net, u32 mtu);
+
 /* Ask the guest to send gratuitous packets, e.g. after it was moved (5.1.6.5.4).
  * False when its driver cannot. */
 bool virtio_net_announce(struct virtio_net *net);

@@ -16,7 +16,9 @@
 #include "tests/host/plat_host.h"
 #include "tests/host/vnet_fake.h"
 #include "tests/unit/edge_wire.h"
-#include "vnet/edge.h"
+#include "vnet/edge_priv.h"
+#include "vnet/overlay.h"
+#include "vnet/route.h"
 
 #define PEER 0x0a000002u
 #define GENEVE_PORT 6081
@@ -215,6 +217,60 @@ static void what_a_router_says_is_checked(void **state)
 	assert_int_equal(bare->port.mtu, 1408);
 }
 
+static u32 route(const struct route_match *src, const struct vnet_port *to,
+		 const struct vnet_port *from)
+{
+	struct route_spec s = {
+		.src = *src,
+		.dst = { .cls = ROUTE_ANY },
+		.from = from ? ROUTE_FROM_PORT : ROUTE_FROM_ANY,
+		.from_port = from ? from->id : 0,
+		.to = to->id,
+	};
+	char why[120];
+	u32 id;
+
+	assert_int_equal(route_add(&s, &id, why, sizeof(why)), ERR_OK);
+	return id;
+}
+
+static void a_guests_mtu_is_the_least_of_the_links_it_can_reach(void **state)
+{
+	static const struct route_match any = { .cls = ROUTE_ANY },
+		other = { .cls = ROUTE_EXACT, .mac = { 2, 0, 0, 0, 0, 9 } };
+	struct overlay_setup learns = overlay_defaults;
+	struct fake_port g, h;
+	u32 id;
+
+	(void)state;
+	fake_port_add(&g, "g", VNET_PORT_INTERFACE, 1, 0);
+	fake_port_add(&h, "h", VNET_PORT_INTERFACE, 2, 0);
+	assert_int_equal(edge_guest_mtu(&g.port), 0);
+	/* Not its own routes: another's, and another source's. */
+	route(&any, &e->port, &h.port);
+	route(&other, &e->port, NULL);
+	route(&any, &g.port, &e->port);
+	assert_int_equal(edge_guest_mtu(&g.port), 0);
+	assert_int_equal(edge_guest_mtu(&h.port), 1500 - 28 - 8 - 14);
+	/* What fragments has room for longer ones, which are not whole. */
+	route(&any, &bare->port, &g.port);
+	assert_int_equal(edge_guest_mtu(&g.port), 1458);
+	id = route(&any, &e->port, NULL);
+	assert_int_equal(edge_guest_mtu(&g.port), 1450);
+	route_del(id);
+	assert_true(edge_path_told(PEER, HASHED, UDP_PORT, 1400));
+	assert_int_equal(edge_guest_mtu(&g.port), 1358);
+	/* Where addresses are learned, any link may be the way. */
+	host_now_ns += 600 * S;
+	learns.learn = true;
+	assert_int_equal(overlay_set(overlay_by_id(0), &learns), ERR_OK);
+	assert_int_equal(edge_guest_mtu(&g.port), 1358);
+	edge_learn_mtu(bare);
+	assert_int_equal(edge_guest_mtu(&g.port), 1450);
+	assert_int_equal(vnet_port_del(&g.port, true), ERR_OK);
+	assert_int_equal(vnet_port_del(&h.port, true), ERR_OK);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -226,6 +282,7 @@ int main(void)
 		CASE(a_peer_that_goes_away_proves_nothing),
 		CASE(without_packets_there_are_no_probes),
 		CASE(what_a_router_says_is_checked),
+		CASE(a_guests_mtu_is_the_least_of_the_links_it_can_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

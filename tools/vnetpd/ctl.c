@@ -147,5 +147,5 @@ void ctl_settle(void)
 		transit = leads_from_edge_to_edge(r);
 	link_sock_set_transit(transit);
 	link_lan_follow();
-	tap_follow_links(link_sock_guest_mtu(), link_sock_segments());
+	tap_follow_links(link_sock_segments());
 }

@@ -446,24 +446,11 @@ bool link_sock_transit(void)
 	return transit;
 }
 
-/* What the path carries now, which an edge with nothing to send has not asked yet. */
-static u32 unfragmented(struct edge *e)
+u32 link_sock_guest_mtu(const struct vnet_port *interface)
 {
-	u32 taken = LINK_IP_UDP_HEADER + e->header.len + LINK_ETH_HEADER;
-	u32 mtu = e->tx->path_mtu(e->tx_ctx, &e->dst);
+	u32 mtu = edge_guest_mtu(interface);
 
-	mtu -= MIN(mtu, taken);
-	return e->setup.mtu ? MIN(mtu, e->setup.mtu) : mtu;
-}
-
-u32 link_sock_guest_mtu(void)
-{
-	u32 mtu = UINT32_MAX;
-
-	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
-		if (p->kind == VNET_PORT_EDGE)
-			mtu = MIN(mtu, unfragmented(edge_of(p)));
-	return mtu == UINT32_MAX ? MTU_UNKNOWN : MIN(mtu, TAP_MTU_MAX);
+	return mtu ? MIN(mtu, TAP_MTU_MAX) : MTU_UNKNOWN;
 }
 
 u32 link_sock_segments(void)
@@ -472,7 +459,7 @@ u32 link_sock_segments(void)
 
 	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
 		if (p->kind == VNET_PORT_EDGE && edge_of(p)->tx == &link_tx)
-			longest = MAX(longest, unfragmented(edge_of(p)) + LINK_ETH_HEADER +
+			longest = MAX(longest, edge_whole_mtu(edge_of(p)) + LINK_ETH_HEADER +
 						       edge_of(p)->header.len);
 	segments = SOCK_PAYLOAD_MAX / longest;
 	return MAX(MIN(segments, SOCK_SEGMENTS_MAX), 1u);

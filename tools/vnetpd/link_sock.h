@@ -13,6 +13,7 @@
 
 struct edge;
 struct edge_setup;
+struct vnet_port;
 
 /* Ports in the range of RFC 8926 section 3.3 that flows are spread over. */
 #define LINK_SOCK_WAYS 8
@@ -33,8 +34,9 @@ void link_sock_settle(void);
 void link_sock_set_transit(bool transit);
 bool link_sock_transit(void);
 
-/* The largest MTU of interfaces that every link carries unfragmented. */
-u32 link_sock_guest_mtu(void);
+/* The MTU of an interface that has none of its own: what the links that its routes lead
+ * to carry unfragmented. */
+u32 link_sock_guest_mtu(const struct vnet_port *interface);
 
 /* How many of the longest frames go to a socket as one message. */
 u32 link_sock_segments(void);

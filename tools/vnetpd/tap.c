@@ -271,7 +271,7 @@ static void fill(struct tap *t, const struct tap_setup *setup)
 	memcpy(t->port.mac, setup->mac, sizeof(t->port.mac));
 	fmt_snprintf(t->port.name, sizeof(t->port.name), "%s", setup->name);
 	fmt_snprintf(t->device, sizeof(t->device), "%s", setup->device);
-	set_mtu(t, setup->mtu ? setup->mtu : link_sock_guest_mtu());
+	set_mtu(t, setup->mtu ? setup->mtu : link_sock_guest_mtu(&t->port));
 }
 
 err_t tap_add(const struct tap_setup *setup, char *why, size_t size)
@@ -338,9 +338,11 @@ bool tap_on_device(const char *device)
 	return t != NULL;
 }
 
-static void follow_mtu(struct tap *t, u32 mtu)
+static void follow_mtu(struct tap *t)
 {
-	if (t->mtu_fixed || t->port.mtu == mtu)
+	u32 mtu = t->mtu_fixed ? t->port.mtu : link_sock_guest_mtu(&t->port);
+
+	if (t->port.mtu == mtu)
 		return;
 	if (tap_device_mtu(t->device, mtu)) {
 		log_warn("interface", "%s: %s does not take an MTU of %u", t->port.name, t->device,
@@ -351,12 +353,12 @@ static void follow_mtu(struct tap *t, u32 mtu)
 	log_info("interface", "%s: MTU %u, as the links leave it", t->port.name, mtu);
 }
 
-void tap_follow_links(u32 mtu, u32 segments)
+void tap_follow_links(u32 segments)
 {
 	for (struct tap *t = taps; t; t = t->next) {
 		if (t->gone)
 			continue;
-		follow_mtu(t, mtu);
+		follow_mtu(t);
 		/* It is faster so; nothing depends on it. */
 		if (t->segments != segments && !tap_device_segments(t->device, segments))
 			t->segments = segments;

@@ -52,9 +52,9 @@ err_t tap_del(struct tap *t, bool force);
 /* The cable: Linux sees carrier, or not. */
 void tap_set_up(struct tap *t, bool up);
 
-/* The links changed: interfaces without an MTU of their own follow, and what long
- * segments may stand for fits into one message of a socket. */
-void tap_follow_links(u32 mtu, u32 segments);
+/* The links or routes changed: interfaces without an MTU of their own follow, and what
+ * long segments may stand for fits into one message of a socket. */
+void tap_follow_links(u32 segments);
 
 /* An interface of ours has that device. */
 bool tap_on_device(const char *device);
