@@ -8,20 +8,15 @@ their TAPs and a node under QEMU:
 """
 
 import contextlib
-import ctypes
-import fcntl
 import os
 import select
-import struct
 import subprocess
 import sys
 import threading
 
+from labkit import host
 from wirekit import FRAME_MAX, Wire
 
-CLONE_NEWNET = 0x40000000
-TUNSETIFF = 0x400454ca
-IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 GROUP_BIT = 1
 
 
@@ -38,26 +33,7 @@ class Namespace:
     def __init__(self, side):
         self.name = f"vxk{os.getpid()}{side}"
         run("ip", "netns", "add", self.name)
-        self.tap = self._open_tap()
-
-    def _open_tap(self):
-        """Made by a thread that is in the namespace for that long."""
-        result = []
-
-        def work():
-            libc = ctypes.CDLL(None, use_errno=True)
-            with open(f"/run/netns/{self.name}", "rb") as ns:
-                if libc.setns(ns.fileno(), CLONE_NEWNET):
-                    return
-            fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-            fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", b"tap0", IFF_TAP | IFF_NO_PI))
-            result.append(fd)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-        assert result, f"no TAP in {self.name}"
-        return result[0]
+        self.tap = host.open_tap(self.name, "tap0")
 
     def ip(self, *arguments):
         return run("ip", "-n", self.name, *arguments)

@@ -10,13 +10,16 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+from labkit.host import Control, why_not  # noqa: E402, F401
+
 VNETPD = os.path.join(ROOT, "build/vnetpd")
 NETLOAD = os.path.join(ROOT, "build/bench/netload")
 
@@ -40,21 +43,6 @@ ANSWER_TIMEOUT_S = 10
 PAUSE_S = 0.02
 
 
-def why_not():
-    """Why none of this works here, or None."""
-    if os.geteuid() != 0:
-        return "network namespaces take root"
-    if not os.path.exists("/dev/net/tun"):
-        return "there is no /dev/net/tun"
-    if not shutil.which("ip"):
-        return "there is no ip (iproute2)"
-    probe = f"vnetprobe{os.getpid()}"
-    if subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False).returncode:
-        return "no network namespace can be made here"
-    subprocess.run(["ip", "netns", "del", probe], check=False)
-    return None
-
-
 def wait_for(condition, what, timeout=ANSWER_TIMEOUT_S):
     """What condition() gives once that is true."""
     deadline = time.monotonic() + timeout
@@ -64,39 +52,6 @@ def wait_for(condition, what, timeout=ANSWER_TIMEOUT_S):
             return value
         assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
         time.sleep(PAUSE_S)
-
-
-class Control:
-    """A client of a control socket (vnetpd(8))."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(ANSWER_TIMEOUT_S)
-        self.socket.connect(path)
-        self.rest = b""
-
-    def ask(self, statement):
-        """(status line without "= ", output)"""
-        self.socket.sendall(statement.encode() + b"\n")
-        return self.answer()
-
-    def answer(self):
-        lines = []
-        while True:
-            line, found, after = self.rest.partition(b"\n")
-            if not found:
-                data = self.socket.recv(65536)
-                if not data:
-                    return None, "".join(lines)
-                self.rest += data
-                continue
-            self.rest = after
-            if line.startswith(b"= "):
-                return line[2:].decode(), "".join(lines)
-            lines.append(line.decode() + "\n")
-
-    def close(self):
-        self.socket.close()
 
 
 class Vnetpd:

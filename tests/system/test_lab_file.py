@@ -67,6 +67,16 @@ def test_macs_are_the_files_or_made_from_the_name():
     assert lab.mac_of(lab.machines["alpha"], 1) not in ("52:54:00:00:00:01", made)
 
 
+def test_a_lan_and_a_machine_on_this_host():
+    lab = parse('machine a\nmachine h backend host setup "true"\nwire lan a b h snap 99\n'
+                "wire w a b\nnode b\nnode h\n uplink add 0 address 10.0.0.9/24 mtu 1400\n")
+    assert lab.wires["lan"] == labfile.Wire("lan", ("a", "b", "h"), 99)
+    assert lab.is_switched(lab.wires["lan"]) and not lab.is_switched(lab.wires["w"])
+    assert lab.machines["h"].on_host and lab.machines["h"].setup == "true"
+    assert lab.nodes["h"].uplink == {"address": "10.0.0.9/24", "mtu": "1400"}
+    assert [m.name for m in lab.islands()[0]] == ["a", "b", "h"]
+
+
 def test_islands_are_what_wires_join():
     lab = parse("machine a\nmachine b\nmachine c\nmachine d\nmachine e\n"
                 "wire 1 a c\nwire 2 b d\nwire 3 c d\n")
@@ -100,6 +110,11 @@ def test_the_backend_says_whose_machine_it_is():
     ("machine a\nwire w a a", '2:10: both ends of the wire "w"'),
     ("machine a\nmachine b\nwire w a b snip 3", '3:12: unknown word "snip" (did you mean "snap"?)'),
     ("machine a\nmachine b\nwire w a b snap 3", "3:17: snap: expected bytes"),
+    ("machine a\nmachine b\nwire w a b c", '3:12: the wire "w" ends at an unknown machine "c"'),
+    ("machine a\nmachine b\nwire w a b a", '3:12: both ends of the wire "w"'),
+    ("machine a backend host cores 2", '1:24: "cores" is for an emulated machine'),
+    ('machine a setup "true"', '1:11: "setup" is for a machine with "backend host"'),
+    ("machine a backend host\nnode a\n  vm start g1", '"a" is no hypervisor'),
     ("machin a", '1:1: unknown word "machin" (did you mean "machine"?)'),
     ("caisson 1", "no machine and no node in it"),
     ("machine a nic none\nmachine b\nwire w a b", 'a wire ends at "a"'),

@@ -74,7 +74,7 @@ def state(tmp_path):
 
 def start_sleep(state, tag="lab:x/a"):
     process = subprocess.Popen(["/usr/bin/python3", "-c", "import time; time.sleep(60)", tag])
-    state.note_process("a", process.pid, tag)
+    state.note_process(state.machines["a"], process.pid, tag)
     return process
 
 

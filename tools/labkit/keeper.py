@@ -184,8 +184,6 @@ class Wire:
         self.loop = loop
         self.counts = collections.Counter()
         self.written = None
-        self.snap = snap
-        self.capture = None
         self.machine = Receiver(loop, self.counts, "machine")
         self.far = Receiver(loop, self.counts, "wire")
         self.control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -196,9 +194,7 @@ class Wire:
         if ends:
             self._listen(ends[0], self.machine)
             self.far.address = ends[1]
-        if capture:
-            self.capture = open(capture, "wb", buffering=0)
-            self.capture.write(pcap.HEADER.pack(pcap.MAGIC, 2, 4, 0, 0, snap, 1))
+        self.capture = pcap.Writer(capture, snap) if capture else None
 
     def _listen(self, path, receiver):
         source = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -228,10 +224,7 @@ class Wire:
             except BlockingIOError:
                 return
             if self.capture:
-                now = time.time_ns() // 1000
-                kept = frame[:self.snap]
-                self.capture.write(pcap.RECORD.pack(*divmod(now, 1_000_000), len(kept),
-                                                    len(frame)) + kept)
+                self.capture.write(frame)
             receiver.send(frame)
 
     def write_counts(self):

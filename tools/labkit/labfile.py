@@ -4,11 +4,18 @@
     machine NAME [backend svm|none|vmx|bochs-svm] [cores N] [memory SIZE] [nic MODEL]
                  [boot grub|kernel] [wait guests|node] [model CPU] [firmware FILE]
     machine NAME plain yes kernel FILE initrd FILE cmdline "..." [mac MAC] [cores ...]
-    wire NAME END END [snap BYTES]
+    machine NAME backend host [setup "SHELL COMMANDS"]
+    wire NAME END END ... [snap BYTES]
     module NAME FILE
 
 Machines with the backends vmx and bochs-svm are Bochs', all others QEMU's; `model` is a
 processor that its emulator knows (bochs-bin --help cpu, qemu-system-x86_64 -cpu help).
+
+`backend host` is a network namespace of this host (as root): a vnetpd runs there if the
+file has a section of its name, else it is plain Linux. Its wires are eth0, eth1 ... in
+their order; eth0 has what the section's `uplink add` says. Then it is set up.
+
+A wire with more than two ends is a LAN.
 The lab's own lines become empty ones in what the nodes get, so that line numbers in their
 messages are those of the .lab file."""
 
@@ -22,9 +29,11 @@ from labkit.errors import usage_error
 
 NIC_MODELS = ("e1000", "e1000e", "vmxnet3", "virtio-net-pci", "rtl8139", "none")
 MACHINE_KEYS = ("backend", "cores", "memory", "nic", "boot", "wait", "mac", "model",
-                "firmware", "plain", "kernel", "initrd", "cmdline")
-CHOICES = {"backend": ("svm", "none", *bochs.MODELS), "nic": NIC_MODELS, "boot": ("grub", "kernel"),
-           "wait": ("guests", "node"), "plain": ("yes", "no")}
+                "firmware", "plain", "kernel", "initrd", "cmdline", "setup")
+HOST = "host"
+HOST_KEYS = ("backend", "setup")
+CHOICES = {"backend": ("svm", "none", *bochs.MODELS, HOST), "nic": NIC_MODELS,
+           "boot": ("grub", "kernel"), "wait": ("guests", "node"), "plain": ("yes", "no")}
 # What Bochs cannot do: the key's only values there.
 BOCHS_CHOICES = {"nic": ("e1000", "none"), "boot": ("grub",)}
 BOCHS_ONLY = ("firmware",)
@@ -60,6 +69,11 @@ class Machine:
     kernel: str = ""
     initrd: str = ""
     cmdline: str = ""
+    setup: str = ""
+
+    @property
+    def on_host(self):
+        return self.backend == HOST
 
     @property
     def in_bochs(self):
@@ -68,7 +82,7 @@ class Machine:
 
 @dataclasses.dataclass
 class Wire:
-    """A cable between two machines; `snap` bytes of a frame are captured."""
+    """A cable between two machines, or a LAN; `snap` bytes of a frame are captured."""
 
     name: str
     ends: tuple
@@ -81,6 +95,7 @@ class Node:
 
     name: str
     mac: str = ""
+    uplink: dict = dataclasses.field(default_factory=dict)  # the first one's keys
     guests: list = dataclasses.field(default_factory=list)
     modules: list = dataclasses.field(default_factory=list)
 
@@ -101,14 +116,19 @@ class Lab:
         """Machines that wires join, in file order: each a list of machines."""
         groups = [[machine] for machine in self.machines]
         for wire in self.wires.values():
-            first, second = (next(g for g in groups if end in g) for end in wire.ends)
-            if first is not second:
-                first += second
-                groups.remove(second)
+            first, *others = (next(g for g in groups if end in g) for end in wire.ends)
+            for other in others:
+                if first is not other:
+                    first += other
+                    groups.remove(other)
         return [[self.machines[name] for name in group] for group in groups]
 
     def wires_of(self, machine):
         return [wire for wire in self.wires.values() if machine.name in wire.ends]
+
+    def is_switched(self, wire):
+        """It needs a switch: else its two ends are each other's sockets."""
+        return len(wire.ends) > 2 or any(self.machines[end].on_host for end in wire.ends)
 
     def mac_of(self, machine, index=0):
         """The MAC of a machine's n-th NIC: the file's for the first one if it
@@ -174,6 +194,8 @@ class _Parser:
                 self.fail(first, f'unknown word "{first}"{hint}')
         if node is None:
             return None
+        if line_words[:2] == ["uplink", "add"] and not node.uplink:
+            node.uplink = dict(zip(map(str, line_words[3::2]), map(str, line_words[4::2])))
         if line_words[:2] == ["vm", "start"] and len(line_words) > 2:
             node.guests.append(str(line_words[2]))
         for key, value in zip(line_words[2:], line_words[3:]):
@@ -214,7 +236,17 @@ class _Parser:
             if key in seen and not machine.plain:
                 self.fail(seen[key], f'"{key}" is for a machine with "plain yes"')
         self._check_bochs(machine, seen)
+        self._check_host(machine, seen)
         self.lab.machines[name] = machine
+
+    def _check_host(self, machine, seen):
+        if machine.on_host:
+            for key in seen:
+                if key not in HOST_KEYS:
+                    self.fail(seen[key], f'"{key}" is for an emulated machine, not for one with '
+                              f'"backend {HOST}"')
+        elif "setup" in seen:
+            self.fail(seen["setup"], f'"setup" is for a machine with "backend {HOST}"')
 
     def _check_bochs(self, machine, seen):
         if not machine.in_bochs:
@@ -250,14 +282,18 @@ class _Parser:
         return str(value)
 
     def _wire(self, line_words):
-        name = self._name(line_words, "wire NAME END END", self.lab.wires)
-        if len(line_words) not in (4, 6):
-            self.fail(line_words[-1], "expected: wire NAME END END [snap BYTES]")
-        wire = Wire(name, (str(line_words[2]), str(line_words[3])))
-        if wire.ends[0] == wire.ends[1]:
-            self.fail(line_words[3], f'both ends of the wire "{name}" are the same machine')
-        if len(line_words) == 6:
-            key, value = line_words[4:]
+        name = self._name(line_words, "wire NAME END END ...", self.lab.wires)
+        keys = next((at for at, word in enumerate(line_words) if at > 3
+                     and word not in self.lab.machines
+                     and (word == "snap" or words.suggestion(word, ["snap"]))), len(line_words))
+        if keys < 4 or len(line_words) not in (keys, keys + 2):
+            self.fail(line_words[-1], "expected: wire NAME END END ... [snap BYTES]")
+        wire = Wire(name, tuple(map(str, line_words[2:keys])))
+        for at in range(3, keys):
+            if line_words[at] in wire.ends[:at - 2]:
+                self.fail(line_words[at], f'both ends of the wire "{name}" are the same machine')
+        if keys < len(line_words):
+            key, value = line_words[keys:]
             if key != "snap":
                 self.fail(key, f'unknown word "{key}"{words.suggestion(key, ["snap"])}; '
                           "expected: snap")
@@ -265,7 +301,7 @@ class _Parser:
                 self.fail(value, f"snap: expected bytes from 64 to {DEFAULT_SNAP}")
             wire.snap = int(value)
         self.lab.wires[name] = wire
-        self.where[name] = (self.line, line_words)
+        self.where[name] = (self.line, line_words[2:keys])
 
     def _module(self, line_words):
         name = self._name(line_words, "module NAME FILE", self.lab.files)
@@ -278,7 +314,7 @@ class _Parser:
         for name in self.lab.nodes:
             self.lab.machines.setdefault(name, Machine(name))
         for name, (self.line, line_words) in self.where.items():
-            for end in line_words[2:4]:
+            for end in line_words:
                 if end not in self.lab.machines:
                     hint = words.suggestion(end, self.lab.machines)
                     self.fail(end, f'the wire "{name}" ends at an unknown machine "{end}"{hint}')
@@ -289,6 +325,10 @@ class _Parser:
             if machine.nic == "none" and self.lab.wires_of(machine):
                 raise usage_error(f'{self.shown_name}: a wire ends at "{machine.name}", '
                                   'which has "nic none"')
+            if machine.on_host and machine.name in self.lab.nodes and \
+                    self.lab.nodes[machine.name].guests:
+                raise usage_error(f'{self.shown_name}: "{machine.name}" is no hypervisor: '
+                                  "no vm can start there")
             # Its frames leave Bochs by one socket, named after its process.
             if machine.in_bochs and len(self.lab.wires_of(machine)) > 1:
                 raise usage_error(f'{self.shown_name}: "{machine.name}" is a machine of Bochs: '

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from labkit import bochs, iso
+from labkit import state as states
 from labkit.errors import ToolError, usage_error
 
 SERIAL_SOCKET = "serial.sock"
@@ -102,14 +103,20 @@ def link_modules(directory, modules):
     return ",".join(f"modules/{name}" for name, _ in modules)
 
 
-def ends_of(machine, wire):
+def ends_of(lab, machine, wire):
     """The machine's end of a wire and the other one: datagram sockets, from its directory."""
-    other = wire.ends[wire.ends[0] == machine.name]
+    other = f"{machine.name}.lan" if lab.is_switched(wire) else \
+        wire.ends[wire.ends[0] == machine.name]
     return [f"../wires/{wire.name}.{end}" for end in (machine.name, other)]
 
 
+def captures(lab, machine, wire):
+    """The first end of a wire captures it, unless a switch does."""
+    return machine.name == wire.ends[0] and not lab.is_switched(wire)
+
+
 def network_arguments(lab, machine):
-    """A NIC for each wire (or one without a wire); the first end of a wire captures it.
+    """A NIC for each wire (or one without a wire).
 
     A wire is a pair of datagram sockets: no root, no ports, frame boundaries kept."""
     if machine.nic == "none":
@@ -117,10 +124,10 @@ def network_arguments(lab, machine):
     options = []
     wires = lab.wires_of(machine)
     for index, wire in enumerate(wires):
-        local, remote = ends_of(machine, wire)
+        local, remote = ends_of(lab, machine, wire)
         options += ["-netdev", f"dgram,id=net{index},local.type=unix,local.path={local},"
                                f"remote.type=unix,remote.path={remote}"]
-        if machine.name == wire.ends[0]:
+        if captures(lab, machine, wire):
             options += ["-object", f"filter-dump,id=dump{index},netdev=net{index},"
                                    f"file=../wires/{wire.name}.pcap,maxlen={wire.snap}"]
     if not wires:
@@ -160,8 +167,8 @@ def bochs_command(lab, machine, boot, tag):
     if machine.nic != "none":
         command += ["--nic", lab.mac_of(machine)]
     for wire in wires:
-        command += ["--wire", *ends_of(machine, wire)]
-        if machine.name == wire.ends[0]:
+        command += ["--wire", *ends_of(lab, machine, wire)]
+        if captures(lab, machine, wire):
             command += ["--capture", f"../wires/{wire.name}.pcap", "--snap", str(wire.snap)]
     return command
 
@@ -184,5 +191,28 @@ def start(state, lab, machine, boot):
                                        stdout=log, stderr=log, start_new_session=True)
         except FileNotFoundError:
             raise ToolError(f"there is no {command[0]}: run tools/setup") from None
-    state.note_process(machine.name, process.pid, tag)
+    state.note_process(state.machines[machine.name], process.pid, tag)
+    return process
+
+
+def start_switch(state, lab, wire):
+    """The switch of a wire, with its TAP devices in the namespaces at its ends."""
+    tag = process_tag(state.data["name"], f"wire {wire.name}")
+    command = [sys.executable, os.path.join(os.path.dirname(__file__), "switch.py"), tag,
+               "--capture", f"{wire.name}.pcap", "--snap", str(wire.snap)]
+    for end in wire.ends:
+        machine = lab.machines[end]
+        if machine.on_host:
+            device = f"eth{lab.wires_of(machine).index(wire)}"
+            command += ["--tap", state.machines[end]["netns"], device]
+        else:
+            command += ["--socket", f"{wire.name}.{end}.lan", f"{wire.name}.{end}"]
+    with open(state.path("wires", f"{wire.name}.log"), "wb") as log:
+        process = subprocess.Popen(command, cwd=state.path("wires"), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+    state.note_process(state.switches.setdefault(wire.name, {}), process.pid, tag)
+    with process.stdout:
+        if process.stdout.readline() != b"ready\n":
+            raise ToolError(f"the wire {wire.name} has no switch:\n"
+                            + states.tail(state.path("wires", f"{wire.name}.log")))
     return process

@@ -3,12 +3,27 @@
 little-endian. One that is being written may end inside a record."""
 
 import struct
+import time
 
 from labkit.errors import ToolError
 
 MAGIC = 0xA1B2C3D4
 HEADER = struct.Struct("<IHHiIII")
 RECORD = struct.Struct("<IIII")
+
+
+class Writer:
+    """A capture that is written frame by frame, at most `snap` bytes of each."""
+
+    def __init__(self, path, snap):
+        self.snap = snap
+        self.file = open(path, "wb", buffering=0)
+        self.file.write(HEADER.pack(MAGIC, 2, 4, 0, 0, snap, 1))
+
+    def write(self, frame):
+        now = time.time_ns() // 1000
+        kept = frame[:self.snap]
+        self.file.write(RECORD.pack(*divmod(now, 1_000_000), len(kept), len(frame)) + kept)
 
 
 def records(data):

@@ -12,6 +12,7 @@ import os
 import signal
 import time
 
+from labkit import host
 from labkit.errors import ToolError, usage_error
 
 STATE = "state.json"
@@ -37,16 +38,36 @@ def process_command(pid):
         return []
 
 
+def process_alive(entry):
+    """Whether what was noted of a process is running still."""
+    pid = entry.get("pid")
+    return bool(pid) and process_start(pid) == entry["start"] and \
+        entry["tag"] in process_command(pid)
+
+
+def end_process(entry, how):
+    try:
+        os.kill(entry["pid"], how)
+    except PermissionError:
+        raise ToolError("this lab is another user's (sudo?)") from None
+
+
 class State:
     """`data` is what state.json holds; save() after changing it."""
 
     def __init__(self, directory):
         self.directory = os.path.abspath(directory)
-        self.data = {"name": os.path.basename(self.directory), "machines": {}, "wires": {}}
+        self.data = {"name": os.path.basename(self.directory), "machines": {}, "wires": {},
+                     "switches": {}}
 
     @property
     def machines(self):
         return self.data["machines"]
+
+    @property
+    def switches(self):
+        """Processes behind wires, by the wire's name."""
+        return self.data["switches"]
 
     def path(self, *parts):
         return os.path.join(self.directory, *parts)
@@ -69,33 +90,39 @@ class State:
 
     def alive(self, name):
         machine = self.machines[name]
-        pid = machine.get("pid")
-        return bool(pid) and process_start(pid) == machine["start"] and \
-            machine["tag"] in process_command(pid)
+        if "netns" in machine and "pid" not in machine:
+            return host.exists(machine["netns"])
+        return process_alive(machine)
 
     def anything_alive(self):
-        return any(self.alive(name) for name in self.machines)
+        return any(self.alive(name) for name in self.machines) or \
+            any(process_alive(entry) for entry in self.switches.values())
 
-    def note_process(self, name, pid, tag):
+    def note_process(self, entry, pid, tag):
         """Call right after the start: until then nobody knows of the process."""
-        self.machines[name].update(pid=pid, start=process_start(pid), tag=tag)
+        entry.update(pid=pid, start=process_start(pid), tag=tag)
         self.save()
 
     def stop(self):
-        """Ends what is running of this lab, gently first. Gives the names ended."""
+        """Ends what is running of this lab, gently first. Gives the machines ended."""
         ended = [name for name in self.machines if self.alive(name)]
+        entries = {**self.machines, **{f"wire {name}": e for name, e in self.switches.items()}}
+        running = {name: entry for name, entry in entries.items() if process_alive(entry)}
         for how in (signal.SIGTERM, signal.SIGKILL):
-            for name in ended:
-                if self.alive(name):
+            for entry in running.values():
+                if process_alive(entry):
                     with contextlib.suppress(ProcessLookupError):
-                        os.kill(self.machines[name]["pid"], how)
+                        end_process(entry, how)
             deadline = time.monotonic() + TERM_WAIT_S
-            while any(self.alive(name) for name in ended) and time.monotonic() < deadline:
+            while any(map(process_alive, running.values())) and time.monotonic() < deadline:
                 reap()
                 time.sleep(0.02)
-        left = [name for name in ended if self.alive(name)]
+        left = [name for name, entry in running.items() if process_alive(entry)]
         if left:
             raise ToolError(f"still running after SIGKILL: {', '.join(left)}")
+        for machine in self.machines.values():
+            if "netns" in machine:
+                host.delete(machine["netns"])
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path(STATE))
         return ended

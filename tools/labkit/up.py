@@ -8,7 +8,7 @@ import shutil
 import signal
 import time
 
-from labkit import bochs
+from labkit import bochs, host
 from labkit import machine as machines
 from labkit import serial
 from labkit import state as states
@@ -119,12 +119,15 @@ class Up:
         self.lab = lab
         self.state = state
         self.image = options.image
+        self.vnetpd = os.path.join(os.path.dirname(options.image), "vnetpd")
         self.guest_dir = options.guest_dir
         self.timeout = options.timeout
         self.no_guests = options.no_guests
         self.say = say
         self.warn = warn
-        self.processes = {}
+        self.processes = {}  # of emulators, by machine
+        self.switches = {}   # by wire
+        self.daemons = {}    # vnetpds, by machine
         self.started = {}
         self.watchers = {}
 
@@ -145,12 +148,18 @@ class Up:
         if self.state.exists() and self.state.load().anything_alive():
             raise usage_error(f"the lab {self.state.data['name']} is up already "
                               "(tools/lab down ends it)")
+        why_not = any(m.on_host for m in self.lab.machines.values()) and host.why_not()
+        if why_not:
+            names = ", ".join(m.name for m in self.lab.machines.values() if m.on_host)
+            raise ToolError(f"{names}: machines with \"backend host\" cannot be had: {why_not}")
+        if self.state.exists():
+            self.state.stop()  # what a host that went down left
         shutil.rmtree(self.state.directory, ignore_errors=True)
         os.makedirs(self.state.path("wires"))
         self.state.data = {
             "name": os.path.basename(self.state.directory), "file": self.lab.path,
             "wires": {wire.name: list(wire.ends) for wire in self.lab.wires.values()},
-            "machines": {}}
+            "machines": {}, "switches": {}}
         for machine in self.lab.machines.values():
             os.makedirs(self.state.path(machine.name))
             node = self.lab.nodes.get(machine.name)
@@ -159,17 +168,65 @@ class Up:
                 wanted = []
             self.state.machines[machine.name] = {
                 "plain": machine.plain, "guests": {name: None for name in wanted}}
+            if machine.on_host:
+                self.state.machines[machine.name].update(
+                    host="vnetpd" if node else "linux",
+                    netns=host.name_of(self.state.directory, machine.name))
         self.state.save()
 
     def _island(self, island, signals):
+        emulated = [machine for machine in island if not machine.on_host]
         boots = {m.name: machines.boot_arguments(self.lab, m, self.state.path(m.name), self.image,
-                                                 self.guest_dir, self.warn) for m in island}
-        for machine in island:
+                                                 self.guest_dir, self.warn) for m in emulated}
+        with signals.hold():
+            self._start_host(island)
+        for machine in emulated:
             with signals.hold():
                 self.processes[machine.name] = machines.start(self.state, self.lab, machine,
                                                               boots[machine.name])
             self.started[machine.name] = time.monotonic()
-        waiting = list(island)
+        self._wait(emulated)
+
+    def _start_host(self, island):
+        """What runs on this host: namespaces, the switches with their devices, vnetpds."""
+        here = [machine for machine in island if machine.on_host]
+        for machine in here:
+            host.create(self.state.machines[machine.name]["netns"])
+        for wire in self.lab.wires.values():
+            if self.lab.machines[wire.ends[0]] in island and self.lab.is_switched(wire):
+                self.switches[wire.name] = machines.start_switch(self.state, self.lab, wire)
+        for machine in here:
+            self._start_machine_here(machine)
+
+    def _start_machine_here(self, machine):
+        note = self.state.machines[machine.name]
+        node = self.lab.nodes.get(machine.name)
+        macs = [self.lab.mac_of(machine, at) for at, _ in enumerate(self.lab.wires_of(machine))]
+        begin = time.monotonic()
+        host.wire_up(machine.name, note["netns"], macs, node.uplink if node else {})
+        if node:
+            conf = self.state.path(machine.name, "node.conf")
+            with open(conf, "w", encoding="utf-8") as f:
+                f.write(self.lab.conf)
+            process = host.start_vnetpd(self.vnetpd, self.state.path(machine.name), note["netns"],
+                                        machine.name, conf)
+            self.state.note_process(note, process.pid, conf)
+            self._wait_vnetpd(machine.name, process, begin)
+        if machine.setup:
+            host.set_up(machine.name, note["netns"], machine.setup)
+        note["up_s"] = round(time.monotonic() - begin, 2)
+        self.say(f"{machine.name}: {note['host']} up {note['up_s']:.1f} s")
+
+    def _wait_vnetpd(self, name, process, begin):
+        path = self.state.path(name, host.CONTROL_SOCKET)
+        while not os.path.exists(path):
+            if process.poll() is not None or time.monotonic() > begin + self.timeout:
+                raise ToolError(f"{name}: its vnetpd did not start:\n"
+                                + states.tail(self.state.path(name, host.LOG)))
+            time.sleep(POLL_S / 10)
+        self.daemons[name] = process
+
+    def _wait(self, waiting):
         deadline = time.monotonic() + self.timeout
         while waiting:
             self._check_alive()
@@ -180,6 +237,14 @@ class Up:
             time.sleep(POLL_S)
 
     def _check_alive(self):
+        for name, process in self.daemons.items():
+            if process.poll() is not None:
+                raise ToolError(f"{name}: its vnetpd ended:\n"
+                                + states.tail(self.state.path(name, host.LOG)))
+        for name, process in self.switches.items():
+            if process.poll() is not None:
+                raise ToolError(f"the wire {name}: its switch ended:\n"
+                                + states.tail(self.state.path("wires", f"{name}.log")))
         for name, process in self.processes.items():
             emulator = machines.emulator_of(self.lab.machines[name])
             if process.poll() is not None:
