@@ -56,20 +56,25 @@ static void ports(struct metrics *m)
 
 		metrics_family(m, f->name, METRICS_COUNTER, f->unit, f->help);
 		for (p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
+			struct vnet_counters c;
 			u64 value;
 
-			memcpy(&value, (const u8 *)&p->count + f->at, sizeof(value));
+			vnet_port_count(p, &c);
+			memcpy(&value, (const u8 *)&c + f->at, sizeof(value));
 			metrics_sample(m, value, "port", p->name, "kind", kind_of(p), NULL);
 		}
 	}
 	metrics_family(m, "port_dropped_frames", METRICS_COUNTER, "frames",
 		       "Frames that went no further, by reason, as far as there were any.");
-	for (p = vnet_port_next(0); p; p = vnet_port_next(p->id))
+	for (p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
+		struct vnet_counters c;
+
+		vnet_port_count(p, &c);
 		for (u32 d = 0; d < VNET_DROP_COUNT; d++)
-			if (p->count.drop[d])
-				metrics_sample(m, p->count.drop[d], "port", p->name, "kind",
-					       kind_of(p), "reason",
-					       vnet_drop_name((enum vnet_drop)d), NULL);
+			if (c.drop[d])
+				metrics_sample(m, c.drop[d], "port", p->name, "kind", kind_of(p),
+					       "reason", vnet_drop_name((enum vnet_drop)d), NULL);
+	}
 	metrics_family(m, "port_up", METRICS_GAUGE, NULL, "Whether the port takes frames.");
 	for (p = vnet_port_next(0); p; p = vnet_port_next(p->id))
 		metrics_sample(m, p->up, "port", p->name, "kind", kind_of(p), NULL);
@@ -79,8 +84,12 @@ static void ports(struct metrics *m)
 		metrics_sample(m, p->mtu, "port", p->name, "kind", kind_of(p), NULL);
 	metrics_family(m, "port_held_frames", METRICS_GAUGE, "frames",
 		       "Frames from the core that the port has neither carried on nor dropped.");
-	for (p = vnet_port_next(0); p; p = vnet_port_next(p->id))
-		metrics_sample(m, p->count.tx_held, "port", p->name, "kind", kind_of(p), NULL);
+	for (p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
+		struct vnet_counters c;
+
+		vnet_port_count(p, &c);
+		metrics_sample(m, c.tx_held, "port", p->name, "kind", kind_of(p), NULL);
+	}
 }
 
 /* The next link behind a port; with_health: that has a keep-alive. */

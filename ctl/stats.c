@@ -5,6 +5,7 @@
 #include "ctl/ctl.h"
 #include "vnet/edge.h"
 #include "vnet/port.h"
+#include "vnet/queues.h"
 #include "vnet/xcore.h"
 
 u64 stats_dropped(const struct vnet_counters *c)
@@ -25,9 +26,10 @@ static const char *state_of(struct vnet_port *p)
 
 static void port_json(struct json *j, struct vnet_port *p)
 {
-	const struct vnet_counters *c = &p->count;
 	bool guest = p->kind == VNET_PORT_INTERFACE;
+	struct vnet_counters c;
 
+	vnet_port_count(p, &c);
 	json_open(j, p->name, '{');
 	json_bool(j, "up", p->up);
 	json_text(j, "state", state_of(p));
@@ -36,20 +38,20 @@ static void port_json(struct json *j, struct vnet_port *p)
 		ctl_also_json(j, &p->also);
 	else
 		json_num(j, "path_mtu", edge_of(p)->dst.mtu);
-	json_num(j, guest ? "tx_frames" : "rx_frames", c->rx_frames);
-	json_num(j, guest ? "tx_bytes" : "rx_bytes", c->rx_bytes);
-	json_num(j, guest ? "rx_frames" : "tx_frames", c->tx_frames);
-	json_num(j, guest ? "rx_bytes" : "tx_bytes", c->tx_bytes);
-	json_num(j, guest ? "tx_segments" : "rx_segments", c->rx_segments);
-	json_num(j, guest ? "rx_segments" : "tx_segments", c->tx_segments);
-	json_num(j, guest ? "tx_copies" : "rx_copies", c->rx_copies);
-	json_num(j, guest ? "rx_copies" : "tx_copies", c->tx_copies);
-	json_num(j, guest ? "rx_joined" : "tx_joined", c->tx_joined);
-	json_num(j, "held", c->tx_held);
+	json_num(j, guest ? "tx_frames" : "rx_frames", c.rx_frames);
+	json_num(j, guest ? "tx_bytes" : "rx_bytes", c.rx_bytes);
+	json_num(j, guest ? "rx_frames" : "tx_frames", c.tx_frames);
+	json_num(j, guest ? "rx_bytes" : "tx_bytes", c.tx_bytes);
+	json_num(j, guest ? "tx_segments" : "rx_segments", c.rx_segments);
+	json_num(j, guest ? "rx_segments" : "tx_segments", c.tx_segments);
+	json_num(j, guest ? "tx_copies" : "rx_copies", c.rx_copies);
+	json_num(j, guest ? "rx_copies" : "tx_copies", c.tx_copies);
+	json_num(j, guest ? "rx_joined" : "tx_joined", c.tx_joined);
+	json_num(j, "held", c.tx_held);
 	json_open(j, "drops", '{');
 	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
-		if (c->drop[d])
-			json_num(j, vnet_drop_name((enum vnet_drop)d), c->drop[d]);
+		if (c.drop[d])
+			json_num(j, vnet_drop_name((enum vnet_drop)d), c.drop[d]);
 	json_close(j, '}');
 	json_close(j, '}');
 }
@@ -112,9 +114,15 @@ err_t ctl_stats_check(struct ctl *c)
 
 	out_printf(out, "PORT                       TO CORE   FROM CORE     DROPPED   IN FLIGHT\n");
 	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
+		struct vnet_counters sum;
+		u64 in_flight = 0;
+
+		vnet_port_count(p, &sum);
+		for (u32 i = 0; i < vnet_port_queues(p); i++)
+			in_flight += xcore_in_flight(vnet_port_queue(p, i)->id);
 		out_column(out, 22, "%s", p->name);
-		out_printf(out, "%12lu%12lu%12lu%12lu\n", p->count.rx_frames, p->count.tx_frames,
-			   stats_dropped(&p->count), p->count.tx_held + xcore_in_flight(p->id));
+		out_printf(out, "%12lu%12lu%12lu%12lu\n", sum.rx_frames, sum.tx_frames,
+			   stats_dropped(&sum), sum.tx_held + in_flight);
 	}
 	vnet_audit(&a);
 	out_printf(out, "received %lu, cloned %lu, cut %lu; delivered %lu, dropped %lu, "

@@ -8,6 +8,9 @@
 #include "vnet/vnet.h"
 #include "vnet/xcore.h"
 
+/* A queue that changes cores waits for other cores and the NIC: look so often. */
+#define WAIT_NS (20ull * 1000)
+
 static struct pkt_pool pools[PLAT_MAX_CORES];
 static u64 pool_bytes;
 
@@ -49,6 +52,8 @@ static void drain(struct core *c)
 {
 	if (xcore_drain(c->index))
 		core_raise(c->index, CORE_EV_XCORE);
+	else if (xcore_waits(c->index))
+		core_defer(c, CORE_EV_XCORE, WAIT_NS);
 }
 
 static err_t make_pool(u32 core)

@@ -9,15 +9,16 @@
 
 static void interface_row(const struct out *out, struct vnet_port *p)
 {
+	struct vnet_counters c;
 	char mac[FMT_MAC_LEN];
 
+	vnet_port_count(p, &c);
 	out_column(out, 14, "%s", p->name);
 	out_column(out, 19, "%s", fmt_mac(mac, p->mac));
 	out_column(out, 7, "%u", p->mtu);
 	out_column(out, 6, "%s", p->up ? "up" : "down");
 	/* The guest's view: what the core received from it, it sent. */
-	out_printf(out, "%12lu%12lu%12lu", p->count.rx_frames, p->count.tx_frames,
-		   stats_dropped(&p->count));
+	out_printf(out, "%12lu%12lu%12lu", c.rx_frames, c.tx_frames, stats_dropped(&c));
 	ctl_also_print(out, &p->also);
 	out_printf(out, "\n");
 }
@@ -89,8 +90,10 @@ static void link_json(struct json *j, const struct edge *e)
 
 static void port_json(struct json *j, struct vnet_port *p)
 {
+	struct vnet_counters c;
 	char text[FMT_MAC_LEN];
 
+	vnet_port_count(p, &c);
 	json_open(j, NULL, '{');
 	json_text(j, "name", p->name);
 	if (p->kind == VNET_PORT_INTERFACE) {
@@ -101,9 +104,9 @@ static void port_json(struct json *j, struct vnet_port *p)
 	}
 	json_num(j, "mtu", p->mtu);
 	json_bool(j, "up", p->up);
-	json_num(j, "from_core", p->count.tx_frames);
-	json_num(j, "to_core", p->count.rx_frames);
-	json_num(j, "dropped", stats_dropped(&p->count));
+	json_num(j, "from_core", c.tx_frames);
+	json_num(j, "to_core", c.rx_frames);
+	json_num(j, "dropped", stats_dropped(&c));
 	json_close(j, '}');
 }
 

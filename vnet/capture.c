@@ -137,7 +137,7 @@ void capture_frames(const struct vnet_port *port, enum capture_dir dir, struct p
 	as.time_ns = plat_now_ns();
 	for (u32 i = 0; i < n; i++)
 		if (takes_mac(&c->filter, pkts[i]))
-			capture_keep(&c->ring[port->core], pkts[i], c->filter.snap, &as, NULL);
+			capture_keep(&c->ring[plat_core()], pkts[i], c->filter.snap, &as, NULL);
 }
 
 /* --- reading: the boot core ------------------------------------------------------ */

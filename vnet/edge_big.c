@@ -2,9 +2,9 @@
 /* Edges: guests whose frames are too long for a link are told so. */
 #include "hv/base/plat.h"
 #include "vnet/edge_priv.h"
+#include "vnet/forward_priv.h"
 #include "vnet/port.h"
 #include "vnet/toobig.h"
-#include "vnet/xcore.h"
 
 /* Answers a second by one link: a sender needs one for each of its peers. */
 #define ANSWER_RATE 100u
@@ -16,20 +16,9 @@ static void hand_over(struct edge *e, struct vnet_port *to, struct pkt *p)
 	struct vnet_port *from = &e->port;
 
 	p->ingress = from->id;
-	p->egress = to->id;
 	p->overlay = from->overlay;
 	from->count.answers++;
-	if (to->core != from->core) {
-		if (!xcore_send(from->core, to, &p, 1))
-			vnet_port_drop(from, p, VNET_DROP_TX_FULL);
-		xcore_flush(from->core);
-	} else if (!__atomic_load_n(&to->up, __ATOMIC_RELAXED)) {
-		vnet_port_drop(to, p, VNET_DROP_PORT_DOWN);
-	} else {
-		to->ops->deliver(to, &p, 1);
-		if (to->ops->flush)
-			to->ops->flush(to);
-	}
+	forward_hand(from, to, p);
 }
 
 void edge_too_big(struct vnet_port *port, const struct pkt *p)

@@ -18,7 +18,7 @@
 /* Pieces of memory that may wait for the cores at a time. */
 #define EPOCH_MAX_RETIRED 256
 
-/* A moment on the boot core, to be compared with later ones. */
+/* A moment, to be compared with later ones. */
 struct epoch_mark {
 	u64 seen[PLAT_MAX_CORES];
 };
@@ -40,7 +40,7 @@ bool epoch_read_begin(unsigned core);
 void epoch_read_end(unsigned core, bool begun);
 
 /*
- * Boot core, and not from within a port's callbacks: the calling core itself
+ * Any core, but not from within a port's callbacks: the calling core itself
  * counts as quiet. Now; and whether every core has been quiet since then. The
  * mark comes after the change that hides the old memory from new readers.
  */

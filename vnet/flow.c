@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Flow hash: IPv4 by RFC 791, IPv6 by RFC 8200, tags by IEEE 802.1Q. */
+/*
+ * Flow hash: IPv4 by RFC 791, IPv6 by RFC 8200, tags by IEEE 802.1Q. Of each pair
+ * of source and destination the smaller goes in first, so that a flow's two
+ * directions have one hash.
+ */
 #include "vnet/flow.h"
 
 #include "hv/base/bytes.h"
@@ -19,18 +23,28 @@
 #define IP_PROTO_SCTP 132u
 #define PORTS_LEN 4u /* source and destination, in all three */
 
-/* The ports, when the protocol has some and they are there; else 0. */
+/* Two values in either order, on top of h. */
+static u64 mix_pair(u64 h, u64 a, u64 b)
+{
+	return hash_mix(h ^ MIN(a, b), HASH_K1 ^ MAX(a, b));
+}
+
+/* Of the ports, when the protocol has some and they are there; else 0. */
 static u32 ports_at(const u8 *l4, u32 len, u8 proto)
 {
+	u32 src, dst;
+
 	if (len < PORTS_LEN ||
 	    (proto != IP_PROTO_TCP && proto != IP_PROTO_UDP && proto != IP_PROTO_SCTP))
 		return 0;
-	return load_le32(l4);
+	src = load_le16(l4);
+	dst = load_le16(l4 + sizeof(u16));
+	return MAX(src, dst) << 16 | MIN(src, dst);
 }
 
 static u64 hash_ip4(u64 h, const u8 *ip, u32 len)
 {
-	u32 header, ports = 0;
+	u32 header, ports = 0, src, dst;
 
 	if (len < IP_HLEN || ip[IP_VER_IHL] >> 4 != 4)
 		return h;
@@ -39,7 +53,10 @@ static u64 hash_ip4(u64 h, const u8 *ip, u32 len)
 	if (header >= IP_HLEN && header <= len &&
 	    !(load_be16(ip + IP_FRAG) & (IP_FRAG_MF | IP_FRAG_OFFSET)))
 		ports = ports_at(ip + header, len - header, ip[IP_PROTO]);
-	return hash_mix(h ^ load_le64(ip + IP_SRC), HASH_K0 ^ ((u64)ports << 8 | ip[IP_PROTO]));
+	src = load_le32(ip + IP_SRC);
+	dst = load_le32(ip + IP_DST);
+	return hash_mix(h ^ ((u64)MAX(src, dst) << 32 | MIN(src, dst)),
+			HASH_K0 ^ ((u64)ports << 8 | ip[IP_PROTO]));
 }
 
 static u64 hash_ip6(u64 h, const u8 *ip, u32 len)
@@ -49,9 +66,9 @@ static u64 hash_ip6(u64 h, const u8 *ip, u32 len)
 	if (len < IPV6_HLEN || ip[IP_VER_IHL] >> 4 != 6)
 		return h;
 	ports = ports_at(ip + IPV6_HLEN, len - IPV6_HLEN, ip[IPV6_NEXT]);
-	for (u32 i = 0; i < 2; i++)
-		h = hash_mix(h ^ load_le64(ip + IPV6_ADDRS + IPV6_ALEN * i),
-			     HASH_K1 ^ load_le64(ip + IPV6_ADDRS + IPV6_ALEN * i + 8));
+	for (u32 half = 0; half < IPV6_ALEN; half += sizeof(u64))
+		h = mix_pair(h, load_le64(ip + IPV6_ADDRS + half),
+			     load_le64(ip + IPV6_ADDRS + IPV6_ALEN + half));
 	return hash_mix(h, HASH_K0 ^ ((u64)ports << 8 | ip[IPV6_NEXT]));
 }
 
@@ -63,8 +80,7 @@ u32 flow_hash(const u8 *frame, u32 len)
 
 	if (len < ETH_HLEN)
 		return 1;
-	h = hash_mix(mac_load_wide(frame + ETH_DST) ^ HASH_K0,
-		     mac_load_wide(frame + ETH_SRC) ^ HASH_K1);
+	h = mix_pair(HASH_K0, mac_load_wide(frame + ETH_DST), mac_load_wide(frame + ETH_SRC));
 	type = load_be16(frame + ETH_TYPE);
 	for (u32 tags = 0; tags < ETH_TAGS_MAX; tags++) {
 		if ((type != ETH_TYPE_VLAN && type != ETH_TYPE_QINQ) || len - at < ETH_TAG)

@@ -14,10 +14,12 @@
 #include "vnet/forward_priv.h"
 #include "vnet/learn.h"
 #include "vnet/matrix.h"
+#include "vnet/move.h"
 #include "vnet/net/wire.h"
 #include "vnet/offload.h"
 #include "vnet/overlay.h"
 #include "vnet/port.h"
+#include "vnet/steer.h"
 #include "vnet/route_count.h"
 #include "vnet/xcore.h"
 
@@ -29,17 +31,20 @@ static void drop_all(struct vnet_port *port, struct pkt **pkts, u32 n, enum vnet
 		vnet_port_drop(port, pkts[i], reason);
 }
 
-/* Frames for a port of this core. */
-static void deliver_here(struct vnet_port *port, struct pkt **pkts, u32 n)
+void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
 	bool offloaded = false;
 
+	if (!move_may_deliver(port)) {
+		move_keep(port, pkts, n);
+		return;
+	}
 	if (!__atomic_load_n(&port->up, __ATOMIC_RELAXED)) {
 		drop_all(port, pkts, n, VNET_DROP_PORT_DOWN);
 		return;
 	}
 	if (capture_is_on())
-		capture_frames(port, CAPTURE_OUT, pkts, n);
+		capture_frames(port->face, CAPTURE_OUT, pkts, n);
 	for (u32 i = 0; i < n; i++) {
 		pkts[i]->egress = port->id;
 		offloaded |= pkt_is_offloaded(pkts[i]);
@@ -50,24 +55,27 @@ static void deliver_here(struct vnet_port *port, struct pkt **pkts, u32 n)
 		port->ops->deliver(port, pkts, n);
 }
 
+static void flush_port(struct vnet_port *port)
+{
+	if (port->ops->flush && move_may_deliver(port))
+		port->ops->flush(port);
+}
+
 static void flush_here(struct port_set *ports)
 {
 	u16 id;
 
-	while ((id = port_set_take(ports)) != VNET_PORT_NONE) {
-		struct vnet_port *port = vnet_port_slot(id);
-
-		if (port->ops->flush)
-			port->ops->flush(port);
-	}
+	while ((id = port_set_take(ports)) != VNET_PORT_NONE)
+		flush_port(vnet_port_slot(id));
 }
 
 err_t vnet_init(u32 ncores, u64 seed, void (*kick)(unsigned core))
 {
 	const struct xcore_ops ops = {
 		.kick = kick,
-		.deliver = deliver_here,
+		.deliver = forward_deliver,
 		.flush = flush_here,
+		.turn = move_turn,
 	};
 	err_t err = xcore_init(ncores, &ops);
 
@@ -123,16 +131,22 @@ void vnet_tick(u64 now_ns)
  * worth may come at once. */
 static bool is_storm(struct vnet_port *port, u64 dst)
 {
-	return port->storm && mac_is_group(dst) &&
-	       !token_bucket_pass(&port->groups, port->storm, port->storm, plat_now_ns());
+	u32 limit = port->face->storm;
+
+	if (!limit || !mac_is_group(dst))
+		return false;
+	/* Each queue has its share, so that no core waits for another one. */
+	limit = MAX(limit / vnet_port_queues(port), 1u);
+	return !token_bucket_pass(&port->groups, limit, limit, plat_now_ns());
 }
 
 /* Count and check what came in, and start the cache on it. */
 static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt **pkts, u32 n)
 {
+	const struct vnet_port *face = port->face;
 	struct burst *b = &me->burst;
-	u64 own = mac_load(port->mac), bytes = 0, segments = 0;
-	bool own_only = port->kind == VNET_PORT_INTERFACE && !port->any_source;
+	u64 own = mac_load(face->mac), bytes = 0, segments = 0;
+	bool own_only = face->kind == VNET_PORT_INTERFACE && !face->any_source;
 
 	b->n = 0;
 	for (u32 i = 0; i < n; i++)
@@ -142,15 +156,15 @@ static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt
 		struct route_key *k = &b->key[b->n];
 		enum vnet_drop why = VNET_DROP_RUNT;
 
-		p->ingress = port->id;
-		p->overlay = port->overlay;
+		p->ingress = face->id;
+		p->overlay = face->overlay;
 		bytes += p->len;
 		segments++;
 		if (p->head_len < ETH_HLEN)
 			goto drop;
-		route_key_init(k, port, p->data);
+		route_key_init(k, face, p->data);
 		why = VNET_DROP_SOURCE;
-		if (own_only && k->src != own && !vnet_port_may_send_from(port, k->src))
+		if (own_only && k->src != own && !vnet_port_may_send_from(face, k->src))
 			goto drop;
 		why = VNET_DROP_STORM;
 		if (is_storm(port, k->dst))
@@ -251,7 +265,7 @@ static void burst_count(struct burst *b, struct vnet_port *port)
 		differ |= b->verdict[i] ^ b->verdict[0];
 	}
 	if (any & VERDICT_SHARED)
-		burst_count_shared(b, port->core);
+		burst_count_shared(b, port->in_core);
 	if (any & VERDICT_DROP) {
 		burst_drop(b, port);
 		differ = 0;
@@ -273,7 +287,7 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 		u64 counted = cache_find(&b->key[i], &b->ref[i]);
 
 		b->verdict[i] = counted;
-		b->cell[i] = route_cell(verdict_counter(counted), port->core);
+		b->cell[i] = route_cell(verdict_counter(counted), port->in_core);
 		__builtin_prefetch(b->cell[i], 1);
 		pkt_prefetch_room(b->pkt[i]);
 		miss[misses] = (u8)i;
@@ -282,26 +296,76 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 	me->cache.hits += n - misses;
 	me->cache.misses += misses;
 	if (misses)
-		burst_miss(me, port->core, miss, misses);
+		burst_miss(me, port->in_core, miss, misses);
 	if (learned && port->kind == VNET_PORT_EDGE)
 		burst_learn(b, port, learned);
 	burst_count(b, port);
 }
 
-/* On to a port, of this core or of another one. */
+/* On to a queue, of this core or of another one. */
+static void pass_to_queue(struct core_state *me, struct vnet_port *from, struct vnet_port *to,
+			  struct pkt **pkts, u32 n)
+{
+	u32 core = __atomic_load_n(&to->out_core, __ATOMIC_RELAXED), sent;
+
+	if (core == from->in_core) {
+		port_set_add(&me->touched, to->id);
+		forward_deliver(to, pkts, n);
+		return;
+	}
+	sent = xcore_send(from->in_core, core, to, pkts, n);
+	drop_all(from, pkts + sent, n - sent, VNET_DROP_TX_FULL);
+}
+
+/* Frames for an interface with several queues: each gets its part in one call. */
+static void pass_to_queues(struct core_state *me, struct vnet_port *from,
+			   const struct vnet_steer *steer, struct pkt **pkts, u32 n)
+{
+	struct pkt *part[PKT_BURST];
+	u8 queue[PKT_BURST];
+	u32 seen = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		queue[i] = (u8)steer_pick(steer, pkts[i]);
+		seen |= BIT(queue[i]);
+	}
+	for (; seen; seen &= seen - 1) {
+		u32 q = (u32)__builtin_ctz(seen), count = 0;
+
+		for (u32 i = 0; i < n; i++)
+			if (queue[i] == q)
+				part[count++] = pkts[i];
+		pass_to_queue(me, from, steer->queue[q], part, count);
+	}
+}
+
 static void pass_on(struct core_state *me, struct vnet_port *from, u16 id, struct pkt **pkts,
 		    u32 n)
 {
 	struct vnet_port *to = vnet_port_slot(id);
-	u32 sent;
 
-	if (to->core == from->core) {
-		port_set_add(&me->touched, id);
-		deliver_here(to, pkts, n);
+	if (to->steer)
+		pass_to_queues(me, from, to->steer, pkts, n);
+	else
+		pass_to_queue(me, from, to, pkts, n);
+}
+
+void forward_hand(struct vnet_port *from, struct vnet_port *to, struct pkt *p)
+{
+	unsigned core = plat_core();
+	u32 out;
+
+	if (to->steer)
+		to = to->steer->queue[steer_pick(to->steer, p)];
+	out = __atomic_load_n(&to->out_core, __ATOMIC_RELAXED);
+	if (out == core) {
+		forward_deliver(to, &p, 1);
+		flush_port(to);
 		return;
 	}
-	sent = xcore_send(from->core, to, pkts, n);
-	drop_all(from, pkts + sent, n - sent, VNET_DROP_TX_FULL);
+	if (!xcore_send(core, out, to, &p, 1))
+		vnet_port_drop(from, p, VNET_DROP_TX_FULL);
+	xcore_flush(core);
 }
 
 /* For one more destination: NULL when there is no packet for it. */
@@ -311,7 +375,7 @@ static struct pkt *copy_of(struct core_state *me, struct vnet_port *from, struct
 
 	me->cloned++;
 	if (!copy)
-		from->count.drop[VNET_DROP_NO_PACKET]++;
+		vnet_port_drop_count(from, VNET_DROP_NO_PACKET, 1);
 	return copy;
 }
 
@@ -433,7 +497,7 @@ static void burst_send(struct core_state *me, struct vnet_port *from)
 
 void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
-	unsigned core = port->core;
+	unsigned core = port->in_core;
 	struct core_state *me = vnet_cores[core];
 	bool begun = epoch_read_begin(core);
 
@@ -442,10 +506,12 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 
 		me->bursts++;
 		if (capture_is_on())
-			capture_frames(port, CAPTURE_IN, pkts, take);
+			capture_frames(port->face, CAPTURE_IN, pkts, take);
 		if (matrix_is_on())
 			matrix_count(port, pkts, take);
 		burst_take(me, port, pkts, take);
+		if (port->steer)
+			steer_note(port, me->burst.pkt, me->burst.n);
 		burst_route(me, port);
 		burst_send(me, port);
 		pkts += take;
@@ -461,7 +527,7 @@ u32 vnet_poll(struct vnet_port *port, u32 budget)
 	struct pkt *pkts[PKT_BURST];
 	u32 total = 0;
 
-	while (total < budget) {
+	while (total < budget && move_may_collect(port)) {
 		u32 n = port->ops->collect(port, pkts, MIN(budget - total, (u32)PKT_BURST));
 
 		if (!n)

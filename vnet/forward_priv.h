@@ -32,6 +32,12 @@ struct core_state {
 	u8 count[VNET_MAX_PORTS]; /* all zero between runs */
 };
 
+/* Frames for a queue that sends them to this core. */
+void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n);
+
+/* One frame that the port `from` made itself, straight to an interface. Any core. */
+void forward_hand(struct vnet_port *from, struct vnet_port *to, struct pkt *p);
+
 /* NULL: not active. Set and cleared by the boot core while the others rest. */
 extern struct core_state *vnet_cores[PLAT_MAX_CORES];
 

@@ -92,7 +92,7 @@ void matrix_count(const struct vnet_port *port, struct pkt *const *pkts, u32 n)
 
 	if (!m)
 		return;
-	t = &m->table[port->core];
+	t = &m->table[plat_core()];
 	for (u32 i = 0; i < n; i++) {
 		struct matrix_pair *p;
 

@@ -11,6 +11,7 @@
 #include "hv/base/str.h"
 #include "vnet/gso.h"
 #include "vnet/net/wire.h"
+#include "vnet/port.h"
 
 /* What the Ethernet header and one VLAN tag may have beyond a port's MTU. */
 #define L2_BYTES (ETH_HLEN + VLAN_HLEN)
@@ -87,7 +88,7 @@ static void add_cut(struct batch *b, struct pkt *p)
 			batch_end(b);
 			continue;
 		}
-		b->port->count.drop[VNET_DROP_NO_PACKET] += cut.count - cut.next;
+		vnet_port_drop_count(b->port, VNET_DROP_NO_PACKET, cut.count - cut.next);
 		break;
 	}
 	pkt_put(p);
@@ -117,7 +118,7 @@ static void add_even(struct batch *b, struct pkt *p)
 
 void offload_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
-	struct batch b = { .port = port, .stats = &cores[port->core].n };
+	struct batch b = { .port = port, .stats = &cores[plat_core()].n };
 
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = pkts[i];

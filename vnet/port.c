@@ -4,19 +4,25 @@
  * deleted leaves in two steps: no route names it from now on, but it keeps its
  * id and drops what comes until every core has been quiet since and no ring
  * holds a frame for it; then its counters are added up and its owner is told.
+ * Further queues of an interface have ids of their own, but are never named;
+ * they leave with their first.
  */
 #include "vnet/port.h"
 
+#include "hv/base/plat.h"
 #include "hv/base/str.h"
 #include "vnet/epoch.h"
 #include "vnet/hash.h"
 #include "vnet/overlay.h"
+#include "vnet/queues.h"
 #include "vnet/route.h"
+#include "vnet/steer.h"
 #include "vnet/xcore.h"
 
 enum slot_state {
 	SLOT_FREE,
 	SLOT_LIVE,
+	SLOT_QUEUE, /* a further queue of another slot's port */
 	SLOT_LEAVING,
 };
 
@@ -160,6 +166,21 @@ static u16 free_id(void)
 	return VNET_PORT_NONE;
 }
 
+/* Nothing counted, nothing on its way, both ways with the port's core. */
+static void port_begin(struct vnet_port *port, u16 id, struct vnet_port *face)
+{
+	port->id = id;
+	port->face = face;
+	port->in_core = port->core;
+	port->out_core = port->core;
+	port->out_owner = port->core;
+	memset(port->move, 0, sizeof(port->move));
+	memset(&port->waiting, 0, sizeof(port->waiting));
+	memset(&port->count, 0, sizeof(port->count));
+	memset(port->out_drop, 0, sizeof(port->out_drop));
+	last_id = id;
+}
+
 err_t vnet_port_add(struct vnet_port *port)
 {
 	err_t err = port_check(port);
@@ -179,9 +200,10 @@ err_t vnet_port_add(struct vnet_port *port)
 		port->id = VNET_PORT_NONE;
 		return err;
 	}
-	last_id = id;
+	port_begin(port, id, port);
+	port->queue = 0;
+	port->steer = NULL;
 	port->learned = o ? o->learned : NULL;
-	memset(&port->count, 0, sizeof(port->count));
 	slots[id].state = SLOT_LIVE;
 	__atomic_store_n(&slots[id].port, port, __ATOMIC_RELEASE);
 	/* Answers kept for the id's last owner are not this one's. */
@@ -201,7 +223,8 @@ err_t vnet_port_del(struct vnet_port *port, bool force)
 		route_port_del(port->id);
 	}
 	overlay_flush_port(port);
-	__atomic_store_n(&port->up, false, __ATOMIC_RELAXED);
+	for (u32 i = 0; i < vnet_port_queues(port); i++)
+		__atomic_store_n(&vnet_port_queue(port, i)->up, false, __ATOMIC_RELAXED);
 	slot = &slots[port->id];
 	slot->state = SLOT_LEAVING;
 	epoch_now(&slot->left);
@@ -209,8 +232,50 @@ err_t vnet_port_del(struct vnet_port *port, bool force)
 	return ERR_OK;
 }
 
-static void counters_add(struct vnet_counters *sum, const struct vnet_counters *c)
+err_t vnet_port_add_queues(struct vnet_port *port, struct vnet_port *const *more, u32 n)
 {
+	struct vnet_steer *steer;
+
+	if (!n || n >= VNET_MAX_QUEUES || port->steer)
+		return ERR_RANGE;
+	for (u32 i = 0; i < n; i++) {
+		if (more[i]->core >= xcore_count())
+			return ERR_RANGE;
+	}
+	vnet_port_reap();
+	steer = steer_new(port);
+	for (u32 i = 0; steer && i < n; i++) {
+		u16 id = free_id();
+
+		if (id == VNET_PORT_NONE) {
+			steer_free(steer);
+			for (u32 k = 0; k < i; k++)
+				slots[more[k]->id] = (struct slot){ 0 };
+			return ERR_NOMEM;
+		}
+		port_begin(more[i], id, port);
+		more[i]->kind = port->kind;
+		more[i]->overlay = port->overlay;
+		more[i]->mtu = port->mtu;
+		memcpy(more[i]->name, port->name, sizeof(port->name));
+		memcpy(more[i]->mac, port->mac, sizeof(port->mac));
+		more[i]->queue = (u16)(i + 1);
+		slots[id].state = SLOT_QUEUE;
+		__atomic_store_n(&slots[id].port, more[i], __ATOMIC_RELEASE);
+		steer_add(steer, more[i]);
+	}
+	if (!steer)
+		return ERR_NOMEM;
+	for (u32 i = 0; i < n; i++)
+		more[i]->steer = steer;
+	__atomic_store_n(&port->steer, steer, __ATOMIC_RELEASE);
+	return ERR_OK;
+}
+
+static void counters_add(struct vnet_counters *sum, const struct vnet_port *port)
+{
+	const struct vnet_counters *c = &port->count;
+
 	sum->rx_frames += c->rx_frames + c->answers;
 	sum->rx_bytes += c->rx_bytes;
 	sum->tx_frames += c->tx_frames;
@@ -223,9 +288,52 @@ static void counters_add(struct vnet_counters *sum, const struct vnet_counters *
 	sum->tx_copied_bytes += c->tx_copied_bytes;
 	sum->tx_joined += c->tx_joined;
 	sum->answers += c->answers;
-	sum->tx_held += c->tx_held;
+	sum->tx_held += c->tx_held + port->waiting.count;
 	for (u32 i = 0; i < VNET_DROP_COUNT; i++)
-		sum->drop[i] += c->drop[i];
+		sum->drop[i] += c->drop[i] + port->out_drop[i];
+	sum->drop[VNET_DROP_TX_FULL] += port->waiting.dropped;
+}
+
+void vnet_port_count(const struct vnet_port *port, struct vnet_counters *sum)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (u32 i = 0; i < vnet_port_queues(port); i++)
+		counters_add(sum, port->steer ? port->steer->queue[i] : port);
+}
+
+/* Some core still has the port's frames, or means to. */
+static bool is_busy(const struct vnet_port *port)
+{
+	struct vnet_counters sum;
+
+	vnet_port_count(port, &sum);
+	if (sum.tx_held)
+		return true;
+	for (u32 i = 0; i < vnet_port_queues(port); i++) {
+		const struct vnet_port *q = port->steer ? port->steer->queue[i] : port;
+
+		if (xcore_in_flight(q->id) || vnet_port_moving(q, VNET_IN) ||
+		    vnet_port_moving(q, VNET_OUT))
+			return true;
+	}
+	return false;
+}
+
+/* Counted for good, and their ids are free. */
+static void queues_end(struct vnet_port *port)
+{
+	struct vnet_steer *steer = port->steer;
+
+	for (u32 i = vnet_port_queues(port); i--;) {
+		struct vnet_port *q = steer ? steer->queue[i] : port;
+		struct slot *slot = &slots[q->id];
+
+		counters_add(&gone, q);
+		slot->state = SLOT_FREE;
+		__atomic_store_n(&slot->port, NULL, __ATOMIC_RELEASE);
+	}
+	port->steer = NULL;
+	steer_free(steer);
 }
 
 u32 vnet_port_reap(void)
@@ -238,17 +346,15 @@ u32 vnet_port_reap(void)
 
 		if (slot->state != SLOT_LEAVING)
 			continue;
-		if (!epoch_passed(&slot->left) || xcore_in_flight(id) || port->count.tx_held) {
+		if (!epoch_passed(&slot->left) || is_busy(port)) {
 			waiting++;
 			continue;
 		}
-		counters_add(&gone, &port->count);
 		/* What another core may have learned from it in its last burst. */
 		overlay_flush_port(port);
 		if (port->kind == VNET_PORT_INTERFACE)
 			route_own_del(port);
-		slot->state = SLOT_FREE;
-		__atomic_store_n(&slot->port, NULL, __ATOMIC_RELEASE);
+		queues_end(port);
 		/* Its MAC may turn up on the other side of an edge now. */
 		route_touch_all();
 		if (port->ops->gone)
@@ -262,7 +368,7 @@ void vnet_port_sum(struct vnet_counters *sum)
 	*sum = gone;
 	for (u32 id = 1; id < VNET_MAX_PORTS; id++) {
 		if (slots[id].state != SLOT_FREE)
-			counters_add(sum, &slots[id].port->count);
+			counters_add(sum, slots[id].port);
 	}
 }
 
@@ -281,6 +387,15 @@ void vnet_port_drop(struct vnet_port *port, struct pkt *p, enum vnet_drop reason
 		port->count.rx_bytes += p ? p->len : 0;
 		port->count.rx_segments++;
 	}
-	port->count.drop[reason]++;
+	vnet_port_drop_count(port, reason, 1);
 	pkt_put(p);
+}
+
+void vnet_port_drop_count(struct vnet_port *port, enum vnet_drop reason, u64 n)
+{
+	/* Each word has one writer, also where the two ways have a core each. */
+	if (port->in_core == plat_core())
+		port->count.drop[reason] += n;
+	else
+		port->out_drop[reason] += n;
 }

@@ -15,6 +15,9 @@
  */
 struct vnet_port *vnet_port_slot(u16 id);
 
+/* Count n frames that are dropped; a core of the port. */
+void vnet_port_drop_count(struct vnet_port *port, enum vnet_drop reason, u64 n);
+
 /* Boot core. Add the counters of all ports, also of those that are gone. */
 void vnet_port_sum(struct vnet_counters *sum);
 

@@ -7,6 +7,7 @@
 #include "vnet/forward_priv.h"
 #include "vnet/net/wire.h"
 #include "vnet/port.h"
+#include "vnet/queues.h"
 
 static bool match_takes(const struct route_match *m, u64 mac)
 {
@@ -74,7 +75,7 @@ static void take_verdict(u64 verdict, struct trace *out)
 void vnet_trace(const struct vnet_port *from, const u8 dst[MAC_LEN], const u8 src[MAC_LEN],
 		struct trace *out)
 {
-	const struct core_state *core = vnet_cores[from->core];
+	const struct core_state *core = vnet_cores[vnet_port_core(from, VNET_IN)];
 	struct route_key k;
 	u8 head[ETH_HLEN] = { 0 };
 	u64 verdict;

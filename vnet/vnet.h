@@ -4,8 +4,11 @@
  * go to. A guest's NIC, an edge (a link to another node), a capture, a fault
  * injector and a test are all ports.
  *
- * Threads: each port belongs to one core. deliver, collect and notify are
- * called on that core only. The control calls run on the boot core.
+ * Threads: each direction of a port belongs to one core at a time. collect and
+ * notify are called on the core of the way in, deliver and flush on that of the
+ * way out. An interface with several queues is a port and further ones behind
+ * it (vnet/queues.h), each with cores of its own. The control calls run on the
+ * boot core.
  */
 #ifndef VNET_VNET_H
 #define VNET_VNET_H
@@ -14,6 +17,7 @@
 #include "hv/base/err.h"
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
+#include "vnet/epoch.h"
 
 #define VNET_MAX_PORTS 1024
 #define VNET_NAME_MAX 32
@@ -63,18 +67,30 @@ const char *vnet_drop_name(enum vnet_drop reason);
  * all its bytes, up to where software cuts it; its segments are frames from
  * there on. */
 struct vnet_counters {
+	/* written by the core of the way in ... */
 	u64 rx_frames, rx_bytes;
-	u64 tx_frames, tx_bytes;
-	u64 rx_segments, tx_segments; /* frames on a wire that these stand for */
-	u64 rx_copies, rx_copied_bytes; /* payload copied on the way in ... */
+	u64 rx_segments; /* frames on a wire that these stand for */
+	u64 rx_copies, rx_copied_bytes; /* payload copied on the way in */
+	u64 drop[VNET_DROP_COUNT];
+	/* ... and by that of the way out, which has drops of its own when it is
+	 * another one (vnet_port_drop()) */
+	u64 tx_frames ALIGNED(CACHE_LINE);
+	u64 tx_bytes, tx_segments;
 	u64 tx_joined; /* of tx_frames: handed on as part of the frame before */
-	u64 tx_copies, tx_copied_bytes; /* ... and on the way out to the guest */
+	u64 tx_copies, tx_copied_bytes; /* payload copied on the way out to the guest */
 	u64 answers; /* frames that the port itself sent to the guests: "too big" */
 	u64 tx_held; /* a gauge: taken by deliver(), neither carried on nor dropped yet */
-	u64 drop[VNET_DROP_COUNT];
+};
+
+/* Ways through a port, as the core sees them. */
+enum vnet_way {
+	VNET_IN,  /* from the port's other side into the core: collect() */
+	VNET_OUT, /* out of the core: deliver() */
+	VNET_WAYS,
 };
 
 struct vnet_port;
+struct dispatch_settings;
 
 /* MACs that an interface may send from beside its own. */
 struct vnet_also {
@@ -100,18 +116,41 @@ struct vnet_port_ops {
 	 * told. NULL: nobody is. */
 	void (*too_big)(struct vnet_port *port, const struct pkt *p);
 	/* After vnet_port_del(), on the boot core: no core can hold the port
-	 * any more, its memory may go. NULL: never freed. */
+	 * any more (nor those of its further queues), its memory may go. NULL:
+	 * never freed. */
 	void (*gone)(struct vnet_port *port);
+	/* Frames collected whose end the collecting core must still see: until
+	 * it is 0 the way in stays with that core. NULL: none. */
+	u32 (*unfinished)(const struct vnet_port *port);
+	/* The calling core owns this way of the port from now on; of VNET_IN:
+	 * look once for frames, whose notice may have gone to the core before.
+	 * NULL: the port stays where it is (vnet_port_move()). */
+	void (*moved)(struct vnet_port *port, enum vnet_way way);
+};
+
+/* A way through a port on its way to another core, see vnet/move.c. */
+struct vnet_move {
+	u32 to;	  /* core + 1; 0: it stays. Atomic: whoever sets it asks, 0 ends it */
+	u32 step; /* enum move_step; written by the old owner, then the new one */
+	struct epoch_mark mark; /* what has to be over first */
+};
+
+/* Frames that came to a new owner too early, in order; that core's own. */
+struct vnet_waiting {
+	struct pkt *first, *last;
+	u64 count;
+	u64 dropped; /* found no place; counted as VNET_DROP_TX_FULL */
 };
 
 struct vnet_port {
 	/* set by the owner before vnet_port_add() */
+	struct dispatch_settings *dispatch; /* interfaces that have modes (vnet/dispatch.h) */
 	const struct vnet_port_ops *ops;
 	char name[VNET_NAME_MAX];
 	enum vnet_port_kind kind;
 	u8 mac[6];	/* interfaces only */
 	u32 overlay;
-	u32 core;	/* owner core */
+	u32 core;	/* owner core of both ways; later in_core and out_core say */
 	u32 mtu;	/* largest frame without the Ethernet header */
 	bool up;	/* false: what is routed to it is dropped */
 	bool lost;	/* edges: nobody at the other end is known to hear */
@@ -128,6 +167,15 @@ struct vnet_port {
 	void *ctx;
 	/* set by vnet_port_add() */
 	u16 id;		/* 1 .. VNET_MAX_PORTS-1; not reused while frames name it */
+	u16 queue;	/* 0, and of an interface's further queues 1, 2 ... */
+	u32 in_core;	/* who collects; written by the owner */
+	u32 out_core;	/* to whom others send; atomic */
+	u32 out_owner;	/* who delivers; atomic */
+	struct vnet_steer *steer; /* several queues: which flow has which; else NULL */
+	struct vnet_port *face; /* whom routes name: itself, of a further queue the first */
+	struct vnet_move move[VNET_WAYS];
+	struct vnet_waiting waiting;
+	u64 out_drop[VNET_DROP_COUNT]; /* the way out's, where it has another core */
 	struct learned *learned; /* of its overlay; NULL: that does not learn */
 	struct token_bucket groups; /* its owner core's: see storm */
 	struct vnet_counters count;
@@ -179,12 +227,15 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n);
 u32 vnet_poll(struct vnet_port *port, u32 budget);
 
 /*
- * Count reason against the port and end the frame. Port's core. A frame that
+ * Count reason against the port and end the frame. A core of the port. A frame that
  * has not been through vnet_input() yet (p->ingress is not set, or p is NULL:
  * there was not even a packet) is counted as received as well, so that the
  * sum holds.
  */
 void vnet_port_drop(struct vnet_port *port, struct pkt *p, enum vnet_drop reason);
+
+/* Any core: what the interface or edge counted, of all its queues and both ways. */
+void vnet_port_count(const struct vnet_port *port, struct vnet_counters *sum);
 
 /* The sums over all ports there are and were, and over all cores. */
 struct vnet_audit {

@@ -41,6 +41,8 @@ struct core_state {
 	/* ... and as a consumer. */
 	u64 taken[VNET_MAX_PORTS];
 	struct port_set ports; /* that got frames in this turn */
+	bool waits;	       /* for its next turn */
+	u32 asked ALIGNED(CACHE_LINE); /* to take a turn; atomic, set by any core */
 	/* What others produce for this core: [producer] */
 	struct lane *in[PURPOSES];
 };
@@ -117,10 +119,10 @@ static void lane_kick(struct core_state *me, struct lane *l, unsigned to)
 	xc.ops.kick(to);
 }
 
-u32 xcore_send(unsigned core, struct vnet_port *port, struct pkt **pkts, u32 n)
+u32 xcore_send(unsigned core, unsigned to, struct vnet_port *port, struct pkt **pkts, u32 n)
 {
 	struct core_state *me = xc.core[core];
-	struct lane *l = &xc.core[port->core]->in[FRAMES][core];
+	struct lane *l = &xc.core[to]->in[FRAMES][core];
 	u32 taken;
 
 	for (u32 i = 0; i < n; i++)
@@ -131,7 +133,7 @@ u32 xcore_send(unsigned core, struct vnet_port *port, struct pkt **pkts, u32 n)
 	me->sent[port->id] -= n - taken;
 	me->stats.sent += taken;
 	me->stats.ring_full += n - taken;
-	me->wants_kick |= BIT(port->core);
+	me->wants_kick |= BIT(to);
 	return taken;
 }
 
@@ -145,6 +147,34 @@ void xcore_flush(unsigned core)
 		lane_kick(me, &xc.core[to]->in[FRAMES][core], to);
 	}
 	me->wants_kick = 0;
+}
+
+void xcore_sent(unsigned core, u64 mark[PLAT_MAX_CORES])
+{
+	for (u32 to = 0; to < xc.ncores; to++)
+		mark[to] = xc.core[to]->in[FRAMES][core].ring.head;
+}
+
+bool xcore_sent_taken(unsigned core, const u64 mark[PLAT_MAX_CORES])
+{
+	for (u32 to = 0; to < xc.ncores; to++) {
+		const struct ring *r = &xc.core[to]->in[FRAMES][core].ring;
+
+		if ((s32)((u32)mark[to] - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE)) > 0)
+			return false;
+	}
+	return true;
+}
+
+void xcore_ask(unsigned core)
+{
+	if (!__atomic_exchange_n(&xc.core[core]->asked, 1, __ATOMIC_ACQ_REL))
+		xc.ops.kick(core);
+}
+
+bool xcore_waits(unsigned core)
+{
+	return xc.core[core]->waits;
 }
 
 /* As much of what was kept for the owner as has room now. */
@@ -247,6 +277,10 @@ u32 xcore_drain(unsigned core)
 	if (me->ports.used)
 		xc.ops.flush(&me->ports);
 	epoch_read_end(core, begun);
+	if (me->waits || __atomic_load_n(&me->asked, __ATOMIC_RELAXED)) {
+		__atomic_exchange_n(&me->asked, 0, __ATOMIC_ACQ_REL);
+		me->waits = xc.ops.turn(core);
+	}
 	return total;
 }
 
@@ -257,6 +291,8 @@ bool xcore_pending(unsigned core)
 	if (xc.ncores < 2)
 		return false;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&me->asked, __ATOMIC_ACQUIRE))
+		return true;
 	for (unsigned other = 0; other < xc.ncores; other++) {
 		if (!ring_empty(&me->in[FRAMES][other].ring) ||
 		    !ring_empty(&me->in[HOME][other].ring))

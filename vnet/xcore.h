@@ -10,6 +10,7 @@
 
 #include "hv/base/err.h"
 #include "hv/base/pkt.h"
+#include "hv/base/plat.h"
 #include "hv/base/types.h"
 #include "vnet/portset.h"
 #include "vnet/vnet.h"
@@ -35,18 +36,34 @@ struct xcore_ops {
 	void (*deliver)(struct vnet_port *port, struct pkt **pkts, u32 n);
 	/* The ports that deliver() was called for; takes all out. */
 	void (*flush)(struct port_set *ports);
+	/* At the end of a drain, if somebody asked this core to or it said so the
+	 * last time: true when it wants to be called again soon. */
+	bool (*turn)(unsigned core);
 };
 err_t xcore_init(u32 ncores, const struct xcore_ops *ops);
 void xcore_fini(void);
 u32 xcore_count(void);
 
 /*
- * Hand n frames to port, which belongs to another core. Returns how many were
- * taken, from the front; the rest stays the caller's. xcore_flush() wakes the
- * other cores, once after a burst. Calling core is `core`.
+ * Hand n frames for port to another core, `to`. Returns how many were taken,
+ * from the front; the rest stays the caller's. xcore_flush() wakes the other
+ * cores, once after a burst. Calling core is `core`.
  */
-u32 xcore_send(unsigned core, struct vnet_port *port, struct pkt **pkts, u32 n);
+u32 xcore_send(unsigned core, unsigned to, struct vnet_port *port, struct pkt **pkts, u32 n);
 void xcore_flush(unsigned core);
+
+/* What `core`, the calling one, has sent so far, by core; and whether all of that
+ * was taken out of the rings since. */
+void xcore_sent(unsigned core, u64 mark[PLAT_MAX_CORES]);
+bool xcore_sent_taken(unsigned core, const u64 mark[PLAT_MAX_CORES]);
+
+/* Any core: have `core` take its turn, soon. */
+void xcore_ask(unsigned core);
+
+/* The calling core: its turn waits for something (another core, the NIC) that
+ * may not wake it, so xcore_drain() has to be called again within some ten
+ * microseconds. */
+bool xcore_waits(unsigned core);
 
 /*
  * From the loop of each core, after a kick and before it goes idle: deliver

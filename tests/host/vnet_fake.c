@@ -12,7 +12,7 @@ static void keep(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
 	struct fake_port *f = container_of(port, struct fake_port, port);
 
-	ASSERT(plat_core() == port->core && n > 0 && n <= PKT_BURST);
+	ASSERT(plat_core() == port->out_owner && n > 0 && n <= PKT_BURST);
 	f->delivers++;
 	for (u32 i = 0; i < n; i++) {
 		ASSERT(pkts[i]->egress == port->id);

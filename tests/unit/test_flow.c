@@ -76,6 +76,34 @@ static void addresses_and_ports_count(void **state)
 	}
 }
 
+static void swap(uint8_t *a, uint8_t *b, uint32_t len)
+{
+	while (len--) {
+		uint8_t t = *a;
+
+		*a++ = *b;
+		*b++ = t;
+	}
+}
+
+static void both_directions_have_one_hash(void **state)
+{
+	uint8_t there[LEN], back[LEN];
+
+	(void)state;
+	for (int version = 4; version <= 6; version += 2) {
+		uint32_t ip = build(there, version, 1);
+		uint32_t addrs = version == 4 ? 12 : 8, len = version == 4 ? 4 : 16;
+		uint32_t ports = version == 4 ? 24 : 40;
+
+		memcpy(back, there, LEN);
+		swap(back, back + 6, 6);
+		swap(back + ip + addrs, back + ip + addrs + len, len);
+		swap(back + ip + ports, back + ip + ports + 2, 2);
+		assert_int_equal(flow_hash(there, LEN), flow_hash(back, LEN));
+	}
+}
+
 static void fragments_of_a_datagram_stay_together(void **state)
 {
 	uint8_t first[LEN], second[LEN];
@@ -133,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_and_ports_count),
+		cmocka_unit_test(both_directions_have_one_hash),
 		cmocka_unit_test(fragments_of_a_datagram_stay_together),
 		cmocka_unit_test(short_and_odd_frames_stay_inside),
 		cmocka_unit_test(flows_spread_over_the_ports),
