@@ -109,48 +109,6 @@ static void place(struct vm_config *cfg)
 	}
 }
 
-static void *table_alloc(void *ctx)
-{
-	u64 page = pages_alloc(&host_pages, PAGE_SIZE, PAGE_SIZE, PAGES_ANYWHERE);
-
-	(void)ctx;
-	return page ? memset((void *)page, 0, PAGE_SIZE) : NULL;
-}
-
-static void table_free(void *ctx, void *page)
-{
-	(void)ctx;
-	pages_free(&host_pages, (u64)page, PAGE_SIZE);
-}
-
-/* RAM below the PCI hole, and what does not fit there above 4 GiB. */
-static err_t map_memory(struct vm *vm)
-{
-	static const struct npt_format *const formats[] = {
-		[NESTED_NPT] = &npt_format_svm,
-		[NESTED_EPT] = &npt_format_ept,
-	};
-	const struct npt_mem mem = { .alloc = table_alloc, .free = table_free };
-	u64 low = MIN(vm->cfg.memory, MACHINE_PCI_HOLE);
-	u64 high = vm->cfg.memory - low;
-	err_t err;
-
-	err = npt_init(&vm->npt, formats[backend->nested], &mem,
-		       backend_caps.gib_pages ? NPT_PAGE_1G : NPT_PAGE_2M);
-	if (!err)
-		err = npt_map(&vm->npt, gpa(0), vm->ram, low, NPT_WRITE | NPT_EXEC);
-	if (!err)
-		err = gmem_add(&vm->gmem, gpa(0), low, (void *)vm->ram, (bus_t){ vm->ram }, true);
-	if (err || !high)
-		return err;
-	err = npt_map(&vm->npt, gpa(MACHINE_PCI_HOLE_END), vm->ram + low, high,
-		      NPT_WRITE | NPT_EXEC);
-	if (err)
-		return err;
-	return gmem_add(&vm->gmem, gpa(MACHINE_PCI_HOLE_END), high, (void *)(vm->ram + low),
-			(bus_t){ vm->ram + low }, true);
-}
-
 /* Everything that vm_add() made, in reverse order; pieces may be missing. */
 static void release(struct vm *vm)
 {
@@ -158,17 +116,13 @@ static void release(struct vm *vm)
 		if (vm->vcpu[i].hw)
 			backend->destroy(vm->vcpu[i].hw);
 		if (vm->vcpu[i].lapic_page)
-			table_free(NULL, vm->vcpu[i].lapic_page);
+			vm_table_free(NULL, vm->vcpu[i].lapic_page);
 	}
 	if (vm->npt.root)
 		npt_destroy(&vm->npt);
 	for (u32 i = 0; i < VM_CONSOLES; i++)
 		plat_free(vm->console[i].scrollback, VM_SCROLLBACK);
-	if (vm->ram) {
-		/* The next owner must not find what this guest had in memory. */
-		memset((void *)vm->ram, 0, vm->cfg.memory);
-		pages_free(&host_pages, vm->ram, vm->cfg.memory);
-	}
+	vm_memory_free(vm);
 	/* Other cores may be looking at the table that named it. */
 	epoch_retire(vm, sizeof(*vm));
 }
@@ -227,7 +181,7 @@ static err_t create_vcpus(struct vm *vm)
 		v->vm = vm;
 		v->index = i;
 		v->core = vm->cfg.core[i];
-		v->lapic_page = table_alloc(NULL);
+		v->lapic_page = vm_table_alloc(NULL);
 		vm->lapic[i] = &v->lapic;
 		hw.apic_page = v->lapic_page;
 		v->hw = v->lapic_page ? backend->create(&hw) : NULL;
@@ -239,23 +193,16 @@ static err_t create_vcpus(struct vm *vm)
 
 static err_t build(struct vm *vm, char *why, size_t size)
 {
-	u64 align = vm->cfg.memory >= PAGE_1G ? PAGE_1G : PAGE_2M;
+	err_t err = vm_memory_alloc(vm, why, size);
 
-	vm->ram = pages_alloc(&host_pages, vm->cfg.memory, align, PAGES_ANYWHERE);
-	if (!vm->ram)
-		vm->ram = pages_alloc(&host_pages, vm->cfg.memory, PAGE_2M, PAGES_ANYWHERE);
-	if (!vm->ram) {
-		fmt_snprintf(why, size,
-			     "%lu MiB of memory are not there: the largest free piece has %lu MiB",
-			     vm->cfg.memory >> 20, pages_largest(&host_pages, PAGE_2M) >> 20);
-		return ERR_NOMEM;
-	}
+	if (err)
+		return err;
 	for (u32 i = 0; i < VM_CONSOLES; i++) {
 		vm->console[i].scrollback = plat_alloc(VM_SCROLLBACK);
 		if (!vm->console[i].scrollback)
 			goto no_memory;
 	}
-	if (map_memory(vm) || create_vcpus(vm) || vm_machine_init(vm))
+	if (vm_memory_map(vm) || create_vcpus(vm) || vm_machine_init(vm))
 		goto no_memory;
 	return ERR_OK;
 no_memory:

@@ -15,6 +15,7 @@
 #include "drivers/virtio/console.h"
 #include "drivers/virtio/net.h"
 #include "drivers/virtio/pci.h"
+#include "hv/emul/acpi.h"
 #include "hv/emul/cpuid.h"
 #include "hv/emul/ioapic.h"
 #include "hv/emul/irqchip.h"
@@ -40,6 +41,7 @@
 #define VM_CMDLINE_MAX 512
 #define VM_SCROLLBACK (64u * 1024)
 #define VM_REASON_MAX 120
+#define VM_RAM_PIECES 4 /* NUMA nodes that it takes memory from */
 
 enum vm_state {
 	VM_STOPPED,
@@ -105,6 +107,13 @@ struct vm_console {
 	u64 written;	     /* bytes that went into it so far */
 };
 
+/* A piece of its memory; `near`: from the node it was asked of. */
+struct vm_ram {
+	u64 at, size; /* host-physical */
+	u32 node;
+	bool near;
+};
+
 struct vm {
 	struct vm_config cfg;
 	enum vm_state state;	 /* written on the VM's core */
@@ -128,7 +137,9 @@ struct vm {
 
 	struct gmem gmem;
 	struct npt npt;
-	u64 ram; /* host-physical */
+	u32 ram_pieces, ranges;
+	struct vm_ram ram[VM_RAM_PIECES];
+	struct acpi_guest_memory range[VM_RAM_PIECES + 1]; /* one may cross the PCI hole */
 	struct iomap io, mmio;
 	struct irq_sink irq;
 	struct cpuid_config cpuid;
@@ -205,6 +216,16 @@ u64 vm_memory_total(void);
 struct vcpu_stats vm_stats(const struct vm *vm);
 
 /* --- while defining, hv/vm_machine.c --------------------------------------- */
+
+/* hv/vm_memory.c: memory near its vCPUs, mapped; why (size bytes) says what is missing. */
+err_t vm_memory_alloc(struct vm *vm, char *why, size_t size);
+err_t vm_memory_map(struct vm *vm);
+void vm_memory_free(struct vm *vm);
+/* What the guest's ACPI tables are to say; refers to vm and to node. */
+struct acpi_guest vm_acpi(const struct vm *vm, u8 node[VM_CPUS_MAX]);
+/* A zeroed page of the host for a table, and back. */
+void *vm_table_alloc(void *ctx);
+void vm_table_free(void *ctx, void *page);
 
 err_t vm_machine_init(struct vm *vm);
 void vm_machine_reset(struct vm *vm);

@@ -38,8 +38,10 @@ static err_t load_linux(struct vm *vm, const struct boot_file *kernel,
 		.cmdline = vm->cfg.cmdline,
 		.ram = guest_ram_split(vm->cfg.memory),
 	};
+	u8 node[VM_CPUS_MAX];
+	const struct acpi_guest guest = vm_acpi(vm, node);
 	gpa_t rsdp;
-	err_t err = acpi_build(&vm->gmem, vm->cfg.cpus, &rsdp);
+	err_t err = acpi_build(&vm->gmem, &guest, &rsdp);
 
 	if (err)
 		return boot_state_fail(state, err, "ACPI tables: %s", err_str(err));
@@ -58,8 +60,10 @@ static err_t load_multiboot(struct vm *vm, const struct boot_file *kernel,
 		.module_count = initrd->size ? 1 : 0,
 		.ram = guest_ram_split(vm->cfg.memory),
 	};
+	u8 node[VM_CPUS_MAX];
+	const struct acpi_guest guest = vm_acpi(vm, node);
 	gpa_t rsdp;
-	err_t err = acpi_build(&vm->gmem, vm->cfg.cpus, &rsdp);
+	err_t err = acpi_build(&vm->gmem, &guest, &rsdp);
 
 	if (err)
 		return boot_state_fail(state, err, "ACPI tables: %s", err_str(err));

@@ -7,6 +7,7 @@
 
 #include "hv/emul/machine.h"
 #include "hv/hostcpu.h"
+#include "hv/topology.h"
 
 #include <arch/cpu.h>
 #include <arch/time.h>
@@ -221,9 +222,14 @@ static const struct virtio_console_hooks vcon_hooks = {
 
 static void init_cpuid(struct vm *vm)
 {
+	const struct topology_guest places =
+		topology_of_guest(&topology, vm->cfg.core, vm->cfg.cpus);
+
 	vm->cpuid = (struct cpuid_config){
 		.host = hostcpu_cpuid,
 		.vcpus = vm->cfg.cpus,
+		.threads = places.threads,
+		.package_ids = places.package_ids,
 		.xcr0_allowed = backend_caps.xcr0_allowed,
 		.tsc_khz = (u32)tsc_khz(),
 		.apic_khz = LAPIC_BUS_HZ / 1000,

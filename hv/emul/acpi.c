@@ -210,20 +210,59 @@ static u64 put_mcfg(struct area *a)
 	return put_table(a, &m, sizeof(m), "MCFG", 1);
 }
 
-#define XSDT_TABLES 3
+#define SRAT_REVISION 3
+#define SRAT_MAX_BYTES                                                                      \
+	(sizeof(struct acpi_srat) + ACPI_MAX_VCPUS * sizeof(struct acpi_srat_lapic) +       \
+	 ACPI_MAX_GUEST_MEMORY * sizeof(struct acpi_srat_memory))
 
-static u64 put_xsdt(struct area *a, const u64 tables[XSDT_TABLES])
+/* 5.2.16: who is near what. */
+static u64 put_srat(struct area *a, const struct acpi_guest *g)
+{
+	const struct acpi_srat head = { .reserved_one = 1 };
+	u8 table[SRAT_MAX_BYTES];
+	size_t len = 0;
+
+	append(table, &len, &head, sizeof(head));
+	for (u32 i = 0; i < g->vcpus; i++) {
+		const struct acpi_srat_lapic near = {
+			.type = SRAT_LAPIC,
+			.length = sizeof(near),
+			.domain_low = g->node[i],
+			.apic_id = (u8)i,
+			.flags = SRAT_ENABLED,
+		};
+
+		append(table, &len, &near, sizeof(near));
+	}
+	for (u32 i = 0; i < g->memory_count; i++) {
+		const struct acpi_srat_memory near = {
+			.type = SRAT_MEMORY,
+			.length = sizeof(near),
+			.domain = g->memory[i].node,
+			.base = g->memory[i].base.v,
+			.size = g->memory[i].size,
+			.flags = SRAT_ENABLED,
+		};
+
+		append(table, &len, &near, sizeof(near));
+	}
+	return put_table(a, table, len, "SRAT", SRAT_REVISION);
+}
+
+#define XSDT_TABLES 4
+
+static u64 put_xsdt(struct area *a, const u64 *tables, u32 n)
 {
 	struct {
 		struct acpi_header h;
 		u64 entry[XSDT_TABLES];
 	} PACKED x = { 0 };
 
-	memcpy(x.entry, tables, sizeof(x.entry));
-	return put_table(a, &x, sizeof(x), "XSDT", 1);
+	memcpy(x.entry, tables, n * sizeof(x.entry[0]));
+	return put_table(a, &x, sizeof(x.h) + n * sizeof(x.entry[0]), "XSDT", 1);
 }
 
-err_t acpi_build(struct gmem *gm, u32 vcpus, gpa_t *rsdp)
+err_t acpi_build(struct gmem *gm, const struct acpi_guest *guest, gpa_t *rsdp)
 {
 	struct area a = { .gm = gm, .next = MACHINE_ACPI_BASE };
 	struct acpi_rsdp r = {
@@ -233,19 +272,27 @@ err_t acpi_build(struct gmem *gm, u32 vcpus, gpa_t *rsdp)
 		.length = sizeof(r),
 	};
 	u64 at, facs, dsdt, tables[XSDT_TABLES];
+	u32 n = 0;
+	bool good;
 	void *p;
 
-	if (vcpus == 0 || vcpus > ACPI_MAX_VCPUS)
+	if (guest->vcpus == 0 || guest->vcpus > ACPI_MAX_VCPUS ||
+	    guest->memory_count > ACPI_MAX_GUEST_MEMORY)
 		return ERR_INVAL;
 	/* first, so that a search of the BIOS area finds it at once */
 	p = area_take(&a, sizeof(r), &at);
 	facs = put_facs(&a);
 	dsdt = put_dsdt(&a);
-	tables[0] = put_fadt(&a, facs, dsdt);
-	tables[1] = put_madt(&a, vcpus);
-	tables[2] = put_mcfg(&a);
-	r.xsdt = put_xsdt(&a, tables);
-	if (!p || !facs || !dsdt || !tables[0] || !tables[1] || !tables[2] || !r.xsdt)
+	tables[n++] = put_fadt(&a, facs, dsdt);
+	tables[n++] = put_madt(&a, guest->vcpus);
+	tables[n++] = put_mcfg(&a);
+	if (guest->node)
+		tables[n++] = put_srat(&a, guest);
+	r.xsdt = put_xsdt(&a, tables, n);
+	good = p && facs && dsdt && r.xsdt;
+	for (u32 i = 0; i < n; i++)
+		good = good && tables[i];
+	if (!good)
 		return ERR_RANGE;
 	r.checksum = checksum(&r, ACPI_RSDP_V1_BYTES);
 	r.ext_checksum = checksum(&r, sizeof(r));

@@ -159,6 +159,40 @@ STATIC_ASSERT(sizeof(struct acpi_madt_lapic_nmi) == 6, "ACPI 6.4 table 5.27");
 #define MADT_LEVEL_HIGH 0xd /* flags: active high, level */
 #define MADT_UID_ALL 0xff
 
+struct acpi_srat {
+	struct acpi_header h;
+	u32 reserved_one;
+	u64 reserved;
+} PACKED;
+
+struct acpi_srat_lapic { /* type 0 */
+	u8 type, length;
+	u8 domain_low;
+	u8 apic_id;
+	u32 flags;
+	u8 sapic_eid;
+	u8 domain_high[3];
+	u32 clock_domain;
+} PACKED;
+
+struct acpi_srat_memory { /* type 1 */
+	u8 type, length;
+	u32 domain;
+	u16 reserved0;
+	u64 base, size;
+	u32 reserved1;
+	u32 flags;
+	u64 reserved2;
+} PACKED;
+
+STATIC_ASSERT(sizeof(struct acpi_srat) == 48, "ACPI 6.4 table 5.61");
+STATIC_ASSERT(sizeof(struct acpi_srat_lapic) == 16, "ACPI 6.4 table 5.62");
+STATIC_ASSERT(sizeof(struct acpi_srat_memory) == 40, "ACPI 6.4 table 5.63");
+
+#define SRAT_LAPIC 0
+#define SRAT_MEMORY 1
+#define SRAT_ENABLED BIT(0)
+
 /* PCI firmware specification 3.2, 4.1.2 */
 struct acpi_mcfg {
 	struct acpi_header h;

@@ -59,6 +59,11 @@ static u64 xsdt_entry(const struct acpi_header *xsdt, u32 i)
 	return load_le64((const u8 *)(xsdt + 1) + (size_t)i * 8);
 }
 
+static err_t build(struct gmem *g, u32 vcpus, gpa_t *rsdp)
+{
+	return acpi_build(g, &(struct acpi_guest){ .vcpus = vcpus }, rsdp);
+}
+
 static void tables_are_linked(void **state)
 {
 	const struct acpi_rsdp *r;
@@ -69,7 +74,7 @@ static void tables_are_linked(void **state)
 	gpa_t rsdp;
 
 	(void)state;
-	assert_int_equal(acpi_build(&gm, 2, &rsdp), ERR_OK);
+	assert_int_equal(build(&gm, 2, &rsdp), ERR_OK);
 	assert_int_equal(rsdp.v % 16, 0);
 	r = (const void *)(ram + rsdp.v);
 	assert_memory_equal(r->signature, "RSD PTR ", 8);
@@ -110,7 +115,7 @@ static void processors_and_interrupts(void **state)
 	gpa_t rsdp;
 
 	(void)state;
-	assert_int_equal(acpi_build(&gm, ACPI_MAX_VCPUS, &rsdp), ERR_OK);
+	assert_int_equal(build(&gm, ACPI_MAX_VCPUS, &rsdp), ERR_OK);
 	r = (const void *)(ram + rsdp.v);
 	m = table_at(xsdt_entry(table_at(r->xsdt, "XSDT"), 1), "APIC");
 	assert_int_equal(m->lapic_address, 0xfee00000);
@@ -136,15 +141,56 @@ static void processors_and_interrupts(void **state)
 	assert_int_equal(count[MADT_LAPIC_NMI], 1);
 }
 
+/* Two nodes, the second one's memory on both sides of the hole. */
+static void nodes(void **state)
+{
+	static const u8 node[] = { 0, 0, 1 };
+	static const struct acpi_guest_memory memory[] = {
+		{ { 0 }, 0x40000000, 0 }, { { 0x40000000 }, 0x20000000, 1 },
+		{ { 0x100000000 }, 0x20000000, 1 },
+	};
+	const struct acpi_guest guest = {
+		.vcpus = 3, .node = node, .memory = memory, .memory_count = 3,
+	};
+	const struct acpi_srat *s;
+	const struct acpi_header *xsdt;
+	const struct acpi_rsdp *r;
+	gpa_t rsdp;
+
+	(void)state;
+	assert_int_equal(acpi_build(&gm, &guest, &rsdp), ERR_OK);
+	r = (const void *)(ram + rsdp.v);
+	xsdt = table_at(r->xsdt, "XSDT");
+	assert_int_equal(xsdt->length, sizeof(*xsdt) + 4 * 8);
+	s = table_at(xsdt_entry(xsdt, 3), "SRAT");
+	assert_int_equal(s->h.length, sizeof(*s) + 3 * 16 + 3 * 40);
+	for (u32 i = 0; i < 3; i++) {
+		const u8 *cpu = (const u8 *)(s + 1) + (size_t)i * 16;
+		const u8 *near = (const u8 *)(s + 1) + 3 * 16 + (size_t)i * 40;
+
+		assert_int_equal(cpu[0] << 8 | cpu[1], 0 << 8 | 16);
+		assert_int_equal(cpu[2], node[i]);
+		assert_int_equal(cpu[3], i);
+		assert_int_equal(load_le32(cpu + 4), 1);
+		assert_int_equal(near[0] << 8 | near[1], 1 << 8 | 40);
+		assert_int_equal(load_le32(near + 2), memory[i].node);
+		assert_int_equal(load_le64(near + 8), memory[i].base.v);
+		assert_int_equal(load_le64(near + 16), memory[i].size);
+		assert_int_equal(load_le32(near + 28), 1);
+	}
+}
+
 static void errors(void **state)
 {
+	const struct acpi_guest many = { .vcpus = 1, .memory_count = ACPI_MAX_GUEST_MEMORY + 1 };
 	struct gmem none = { 0 };
 	gpa_t rsdp;
 
 	(void)state;
-	assert_int_equal(acpi_build(&gm, 0, &rsdp), ERR_INVAL);
-	assert_int_equal(acpi_build(&gm, ACPI_MAX_VCPUS + 1, &rsdp), ERR_INVAL);
-	assert_int_equal(acpi_build(&none, 1, &rsdp), ERR_RANGE);
+	assert_int_equal(build(&gm, 0, &rsdp), ERR_INVAL);
+	assert_int_equal(build(&gm, ACPI_MAX_VCPUS + 1, &rsdp), ERR_INVAL);
+	assert_int_equal(build(&none, 1, &rsdp), ERR_RANGE);
+	assert_int_equal(acpi_build(&gm, &many, &rsdp), ERR_INVAL);
 }
 
 static bool dsdt_has(const void *bytes, size_t n)
@@ -232,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(tables_are_linked, setup, teardown),
 		cmocka_unit_test_setup_teardown(processors_and_interrupts, setup, teardown),
+		cmocka_unit_test_setup_teardown(nodes, setup, teardown),
 		cmocka_unit_test_setup_teardown(errors, setup, teardown),
 		cmocka_unit_test(dsdt_agrees_with_machine_h),
 		cmocka_unit_test(memory_map),
