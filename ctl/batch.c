@@ -6,6 +6,7 @@
 #include "hv/base/log.h"
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
+#include "vnet/dispatch_lang.h"
 #include "vnet/link_lang.h"
 #include "vnet/overlay_lang.h"
 #include "vnet/route.h"
@@ -97,6 +98,7 @@ static void remember_before(struct undo *u, const struct lang_stmt *s)
 	const struct overlay *o = s->name ? overlay_find(s->name) : NULL;
 	const struct lang_value *id = lang_get(s, "id");
 	const struct route *r = id ? route_next((u32)id->num - 1) : NULL;
+	char text[DISPATCH_LANG_MAX];
 
 	switch (s->cmd->id) {
 	case LANG_ROUTE_DEL:
@@ -107,9 +109,13 @@ static void remember_before(struct undo *u, const struct lang_stmt *s)
 		if (port && port->kind == VNET_PORT_EDGE)
 			remember_link(u, port);
 		break;
-	case LANG_LINK_SET:
 	case LANG_INTERFACE_SET:
-		if (port)
+		if (port && port->dispatch)
+			remember(u, 0, "interface set %s%s", s->name,
+				 dispatch_lang_write(port->dispatch, true, text));
+		/* fallthrough */
+	case LANG_LINK_SET:
+		if (port && lang_get(s, "state"))
 			remember(u, 0, "%s set %s state %s", s->cmd->object, s->name,
 				 port->up ? "up" : "down");
 		break;
@@ -142,6 +148,7 @@ static void remember_after(struct undo *u, const struct ctl *c)
 		break;
 	case LANG_OVERLAY_ADD:
 	case LANG_UPLINK_ADD:
+	case LANG_DISPATCHER_ADD:
 		remember(u, 0, "%s del %s", s->cmd->object, s->name);
 		break;
 	default:
@@ -159,6 +166,7 @@ static bool can_be_undone(enum lang_id id)
 		[LANG_OVERLAY_ADD] = true,   [LANG_OVERLAY_SET] = true,
 		[LANG_OVERLAY_DEL] = true,   [LANG_UPLINK_ADD] = true,
 		[LANG_VM_ADD] = true,	     [LANG_VM_START] = true,
+		[LANG_DISPATCHER_ADD] = true,
 	};
 
 	return can[id];

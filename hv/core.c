@@ -7,6 +7,7 @@
 #include <arch/smp.h>
 #include <arch/time.h>
 
+#include "hv/dispatch.h"
 #include "hv/vcpu.h"
 #include "vnet/epoch.h"
 #include "vnet/xcore.h"
@@ -172,14 +173,16 @@ void core_loop(void)
 	cpu_irq_enable();
 	for (;;) {
 		struct vcpu *v;
+		bool again;
 
 		core_run_events(c);
+		again = dispatch_turn(c);
 		v = core_pick(c);
 		if (v)
 			core_run_vcpu(c, v);
 		else if (c->deferred)
 			raise_deferred(c);
-		else
+		else if (!again)
 			core_halt(c);
 	}
 }

@@ -4,11 +4,20 @@
 #define HV_CTL_H
 
 #include "ctl/ctl.h"
+#include "ctl/metrics.h"
 
 err_t ctl_vm_add(struct ctl *c);
 err_t ctl_vm_del(struct ctl *c);
 err_t ctl_vm_request(struct ctl *c);
 err_t ctl_uplink_set(struct ctl *c);
+
+/* Dispatchers; their part of show config and show metrics (hv/ctl_dispatch.c). */
+err_t ctl_dispatcher_add(struct ctl *c);
+err_t ctl_dispatcher_set(struct ctl *c);
+err_t ctl_dispatcher_del(struct ctl *c);
+err_t ctl_show_dispatch(struct ctl *c);
+void ctl_dispatch_config(const struct out *out);
+void ctl_dispatch_metrics(struct metrics *m);
 
 err_t ctl_cpu_feature(struct ctl *c);
 /* What is claimed of cores (hv/show_noise.c), and of show config. */

@@ -7,6 +7,7 @@
 #include "hv/node.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
+#include "vnet/dispatch_lang.h"
 
 static err_t check_module(struct ctl *c, const char *key)
 {
@@ -126,6 +127,17 @@ static struct vm *vm_of_interface(const char *name)
 	return vm_find(vm);
 }
 
+/* The dispatch modes that the statement says; the others as they are. */
+static err_t read_modes(struct ctl *c, const struct dispatch_settings *as_is,
+			struct dispatch_settings *set)
+{
+	char why[160];
+	const char *key;
+	err_t err = dispatch_lang_read(c->stmt, as_is, set, &key, why, sizeof(why));
+
+	return err ? ctl_fail(c, key, err, "%s", why) : ERR_OK;
+}
+
 err_t ctl_interface_add(struct ctl *c)
 {
 	struct vm_interface_config cfg = {
@@ -135,11 +147,15 @@ err_t ctl_interface_add(struct ctl *c)
 		.storm = (u32)ctl_num(c, "storm", 0),
 	};
 	struct vm *vm = vm_of_interface(c->stmt->name);
+	struct dispatch_settings modes;
 	char why[160];
 	err_t err = ctl_overlay(c, &cfg.overlay);
 
 	if (!err)
 		err = ctl_also(c, &cfg.also);
+	dispatch_defaults(&modes);
+	if (!err)
+		err = read_modes(c, &modes, &cfg.dispatch);
 	if (err)
 		return err;
 	if (!vm)
@@ -181,9 +197,20 @@ err_t ctl_interface_del(struct ctl *c)
 err_t ctl_interface_set(struct ctl *c)
 {
 	struct vm_interface *nic = named_interface(c);
+	struct dispatch_settings modes;
+	err_t err;
 
 	if (!nic)
 		return ERR_NOENT;
-	vm_interface_set_link(nic, ctl_num(c, "state", 0) == 0);
+	err = read_modes(c, &nic->dispatch.set, &modes);
+	if (err)
+		return err;
+	if (!dispatch_lang_key(c->stmt) && !lang_get(c->stmt, "state"))
+		return ctl_fail(c, NULL, ERR_INVAL, "nothing to set; expected: state, mode, "
+				"tx-mode, rx-mode, alpha-l, alpha-u, omega, quota");
+	if (dispatch_lang_key(c->stmt))
+		dispatch_apply(nic, &modes);
+	if (lang_get(c->stmt, "state"))
+		vm_interface_set_link(nic, ctl_num(c, "state", 0) == 0);
 	return ERR_OK;
 }

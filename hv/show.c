@@ -15,6 +15,7 @@
 #include "hv/node.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
+#include "vnet/dispatch_lang.h"
 #include "vnet/link_lang.h"
 #include "vnet/overlay_lang.h"
 #include "vnet/route.h"
@@ -139,7 +140,7 @@ static void config_vm(const struct out *out, const struct vm *vm)
 
 static void config_interface(const struct out *out, const struct vm_interface *nic)
 {
-	char mac[FMT_MAC_LEN];
+	char mac[FMT_MAC_LEN], modes[DISPATCH_LANG_MAX];
 
 	const struct overlay *o = overlay_by_id(nic->net.port.overlay);
 
@@ -153,7 +154,7 @@ static void config_interface(const struct out *out, const struct vm_interface *n
 		out_printf(out, " storm %u", nic->net.port.storm);
 	if (o && o->id)
 		out_printf(out, " overlay %s", o->name);
-	out_printf(out, "\n");
+	out_printf(out, "%s\n", dispatch_lang_write(&nic->dispatch.set, false, modes));
 }
 
 err_t ctl_show_config(struct ctl *c)
@@ -167,6 +168,7 @@ err_t ctl_show_config(struct ctl *c)
 	config_uplink(out);
 	control_config(out);
 	config_overlays(out);
+	ctl_dispatch_config(out);
 	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id))
 		if (p->kind == VNET_PORT_EDGE)
 			config_link(out, p);

@@ -122,6 +122,7 @@ err_t ctl_show_metrics(struct ctl *c)
 	guests(&m);
 	uplink(&m);
 	pools(&m);
+	ctl_dispatch_metrics(&m);
 	metrics_end(&m);
 	return ERR_OK;
 }

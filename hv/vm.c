@@ -95,6 +95,8 @@ static void place(struct vm_config *cfg)
 {
 	u32 load[PLAT_MAX_CORES] = { 0 }, online = cores_online();
 
+	for (u32 i = 0; i < online; i++)
+		load[i] = dispatch_has_core(i) ? 2 * VM_MAX * VM_CPUS_MAX : 0;
 	for (u32 i = 0; i < VM_MAX; i++)
 		for (u32 k = 0; vms[i] && k < vms[i]->cfg.cpus; k++)
 			load[vms[i]->cfg.core[k]]++;
@@ -129,18 +131,24 @@ static void release(struct vm *vm)
 
 static err_t check_cores(const struct vm_config *cfg, char *why, size_t size)
 {
-	u32 online = cores_online(), most = MIN(online, (u32)VM_CPUS_MAX);
+	u32 online = cores_online(), taken = dispatch_cores();
+	u32 most = MIN(online - taken, (u32)VM_CPUS_MAX);
 	u64 seen = 0;
 
 	if (cfg->cpus > most) {
-		fmt_snprintf(why, size, "%u virtual CPUs are too many; this node has %u core%s",
-			     cfg->cpus, online, online == 1 ? "" : "s");
+		fmt_snprintf(why, size, "%u virtual CPUs are too many; this node has %u core%s%s",
+			     cfg->cpus, online - taken, online - taken == 1 ? "" : "s",
+			     taken ? " without a dispatcher" : "");
 		return ERR_FULL;
 	}
 	for (u32 i = 0; cfg->core_set && i < cfg->cpus; i++) {
 		if (cfg->core[i] >= online) {
 			fmt_snprintf(why, size, "there is no core %u; this node has cores 0 to %u",
 				     cfg->core[i], online - 1);
+			return ERR_RANGE;
+		}
+		if (dispatch_has_core(cfg->core[i])) {
+			fmt_snprintf(why, size, "core %u is a dispatcher's", cfg->core[i]);
 			return ERR_RANGE;
 		}
 		if (seen & BIT64(cfg->core[i])) {

@@ -15,6 +15,7 @@
 #include "drivers/virtio/console.h"
 #include "drivers/virtio/net.h"
 #include "drivers/virtio/pci.h"
+#include "hv/dispatch.h"
 #include "hv/emul/acpi.h"
 #include "hv/emul/cpuid.h"
 #include "hv/emul/ioapic.h"
@@ -84,6 +85,7 @@ struct vm_interface {
 	bool mtu_fixed;		/* configured; else as the links leave it */
 	bool more;		/* poll the port again from the loop */
 	enum vm_link want_link; /* atomic */
+	struct nic_dispatch dispatch;
 };
 
 struct vm_interface_config {
@@ -94,6 +96,7 @@ struct vm_interface_config {
 	struct vnet_also also;
 	u32 storm;   /* group frames a second; 0: any number */
 	u32 overlay; /* its id */
+	struct dispatch_settings dispatch;
 };
 
 /* A guest's terminals: ttyS0 and hvc0 of Linux. */

@@ -182,6 +182,8 @@ static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_int
 	nic->net.port.any_source = !cfg->check_source;
 	nic->net.port.also = cfg->also;
 	nic->net.port.storm = cfg->storm;
+	nic->dispatch.set = cfg->dispatch;
+	nic->net.port.dispatch = &nic->dispatch.set;
 	err = vnet_port_add(&nic->net.port);
 	if (err == ERR_EXIST && !vnet_port_find(nic->name)) {
 		fmt_snprintf(why, size, "another interface has this MAC address");

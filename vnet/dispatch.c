@@ -137,6 +137,12 @@ u32 dispatch_log_read(const struct dispatch *d, struct dispatch_change out[DISPA
 
 /* --- idle --------------------------------------------------------------------- */
 
+const struct dispatch_yielding dispatch_yield_default = {
+	.strategy = DISPATCH_YIELD_ADAPTIVE,
+	.t_sleep_us = DISPATCH_T_SLEEP_US,
+	.t_nowork_us = DISPATCH_T_NOWORK_US,
+};
+
 u64 dispatch_idle_ns(struct dispatch_idle *i, const struct dispatch_yielding *y, bool worked,
 		     u64 now_ns)
 {

@@ -106,6 +106,8 @@ struct dispatch_yielding {
 	u32 t_sleep_us, t_nowork_us;
 };
 
+extern const struct dispatch_yielding dispatch_yield_default;
+
 /* All zero: has just worked. */
 struct dispatch_idle {
 	bool idle;

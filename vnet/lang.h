@@ -33,6 +33,7 @@ enum lang_type {
 	LANG_UINT,	/* decimal, between min and max of its key */
 	LANG_SIZE,	/* bytes: a number with K, M or G behind it */
 	LANG_TIME,	/* a number with ms, s, m or h behind it; num is in ms */
+	LANG_TIME_US,	/* the same, and us; num is in us */
 	LANG_BOOL,	/* on, off */
 	LANG_CHOICE,	/* one of the key's words; num is its index */
 	LANG_MAC,
@@ -54,7 +55,7 @@ enum lang_from { LANG_FROM_ANY, LANG_FROM_INTERFACES, LANG_FROM_EDGES, LANG_FROM
 struct lang_value {
 	bool set;
 	u32 column;	       /* where it stood, from 1; a FLAG's is its key's */
-	u64 num;	       /* UINT, SIZE, TIME, BOOL, CHOICE; enum lang_match; enum lang_from */
+	u64 num;	       /* UINT, SIZE, times, BOOL, CHOICE; enum lang_match; enum lang_from */
 	u32 word;	       /* not a CHOICE, but a key with choices: 1 + the index of
 				  the word that stands in place of a value; else 0 */
 	u32 ip;		       /* host byte order */
@@ -71,7 +72,7 @@ struct lang_key {
 	enum lang_type type;
 	bool required;
 	bool bare;	       /* the value stands without its key, right behind the name */
-	u64 min, max;	       /* UINT, SIZE and TIME */
+	u64 min, max;	       /* UINT, SIZE and times */
 	const char *const *choices; /* CHOICE, and words in place of other values;
 				       NULL-terminated */
 	const char *help;
@@ -84,6 +85,7 @@ enum lang_id {
 	LANG_LINK_ADD, LANG_LINK_DEL, LANG_LINK_SET,
 	LANG_VM_ADD, LANG_VM_DEL, LANG_VM_START, LANG_VM_STOP, LANG_VM_RESET,
 	LANG_INTERFACE_ADD, LANG_INTERFACE_DEL, LANG_INTERFACE_SET,
+	LANG_DISPATCHER_ADD, LANG_DISPATCHER_SET, LANG_DISPATCHER_DEL, LANG_SHOW_DISPATCH,
 	LANG_ROUTE_ADD, LANG_ROUTE_DEL,
 	LANG_CONTROL_LISTEN, LANG_CONTROL_CLOSE,
 	LANG_CONSOLE_ATTACH, LANG_CONSOLE_LOG,

@@ -19,7 +19,8 @@ static const char *const crash_policies[] = { "stop", "reset", "hold", NULL };
 static const char *const crash_node_policies[] = { "reboot", "hold", NULL };
 static const char *const states[] = { "up", "down", NULL };
 static const char *const terminals[] = { "serial", "virtio", NULL };
-static const char *const modes[] = { "guest", NULL };
+static const char *const modes[] = { "guest", "vmm", "adaptive", NULL };
+static const char *const yields[] = { "immediate", "timed", "adaptive", NULL };
 
 static const struct lang_key no_keys[] = { END };
 
@@ -152,11 +153,27 @@ static const struct lang_key vm_add_keys[] = {
 	END
 };
 
+#define DISPATCH_KEYS                                                                         \
+	{ .word = "mode", .type = LANG_CHOICE, .choices = modes,                              \
+	  .help = "who starts the work on a frame: its guest, a dispatcher, or as the rate "  \
+		  "has it (guest)" },                                                         \
+	{ .word = "tx-mode", .type = LANG_CHOICE, .choices = modes,                           \
+	  .help = "only for what the guest sends" },                                          \
+	{ .word = "rx-mode", .type = LANG_CHOICE, .choices = modes,                           \
+	  .help = "only for what it gets" },                                                  \
+	{ .word = "alpha-l", .type = LANG_UINT, .min = 0, .max = 1000000000,                  \
+	  .help = "adaptive: guest-driven below so many packets a second (1000)" },           \
+	{ .word = "alpha-u", .type = LANG_UINT, .min = 0, .max = 1000000000,                  \
+	  .help = "adaptive: a dispatcher's above so many packets a second (10000)" },        \
+	{ .word = "omega", .type = LANG_TIME_US, .min = 1000, .max = 10000000,                \
+	  .help = "over which the rate is measured (5ms)" },                                  \
+	{ .word = "quota", .type = LANG_UINT, .min = 1, .max = 1024,                          \
+	  .help = "frames in one turn of a dispatcher (64)" }
+
 static const struct lang_key interface_add_keys[] = {
 	{ .word = "mac", .type = LANG_MAC, .required = true, .help = "the guest's address" },
 	{ .word = "mtu", .type = LANG_UINT, .min = 68, .max = 65000, .help = "the guest's MTU" },
-	{ .word = "mode", .type = LANG_CHOICE, .choices = modes,
-	  .help = "who starts the work on a frame" },
+	DISPATCH_KEYS,
 	{ .word = "check-source", .type = LANG_BOOL,
 	  .help = "only frames from its own MAC and those of also" },
 	{ .word = "also", .type = LANG_MACS,
@@ -168,17 +185,33 @@ static const struct lang_key interface_add_keys[] = {
 };
 
 static const struct lang_key interface_set_keys[] = {
-	{ .word = "state", .type = LANG_CHOICE, .choices = states, .required = true,
-	  .help = "up or down" },
+	{ .word = "state", .type = LANG_CHOICE, .choices = states, .help = "up or down" },
+	DISPATCH_KEYS,
 	END
 };
+
+#define YIELD_KEYS                                                                            \
+	{ .word = "yield", .type = LANG_CHOICE, .choices = yields,                            \
+	  .help = "when there is nothing to do: come straight back, sleep, or the one and "   \
+		  "then the other (adaptive)" },                                              \
+	{ .word = "t-sleep", .type = LANG_TIME_US, .min = 1, .max = 1000000,                  \
+	  .help = "for how long (1ms)" },                                                     \
+	{ .word = "t-nowork", .type = LANG_TIME_US, .min = 0, .max = 10000000,                \
+	  .help = "adaptive: how long it comes straight back before it sleeps (1ms)" }
+
+static const struct lang_key dispatcher_add_keys[] = {
+	{ .word = "core", .type = LANG_UINT, .required = true, .min = 0, .max = 63,
+	  .help = "physical core, which runs no guests then" },
+	YIELD_KEYS,
+	END
+};
+
+static const struct lang_key dispatcher_set_keys[] = { YIELD_KEYS, END };
 
 static const struct lang_key route_add_keys[] = {
 	{ .word = "src", .type = LANG_MAC_MATCH, .required = true, .help = "source address" },
 	{ .word = "dst", .type = LANG_MAC_MATCH, .required = true, .help = "destination address" },
 	{ .word = "to", .type = LANG_PORT, .required = true, .help = "where it goes" },
-	{ .word = "backup", .type = LANG_PORT,
-	  .help = "while that link is down or unreachable: another edge" },
 	{ .word = "backup", .type = LANG_PORT,
 	  .help = "while that link is down or unreachable: another edge" },
 	{ .word = "from", .type = LANG_PORT_FROM, .help = "where it came from" },
@@ -307,9 +340,15 @@ const struct lang_command lang_commands[] = {
 	{ "interface", "add", LANG_INTERFACE_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
 	  interface_add_keys, "a guest's NIC: VM.NAME" },
 	{ "interface", "set", LANG_INTERFACE_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
-	  interface_set_keys, "plug or unplug its cable" },
+	  interface_set_keys, "plug or unplug its cable; its dispatch modes" },
 	{ "interface", "del", LANG_INTERFACE_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
 	  force_keys, "remove a NIC from a stopped guest" },
+	{ "dispatcher", "add", LANG_DISPATCHER_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
+	  dispatcher_add_keys, "give a core to the frames of guests: 0, 1, ..." },
+	{ "dispatcher", "set", LANG_DISPATCHER_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
+	  dispatcher_set_keys, "change how it idles" },
+	{ "dispatcher", "del", LANG_DISPATCHER_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, no_keys,
+	  "take the core back; the guests do its work" },
 	{ "route", "add", LANG_ROUTE_ADD, LANG_NAME_NONE, FILE_AND_TERMINAL, route_add_keys,
 	  "where frames go" },
 	{ "route", "del", LANG_ROUTE_DEL, LANG_NAME_NONE, FILE_AND_TERMINAL, route_del_keys,
@@ -328,6 +367,8 @@ const struct lang_command lang_commands[] = {
 	  "guests, and the exits of one" },
 	{ "show", "interface", LANG_SHOW_INTERFACE, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "guests' NICs" },
+	{ "show", "dispatch", LANG_SHOW_DISPATCH, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
+	  "dispatchers; modes of interfaces, rates, and the last changes" },
 	{ "show", "link", LANG_SHOW_LINK, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "links to other nodes" },
 	{ "show", "route", LANG_SHOW_ROUTE, LANG_NAME_NONE, TERMINAL_ONLY, show_route_keys,

@@ -4,6 +4,8 @@
 #include "hv/base/str.h"
 #include "vnet/lang.h"
 
+#define US_PER_MS 1000
+
 static bool parse_digits(const char **s, u64 max, u64 *out)
 {
 	const char *p = *s;
@@ -48,19 +50,23 @@ static bool parse_size(const char *s, u64 *out)
 	return true;
 }
 
-/* In milliseconds. */
-static bool parse_time(const char *s, u64 *out)
+/* In units of so many microseconds, which are also the smallest that may be said. */
+static bool parse_time(const char *s, u64 unit_us, u64 *out)
 {
 	static const struct {
 		const char *unit;
-		u64 ms;
-	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 } };
+		u64 us;
+	} units[] = { { "us", 1 },
+		      { "ms", 1000 },
+		      { "s", 1000 * 1000 },
+		      { "m", 60 * 1000 * 1000 },
+		      { "h", 3600ull * 1000 * 1000 } };
 
 	if (!parse_digits(&s, UINT32_MAX, out))
 		return false;
 	for (u32 i = 0; i < ARRAY_SIZE(units); i++) {
-		if (strcmp(s, units[i].unit) == 0) {
-			*out *= units[i].ms;
+		if (units[i].us >= unit_us && strcmp(s, units[i].unit) == 0) {
+			*out *= units[i].us / unit_us;
 			return true;
 		}
 	}
@@ -224,7 +230,9 @@ static bool parse_by_type(const struct lang_key *key, char *const *words, u32 co
 	case LANG_SIZE:
 		return parse_size(s, &v->num);
 	case LANG_TIME:
-		return parse_time(s, &v->num);
+		return parse_time(s, US_PER_MS, &v->num);
+	case LANG_TIME_US:
+		return parse_time(s, 1, &v->num);
 	case LANG_BOOL:
 		return parse_choice(s, off_on, &v->num);
 	case LANG_CHOICE:
@@ -263,6 +271,7 @@ static void describe(const struct lang_key *key, char *buf, size_t size)
 		[LANG_UINT] = "a number",
 		[LANG_SIZE] = "a size such as 512M",
 		[LANG_TIME] = "a time such as 300s (ms, s, m, h)",
+		[LANG_TIME_US] = "a time such as 500us (us, ms, s)",
 		[LANG_BOOL] = "on or off",
 		[LANG_MAC] = "a MAC address such as 52:54:00:00:00:01",
 		[LANG_MACS] = "up to 8 MAC addresses with commas between",
@@ -285,7 +294,8 @@ err_t lang_value_parse(const struct lang_key *key, char *const *words, u32 count
 		       struct lang_value *out, char *why, size_t size)
 {
 	char expected[120] = "";
-	bool ranged = key->type == LANG_UINT || key->type == LANG_SIZE || key->type == LANG_TIME;
+	bool ranged = key->type == LANG_UINT || key->type == LANG_SIZE ||
+		      key->type == LANG_TIME || key->type == LANG_TIME_US;
 	u64 index = 0;
 
 	*used = 1;
@@ -306,7 +316,9 @@ err_t lang_value_parse(const struct lang_key *key, char *const *words, u32 count
 		return ERR_INVAL;
 	}
 	if (ranged && (out->num < key->min || out->num > key->max)) {
-		const char *unit = key->type == LANG_TIME ? "ms" : "";
+		const char *unit = key->type == LANG_TIME	 ? "ms"
+				   : key->type == LANG_TIME_US ? "us"
+								 : "";
 
 		fmt_snprintf(why, size, "%s %s is out of range; expected: %lu%s to %lu%s",
 			     key->word, words[0], key->min, unit, key->max, unit);

@@ -48,6 +48,8 @@ static void one_spelling(void **state)
 		  "02:00:00:00:00:0a,02:00:00:00:00:0b" },
 		{ "interface add g.e mac 02:00:00:00:00:01 also 02:00:00:00:00:0A,", NULL },
 		{ "interface add g.e mac 02:00:00:00:00:01 also ,02:00:00:00:00:0A", NULL },
+		{ "dispatcher add 0 t-sleep 500us core 2 yield timed",
+		  "dispatcher add 0 core 2 yield timed t-sleep 500us" },
 		{ "sh ro js", "show route json" },
 		{ "control listen from 10.0.0.0/8", "control listen from 10.0.0.0/8" },
 		/* VNET/P's. */

@@ -8,20 +8,23 @@
 
 #include "hv/base/fmt.h"
 #include "tools/vnetctl/names.h"
+#include "vnet/dispatch_lang.h"
 #include "vnet/link_lang.h"
 #include "vnet/overlay_lang.h"
 #include "vnet/overlay_mesh.h"
 
-enum kind { KIND_NONE, KIND_INTERFACE, KIND_LINK, KIND_VM, KIND_MAC, KIND_UPLINK, KIND_SAID };
+enum kind { KIND_NONE, KIND_INTERFACE, KIND_LINK, KIND_VM, KIND_MAC, KIND_UPLINK, KIND_DISPATCHER,
+	    KIND_CORE, KIND_SAID };
 
 static const char *const kind_name[] = {
 	[KIND_INTERFACE] = "interface", [KIND_LINK] = "link", [KIND_VM] = "vm",
-	[KIND_MAC] = "MAC", [KIND_UPLINK] = "uplink",
+	[KIND_MAC] = "MAC", [KIND_UPLINK] = "uplink", [KIND_DISPATCHER] = "dispatcher",
 };
 
 /* What one node has so far. Interfaces and links share their names. */
 struct check {
-	struct names ports, vms, macs, uplinks;
+	struct names ports, vms, macs, uplinks, dispatchers;
+	struct names cores; /* of the dispatchers */
 	struct names peers; /* addresses of links' other ends: VNET/P names edges so */
 	const struct lang_source *src;
 	const struct lang_stmt *s;
@@ -141,6 +144,21 @@ static void interface_has_vm(struct check *k)
 		bad(k, NULL, "\"%s\" is not VM.NAME with a vm that there is", k->s->name);
 }
 
+/* Against the defaults: what an earlier statement said of the other threshold is not known. */
+static void check_modes(struct check *k)
+{
+	struct dispatch_settings defaults, set;
+	const char *key = NULL;
+	char why[160];
+
+	dispatch_defaults(&defaults);
+	if (k->s->cmd->id == LANG_INTERFACE_SET &&
+	    !(lang_get(k->s, "alpha-l") && lang_get(k->s, "alpha-u")))
+		return;
+	if (dispatch_lang_read(k->s, &defaults, &set, &key, why, sizeof(why)))
+		bad(k, key, "%s", why);
+}
+
 static void add_interface(struct check *k)
 {
 	const struct lang_value *mac = lang_get(k->s, "mac"), *overlay = lang_get(k->s, "overlay");
@@ -153,7 +171,19 @@ static void add_interface(struct check *k)
 		bad(k, "mac", "a group address cannot be a NIC's own");
 	else if (!names_add(&k->macs, fmt_mac(text, mac->mac), KIND_MAC))
 		bad(k, "mac", "another interface of this node has this address");
+	check_modes(k);
 	add_name(k, &k->ports, KIND_INTERFACE);
+}
+
+/* Whether the core is there, and a guest's, only the node knows. */
+static void add_dispatcher(struct check *k)
+{
+	char core[12];
+
+	snprintf(core, sizeof(core), "%u", (u32)lang_get(k->s, "core")->num);
+	if (!names_add(&k->cores, core, KIND_CORE))
+		bad(k, "core", "core %s is a dispatcher's already", core);
+	add_name(k, &k->dispatchers, KIND_DISPATCHER);
 }
 
 static void add_route(struct check *k)
@@ -206,7 +236,17 @@ static void one(void *ctx, const struct lang_source *src, const struct lang_stmt
 	case LANG_INTERFACE_ADD:
 		add_interface(k);
 		break;
+	case LANG_DISPATCHER_ADD:
+		add_dispatcher(k);
+		break;
+	case LANG_DISPATCHER_SET:
+	case LANG_DISPATCHER_DEL:
+		need_name(k, &k->dispatchers, KIND_DISPATCHER,
+			  s->cmd->id == LANG_DISPATCHER_DEL);
+		break;
 	case LANG_INTERFACE_SET:
+		check_modes(k);
+		/* fallthrough */
 	case LANG_INTERFACE_DEL:
 		need_name(k, &k->ports, KIND_INTERFACE, s->cmd->id == LANG_INTERFACE_DEL);
 		break;
@@ -237,6 +277,8 @@ static void forget_node(struct check *k)
 	names_clear(&k->vms);
 	names_clear(&k->macs);
 	names_clear(&k->uplinks);
+	names_clear(&k->dispatchers);
+	names_clear(&k->cores);
 	names_clear(&k->peers);
 	k->vm_count = 0;
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "hv/base/fmt.h"
+#include "tools/vnetctl/state_dispatch.h"
+#include "vnet/dispatch_lang.h"
 #include "vnet/lang_write.h"
 #include "vnet/link_lang.h"
 #include "vnet/overlay_lang.h"
@@ -17,11 +19,11 @@
 static const struct {
 	enum lang_id id;
 	const char *key;
-	const char *value; /* NULL: whatever it is */
+	const char *value;
 } unsaid[] = {
 	{ LANG_UPLINK_ADD, "poll", "off" },	  { LANG_VM_ADD, "cpus", "1" },
 	{ LANG_VM_ADD, "on-crash", "stop" },	  { LANG_VM_ADD, "testdev", "off" },
-	{ LANG_INTERFACE_ADD, "mode", NULL },	  { LANG_INTERFACE_ADD, "check-source", "on" },
+	{ LANG_INTERFACE_ADD, "check-source", "on" },
 	{ LANG_INTERFACE_ADD, "overlay", "default" }, { LANG_CONTROL_LISTEN, "port", "9901" },
 };
 
@@ -37,7 +39,7 @@ static void drop_unsaid(struct lang_stmt *s)
 				continue;
 			lang_write_value(&s->cmd->keys[k], &s->value[k], value, sizeof(value),
 					 &len);
-			if (!unsaid[i].value || !strcmp(value, unsaid[i].value))
+			if (!strcmp(value, unsaid[i].value))
 				s->value[k].set = false;
 		}
 	}
@@ -102,6 +104,16 @@ static bool add_link(struct state *to, struct lang_stmt *s, const struct lang_so
 	return true;
 }
 
+/* The place of what has that name; to->count: there is none. */
+static u32 place_of(const struct state *to, enum lang_id id, const char *name)
+{
+	u32 i = 0;
+
+	while (i < to->count && (to->thing[i].id != id || strcmp(to->thing[i].name, name) != 0))
+		i++;
+	return i;
+}
+
 /* What the thing says of the overlay as it is now. */
 static void describe_overlay(struct thing *t, const struct overlay *o)
 {
@@ -120,28 +132,52 @@ static bool add_overlay(struct state *to, const struct lang_stmt *s)
 {
 	struct overlay *o = overlay_find(s->name);
 	struct overlay_line line;
-	u32 i = 0;
+	u32 i;
 
 	overlay_lang_read(s, o ? &o->setup : &overlay_defaults, &line);
 	if (o ? overlay_set(o, &line.setup) : overlay_add(s->name, line.id, &line.setup))
 		return false;
 	o = overlay_find(s->name);
-	while (i < to->count && (to->thing[i].id != LANG_OVERLAY_ADD ||
-				 strcmp(to->thing[i].name, s->name) != 0))
-		i++;
+	i = place_of(to, LANG_OVERLAY_ADD, s->name);
 	if (i == to->count)
 		add(to, s, "")->id = LANG_OVERLAY_ADD;
 	describe_overlay(&to->thing[i], o);
 	return true;
 }
 
+static bool add_interface(struct state *to, struct lang_stmt *s, const struct lang_source *src)
+{
+	struct lang_stmt bare = *s;
+	char text[LINE_MAX_BYTES];
+	struct thing *t;
+
+	for (const char *key; (key = dispatch_lang_key(&bare));)
+		take_key(&bare, key);
+	drop_unsaid(&bare);
+	if (lang_write(&bare, text, sizeof(text)))
+		return false;
+	t = add(to, s, text);
+	t->any_mtu = !lang_get(s, "mtu");
+	dispatch_defaults(&t->dispatch);
+	return thing_modes(t, s, src);
+}
+
+static void add_dispatcher(struct state *to, const struct lang_stmt *s)
+{
+	char text[LINE_MAX_BYTES];
+	struct thing *t;
+
+	snprintf(text, sizeof(text), "dispatcher add %s core %u", s->name,
+		 (u32)lang_get(s, "core")->num);
+	t = add(to, s, text);
+	t->yield = dispatch_yield_default;
+	thing_yield(t, s);
+}
+
 static void add_state(struct state *to, const struct lang_stmt *s)
 {
-	u32 i = 0;
+	u32 i = place_of(to, s->cmd->id, s->name);
 
-	while (i < to->count && (to->thing[i].id != s->cmd->id ||
-				 strcmp(to->thing[i].name, s->name) != 0))
-		i++;
 	if (lang_get(s, "state")->num && i == to->count) {
 		add_down(to, s, s->cmd->id);
 	} else if (!lang_get(s, "state")->num && i < to->count) {
@@ -161,6 +197,26 @@ static void take_network(struct lang_stmt *s)
 	}
 }
 
+/* A statement that changes what others have made. */
+static bool change_line(struct state *to, const struct lang_source *src,
+			const struct lang_stmt *s)
+{
+	u32 i;
+
+	if (lang_get(s, "state"))
+		add_state(to, s);
+	if (s->cmd->id == LANG_LINK_SET)
+		return true;
+	i = place_of(to, s->cmd->id == LANG_INTERFACE_SET ? LANG_INTERFACE_ADD
+							  : LANG_DISPATCHER_ADD, s->name);
+	if (i == to->count)
+		return true;
+	if (s->cmd->id == LANG_INTERFACE_SET)
+		return thing_modes(&to->thing[i], s, src);
+	thing_yield(&to->thing[i], s);
+	return true;
+}
+
 static bool add_line(struct state *to, const struct lang_source *src, struct lang_stmt *s)
 {
 	char text[LINE_MAX_BYTES];
@@ -172,17 +228,21 @@ static bool add_line(struct state *to, const struct lang_source *src, struct lan
 	case LANG_OVERLAY_ADD:
 	case LANG_OVERLAY_SET:
 		return add_overlay(to, s);
-	case LANG_LINK_SET:
-	case LANG_INTERFACE_SET:
-		add_state(to, s);
+	case LANG_INTERFACE_ADD:
+		return add_interface(to, s, src);
+	case LANG_DISPATCHER_ADD:
+		add_dispatcher(to, s);
 		return true;
+	case LANG_DISPATCHER_SET:
+	case LANG_INTERFACE_SET:
+	case LANG_LINK_SET:
+		return change_line(to, src, s);
 	case LANG_CONTROL_LISTEN:
 		take_network(s);
 		/* fallthrough */
 	case LANG_UPLINK_ADD:
 	case LANG_VM_ADD:
 	case LANG_VM_START:
-	case LANG_INTERFACE_ADD:
 	case LANG_ROUTE_ADD:
 	case LANG_CPU_FEATURE:
 	case LANG_CORE_SET:
@@ -221,6 +281,7 @@ void state_free(struct state *s)
 	for (u32 i = 0; i < s->count; i++) {
 		free(s->thing[i].text);
 		free(s->thing[i].change);
+		free(s->thing[i].more);
 	}
 	free(s->thing);
 	*s = (struct state){ 0 };
@@ -376,6 +437,7 @@ static void write_removal(const struct thing *t, struct flat *out)
 			     : t->id == LANG_LINK_ADD	 ? "link"
 			     : t->id == LANG_OVERLAY_ADD ? "overlay"
 			     : t->id == LANG_UPLINK_ADD	 ? "uplink"
+			     : t->id == LANG_DISPATCHER_ADD ? "dispatcher"
 							 : "vm";
 
 	if (t->id == LANG_ROUTE_ADD)
@@ -392,12 +454,21 @@ static void write_removal(const struct thing *t, struct flat *out)
 	flat_add(out, text);
 }
 
+static void write_addition(const struct thing *t, struct flat *out)
+{
+	char text[2 * LINE_MAX_BYTES];
+
+	snprintf(text, sizeof(text), "%s%s", t->text, t->more ? t->more : "");
+	flat_add(out, text);
+}
+
 void state_difference(struct state *have, struct state *want, struct flat *out)
 {
 	/* What goes last stands on nothing that goes before it. */
 	static const enum lang_id removal[] = {
 		LANG_ROUTE_ADD, LANG_LINK_SET, LANG_INTERFACE_SET, LANG_VM_START,
-		LANG_INTERFACE_ADD, LANG_VM_ADD, LANG_LINK_ADD, LANG_OVERLAY_ADD,
+		LANG_INTERFACE_ADD, LANG_VM_ADD, LANG_DISPATCHER_ADD, LANG_LINK_ADD,
+		LANG_OVERLAY_ADD,
 		LANG_CONTROL_LISTEN, LANG_UPLINK_ADD,
 	};
 
@@ -411,7 +482,7 @@ void state_difference(struct state *have, struct state *want, struct flat *out)
 		const struct thing *t = &want->thing[k];
 
 		if (!t->twin || t->twin->touched)
-			flat_add(out, t->text);
+			write_addition(t, out);
 		else if (t->change && strcmp(t->change, t->twin->change) != 0)
 			flat_add(out, t->change);
 	}

@@ -4,6 +4,7 @@
 #define VNETCTL_STATE_H
 
 #include "tools/vnetctl/conf.h"
+#include "vnet/dispatch.h"
 
 struct thing {
 	enum lang_id id;
@@ -13,6 +14,9 @@ struct thing {
 	u32 route;		  /* a route that is there: its number */
 	u32 vni;		  /* an overlay's number, which stays */
 	char *change;		  /* ... and the statement that makes it so without a new one */
+	char *more;		  /* what stands behind text of what can be changed later */
+	struct dispatch_settings dispatch; /* an interface's */
+	struct dispatch_yielding yield;	   /* a dispatcher's */
 
 	/* The comparison's own. */
 	struct thing *twin; /* the same in the other state */

@@ -8,6 +8,7 @@
 #include "tools/vnetpd/link_tcp.h"
 #include "tools/vnetpd/sock.h"
 #include "tools/vnetpd/tap.h"
+#include "vnet/dispatch_lang.h"
 #include "vnet/edge.h"
 #include "vnet/link_lang.h"
 
@@ -43,6 +44,17 @@ err_t ctl_uplink_del(struct ctl *c)
 
 /* --- interfaces ----------------------------------------------------------------- */
 
+/* A process has no dispatchers: what Linux wakes it for is done at once. */
+static err_t no_dispatch(struct ctl *c)
+{
+	const char *key = dispatch_lang_key(c->stmt);
+
+	if (!key || (!strcmp(key, "mode") && ctl_num(c, key, 0) == DISPATCH_GUEST))
+		return ERR_OK;
+	return ctl_fail(c, key, ERR_NOTSUP, "\"%s\" is for the guests of a Caisson node: vnetpd "
+			"has no dispatchers", key);
+}
+
 err_t ctl_interface_add(struct ctl *c)
 {
 	const struct lang_value *device = lang_get(c->stmt, "device");
@@ -54,8 +66,10 @@ err_t ctl_interface_add(struct ctl *c)
 		.storm = (u32)ctl_num(c, "storm", 0),
 	};
 	char why[200] = "";
-	err_t err = ctl_overlay(c, &setup.overlay);
+	err_t err = no_dispatch(c);
 
+	if (!err)
+		err = ctl_overlay(c, &setup.overlay);
 	if (!err)
 		err = ctl_also(c, &setup.also);
 	if (err)
@@ -84,6 +98,10 @@ err_t ctl_interface_set(struct ctl *c)
 
 	if (!port)
 		return ERR_NOENT;
+	if (no_dispatch(c))
+		return ERR_NOTSUP;
+	if (!lang_get(c->stmt, "state"))
+		return ctl_fail(c, NULL, ERR_INVAL, "nothing to set; expected: state");
 	tap_set_up(tap_of(port), ctl_num(c, "state", 0) == 0);
 	return ERR_OK;
 }
