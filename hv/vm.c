@@ -86,6 +86,19 @@ static u32 cores_online(void)
 	return n;
 }
 
+/* Ascending, so that neighbours among the cores are the guest's neighbours. */
+static void sort(u32 *core, u32 n)
+{
+	for (u32 i = 1; i < n; i++) {
+		for (u32 k = i; k && core[k - 1] > core[k]; k--) {
+			u32 upper = core[k - 1];
+
+			core[k - 1] = core[k];
+			core[k] = upper;
+		}
+	}
+}
+
 /*
  * Each vCPU goes to a core of its own, one with the fewest vCPUs. The boot core has the
  * NIC: for a guest of one vCPU it comes first, because frames then change no core; a
@@ -106,9 +119,10 @@ static void place(struct vm_config *cfg)
 		for (u32 i = online; i--;)
 			if (load[i] < load[best] || (load[i] == load[best] && i && i < best))
 				best = i;
-		cfg->core[k] = best;
 		load[best] += VM_MAX * VM_CPUS_MAX; /* not again */
+		cfg->core[k] = best;
 	}
+	sort(cfg->core, cfg->cpus);
 }
 
 /* Everything that vm_add() made, in reverse order; pieces may be missing. */

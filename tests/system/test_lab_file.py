@@ -123,6 +123,8 @@ def test_the_backend_says_whose_machine_it_is():
     ("machine a backend vmx nic e1000e", '1:23: a machine of Bochs has no nic "e1000e"; '
      "expected: e1000, none"),
     ("machine a backend vmx boot kernel", '1:23: a machine of Bochs has no boot "kernel"'),
+    ("machine a backend vmx sockets 2", '1:23: a machine of Bochs has no sockets "2"; expected: 1'),
+    ("machine a cores 4 sockets 3", "1:19: 4 cores are not in 3 sockets of cores of 1 threads"),
     ("machine a cores 9 backend vmx", "1:11: a machine of Bochs has at most 8 cores"),
     ("machine a backend vmx\nmachine b\nwire v a b\nwire w a b", '"a" is a machine of Bochs: '
      "only one wire"),

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A .lab file: a cluster's node.conf plus the lines that only the lab reads.
 
-    machine NAME [backend svm|none|vmx|bochs-svm] [cores N] [memory SIZE] [nic MODEL]
+    machine NAME [backend svm|none|vmx|bochs-svm] [cores N] [sockets N] [threads N]
+                 [memory SIZE] [nic MODEL]
                  [boot grub|kernel] [wait guests|node] [model CPU] [firmware FILE]
     machine NAME plain yes kernel FILE initrd FILE cmdline "..." [mac MAC] [cores ...]
     machine NAME backend host [setup "SHELL COMMANDS"]
     wire NAME END END ... [snap BYTES]
     module NAME FILE
+
+`cores` counts all of a machine's; in several sockets, each is a NUMA node with its share of
+the memory. `threads` of them make a core (QEMU only, both).
 
 Machines with the backends vmx and bochs-svm are Bochs', all others QEMU's; `model` is a
 processor that its emulator knows (bochs-bin --help cpu, qemu-system-x86_64 -cpu help).
@@ -28,14 +32,15 @@ from labkit import bochs, words
 from labkit.errors import usage_error
 
 NIC_MODELS = ("e1000", "e1000e", "vmxnet3", "virtio-net-pci", "rtl8139", "none")
-MACHINE_KEYS = ("backend", "cores", "memory", "nic", "boot", "wait", "mac", "model",
-                "firmware", "plain", "kernel", "initrd", "cmdline", "setup")
+MACHINE_KEYS = ("backend", "cores", "sockets", "threads", "memory", "nic", "boot", "wait",
+                "mac", "model", "firmware", "plain", "kernel", "initrd", "cmdline", "setup")
 HOST = "host"
 HOST_KEYS = ("backend", "setup")
 CHOICES = {"backend": ("svm", "none", *bochs.MODELS, HOST), "nic": NIC_MODELS,
            "boot": ("grub", "kernel"), "wait": ("guests", "node"), "plain": ("yes", "no")}
 # What Bochs cannot do: the key's only values there.
-BOCHS_CHOICES = {"nic": ("e1000", "none"), "boot": ("grub",)}
+BOCHS_CHOICES = {"nic": ("e1000", "none"), "boot": ("grub",), "sockets": (1,),
+                 "threads": (1,)}
 BOCHS_ONLY = ("firmware",)
 PLAIN_ONLY = ("kernel", "initrd", "cmdline")
 LAB_OBJECTS = ("machine", "wire", "module")
@@ -58,6 +63,8 @@ class Machine:
     name: str
     backend: str = "svm"
     cores: int = 2
+    sockets: int = 1
+    threads: int = 1
     memory: int = 1024
     nic: str = "e1000"
     boot: str = "grub"
@@ -235,6 +242,10 @@ class _Parser:
         for key in PLAIN_ONLY:
             if key in seen and not machine.plain:
                 self.fail(seen[key], f'"{key}" is for a machine with "plain yes"')
+        if machine.cores % (machine.sockets * machine.threads):
+            self.fail(seen.get("sockets", seen.get("threads")),
+                      f"{machine.cores} cores are not in {machine.sockets} sockets of cores of "
+                      f"{machine.threads} threads")
         self._check_bochs(machine, seen)
         self._check_host(machine, seen)
         self.lab.machines[name] = machine
@@ -258,7 +269,7 @@ class _Parser:
         for key, choices in BOCHS_CHOICES.items():
             if getattr(machine, key) not in choices:
                 self.fail(seen[key], f'a machine of Bochs has no {key} '
-                          f'"{getattr(machine, key)}"; expected: {", ".join(choices)}')
+                          f'"{getattr(machine, key)}"; expected: {", ".join(map(str, choices))}')
         if machine.cores > bochs.MAX_CORES:
             self.fail(seen["cores"], f"a machine of Bochs has at most {bochs.MAX_CORES} cores")
 
@@ -268,9 +279,9 @@ class _Parser:
                       f"expected: {', '.join(CHOICES[key])}")
         if key == "plain":
             return value == "yes"
-        if key == "cores":
+        if key in ("cores", "sockets", "threads"):
             if not value.isdigit() or not 1 <= int(value) <= MAX_CORES:
-                self.fail(value, f"cores: expected a number from 1 to {MAX_CORES}")
+                self.fail(value, f"{key}: expected a number from 1 to {MAX_CORES}")
             return int(value)
         if key == "memory":
             size = parse_size(value)

@@ -148,10 +148,25 @@ def cpu_of(machine):
     return f"{machine.model or model},{features}"
 
 
+def processors(machine):
+    """Processors and memory; each of several sockets is a NUMA node."""
+    in_socket = machine.cores // machine.sockets
+    arguments = ["-smp", f"{machine.cores},sockets={machine.sockets},threads={machine.threads},"
+                 f"cores={in_socket // machine.threads}", "-m", str(machine.memory)]
+    for node in range(machine.sockets if machine.sockets > 1 else 0):
+        share = machine.memory // machine.sockets
+        if node == 0:
+            share += machine.memory % machine.sockets
+        arguments += ["-object", f"memory-backend-ram,id=ram{node},size={share}M", "-numa",
+                      f"node,nodeid={node},memdev=ram{node},"
+                      f"cpus={node * in_socket}-{(node + 1) * in_socket - 1}"]
+    return arguments
+
+
 def qemu_command(lab, machine, boot, tag):
     return ["qemu-system-x86_64", "-name", tag, "-accel", "tcg,thread=multi",
             "-cpu", cpu_of(machine), "-machine", "pc", "-nodefaults", "-vga", "std",
-            "-smp", str(machine.cores), "-m", str(machine.memory), "-display", "none",
+            *processors(machine), "-display", "none",
             "-no-reboot", "-chardev", f"socket,id=com1,path={SERIAL_SOCKET},server=on,wait=off,"
             f"logfile={SERIAL_LOG}", "-serial", "chardev:com1",
             "-qmp", f"unix:{QMP_SOCKET},server=on,wait=off",
