@@ -162,6 +162,16 @@ void edge_input(const struct edge_local *local, u32 from_ip, u16 from_port, stru
 		u32 n);
 
 /*
+ * The same for packets that are known to be this edge's, because a connection
+ * of its peer carried them. Of a kind without VNI. On the core of the edge.
+ */
+void edge_input_from(struct edge *e, struct pkt **pkts, u32 n);
+
+/* The peer of an edge that is known by its tag is there now. Boot core, that of the
+ * edge. */
+void edge_set_peer(struct edge *e, u32 ip, u16 port);
+
+/*
  * A burst (at most PKT_BURST) from the NIC behind a LINK_IS_LAN edge: takes what
  * is for its overlay's interfaces, copies what is for everybody, and leaves the
  * rest in pkts, for the node's own stack, whose address is own_mac; NULL: that

@@ -119,31 +119,40 @@ static enum edge_stray why_stray(const struct arrival *a, const struct link_rx *
 	return rx->tag && a->local->nat_users ? EDGE_STRAY_TAG : EDGE_STRAY_SENDER;
 }
 
-/* A peer with the right tag shows where it is. It moves only from where it is
- * silent, so that two with the same tag do not take turns. */
-static bool peer_moved(struct edge *e, const struct arrival *a)
+/* Has what shows the edge's tag any claim to be its peer? A second node with that tag has
+ * none while the first is there, so that two do not take turns; the first one itself, which
+ * comes by another port of its NAT, goes on counting in its session. */
+static bool may_move(const struct edge *e, const struct link_hello *hello)
 {
-	char ip[FMT_IP4_LEN];
+	const struct link_hello *last = &e->health.peer;
 
-	if (e->dst.remote_ip && edge_has_health(e) && e->health.state == HEALTH_UP)
-		return false;
+	if (!e->dst.remote_ip || !edge_has_health(e) || e->health.state != HEALTH_UP)
+		return true;
+	return hello && hello->session == last->session && (s32)(hello->seq - last->seq) > 0;
+}
+
+void edge_set_peer(struct edge *e, u32 ip, u16 port)
+{
+	char text[FMT_IP4_LEN];
+
 	if (e->nat_key.who)
 		edge_table_del(e, &e->nat_key);
-	e->nat_key = edge_key_nat(a->local, a->vni, a->ip, a->port);
+	e->nat_key = edge_key_nat(e->local, e->setup.id.vni, ip, port);
 	edge_table_add(e, &e->nat_key);
-	e->dst.remote_ip = a->ip;
-	e->dst.dport = a->port;
+	e->dst.remote_ip = ip;
+	e->dst.dport = port;
 	e->tx->moved(e->tx_ctx, &e->dst);
 	pmtu_init(&e->path);
 	edge_apply_state(e);
 	LOG_LIMITED(LOG_INFO, "edge", "%s: its peer is at %s port %u", e->port.name,
-		    fmt_ip4(ip, a->ip), a->port);
-	return true;
+		    fmt_ip4(text, ip), port);
 }
 
 /* The edge of a->vni from that sender, or NULL. */
-static struct edge *find(struct arrival *a, const struct link_rx *rx)
+static struct edge *find(struct arrival *a, enum link_verdict verdict, const struct link_rx *rx)
 {
+	const struct link_hello *hello =
+		verdict == LINK_CONTROL && rx->has_hello ? &rx->hello : NULL;
 	struct edge_key key = edge_key_address(a->local, a->vni, a->ip);
 	struct edge *e = edge_table_find(&key);
 
@@ -155,7 +164,10 @@ static struct edge *find(struct arrival *a, const struct link_rx *rx)
 		return e;
 	key = edge_key_tag(a->local, a->vni, rx->tag);
 	e = edge_table_find(&key);
-	return e && is_up(e) && peer_moved(e, a) ? e : NULL;
+	if (!e || !is_up(e) || !may_move(e, hello))
+		return NULL;
+	edge_set_peer(e, a->ip, a->port);
+	return e;
 }
 
 static void take(struct arrival *a, struct pkt *p, enum link_verdict verdict,
@@ -195,7 +207,7 @@ static void input_vni(struct arrival *a, struct pkt **pkts, u32 n)
 		if (rx.vni != a->vni || !a->edge) {
 			pass_on(a);
 			a->vni = rx.vni;
-			a->edge = find(a, &rx);
+			a->edge = find(a, verdict, &rx);
 		}
 		if (a->edge)
 			take(a, pkts[i], verdict, &rx);
@@ -243,6 +255,22 @@ void edge_input(const struct edge_local *local, u32 from_ip, u16 from_port, stru
 		input_some(&a, pkts, some);
 		pkts += some;
 		n -= some;
+	}
+	epoch_read_end(core, begun);
+}
+
+void edge_input_from(struct edge *e, struct pkt **pkts, u32 n)
+{
+	unsigned core = plat_core();
+	bool begun = epoch_read_begin(core);
+	struct arrival a;
+
+	a.edge = e;
+	a.tos = 0;
+	a.n = 0;
+	for (u32 some; n; pkts += some, n -= some) {
+		some = MIN(n, (u32)PKT_BURST);
+		input_bare(&a, pkts, some);
 	}
 	epoch_read_end(core, begun);
 }

@@ -108,7 +108,7 @@ static const struct lang_key link_add_keys[] = {
 	{ .word = "vni", .type = LANG_UINT, .min = 0, .max = 0xffffff,
 	  .help = "the overlay's number on the wire" },
 	{ .word = "tag", .type = LANG_UINT, .min = 1, .max = UINT32_MAX,
-	  .help = "geneve: tells peers apart; protects nothing" },
+	  .help = "geneve, tcp: tells peers apart; protects nothing" },
 	{ .word = "keepalive", .type = LANG_BOOL, .help = "geneve: find out whether it answers" },
 	{ .word = "sport", .type = LANG_CHOICE, .choices = sport_kinds,
 	  .help = "source port: by flow, or the link's port" },

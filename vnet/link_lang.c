@@ -7,6 +7,7 @@
 #include "vnet/overlay.h"
 
 /* Indices of the choices in lang_schema.c. */
+#define SPORT_HASH 0
 #define SPORT_FIXED 1
 #define ECN_OFF 1
 
@@ -129,7 +130,9 @@ static void read_outer(const struct lang_stmt *stmt, struct edge_setup *out)
 {
 	const struct lang_value *dscp = lang_get(stmt, "dscp"), *ecn = lang_get(stmt, "ecn");
 
-	out->sport_fixed = num(stmt, "sport", 0) == SPORT_FIXED;
+	/* A tag is for a peer that does not know our address: behind a NAT one port is ours. */
+	out->sport_fixed = num(stmt, "sport", out->id.tag ? SPORT_FIXED : SPORT_HASH) ==
+			   SPORT_FIXED;
 	out->fragment = num(stmt, "fragment", 1) && (out->link->flags & LINK_MAY_FRAGMENT);
 	out->checksum = num(stmt, "checksum", 0);
 	out->ttl = (u8)num(stmt, "ttl", 0);
@@ -185,8 +188,9 @@ static void write_id(const struct edge_setup *s, char *buf, size_t *len)
 
 static void write_outer(const struct edge_setup *s, char *buf, size_t *len)
 {
-	if (s->sport_fixed)
-		fmt_append(buf, LINK_LANG_MAX, len, " sport fixed");
+	if (s->sport_fixed != (s->id.tag != 0))
+		fmt_append(buf, LINK_LANG_MAX, len, " sport %s",
+			   s->sport_fixed ? "fixed" : "hash");
 	if (s->ttl)
 		fmt_append(buf, LINK_LANG_MAX, len, " ttl %u", s->ttl);
 	if (s->dscp == EDGE_DSCP_COPY)

@@ -60,9 +60,10 @@ def test_check_names_every_error(tmp_path):
     assert done.returncode == 1 and "none of its 1 node sections is named c" in done.stderr
 
 
-def test_example():
-    path = os.path.join(nskit.ROOT, "examples/cluster.conf")
-    assert call("--node", "login", "--check", path).returncode == 0
+@pytest.mark.parametrize("name, node", [("cluster", "login"), ("nat", "laptop")])
+def test_examples(name, node):
+    path = os.path.join(nskit.ROOT, f"examples/{name}.conf")
+    assert call("--node", node, "--check", path).returncode == 0
 
 
 def test_no_such_file(world):

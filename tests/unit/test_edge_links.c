@@ -139,17 +139,34 @@ static void receive(struct link_id id)
 	receive_from(PEER, SPORT, id);
 }
 
+static void hear_hello(struct edge *e, u32 ip, u16 port, const struct link_hello *hello)
+{
+	struct pkt *p = pkt_get(&pool);
+
+	link_geneve.make_hello(p, &e->setup.id, hello);
+	p->ttl = 64;
+	edge_input(edge_local_find(PORT), ip, port, &p, 1);
+}
+
 static void hear(struct edge *e, u32 seq, u32 heard)
 {
-	struct link_hello hello = {
+	const struct link_hello hello = {
 		.version_min = HEALTH_VERSION, .version_max = HEALTH_VERSION, .session = 5,
 		.seq = seq, .heard = heard,
 	};
-	struct pkt *p = pkt_get(&pool);
 
-	link_geneve.make_hello(p, &e->setup.id, &hello);
-	p->ttl = 64;
-	edge_input(edge_local_find(PORT), PEER, SPORT, &p, 1);
+	hear_hello(e, PEER, SPORT, &hello);
+}
+
+/* A hello that answers our last one. */
+static void hear_from(struct edge *e, u32 ip, u16 port, u32 session, u32 seq)
+{
+	const struct link_hello hello = {
+		.version_min = HEALTH_VERSION, .version_max = HEALTH_VERSION, .session = session,
+		.seq = seq, .heard = e->health.us.seq,
+	};
+
+	hear_hello(e, ip, port, &hello);
 }
 
 static u64 drops(const struct edge *e, enum vnet_drop why)
@@ -367,16 +384,11 @@ static void two_with_one_tag_do_not_take_turns(void **state)
 {
 	const struct link_id id = { .vni = 4, .tag = 99 };
 	struct edge *e = add("roam", 0, id, true);
-	struct link_hello hello = { .version_min = 1, .version_max = 1, .session = 5, .seq = 1 };
-	struct pkt *p;
 
 	(void)state;
 	receive_from(FAR, 1000, id);
 	edge_tick(1);
-	p = pkt_get(&pool);
-	hello.heard = e->health.us.seq;
-	link_geneve.make_hello(p, &id, &hello);
-	edge_input(edge_local_find(PORT), FAR, 1000, &p, 1);
+	hear_from(e, FAR, 1000, 5, 1);
 	assert_int_equal(edge_state(e), EDGE_UP);
 	receive_from(FAR + 1, 1000, id);
 	assert_int_equal(wire.moves, 1);
@@ -385,6 +397,31 @@ static void two_with_one_tag_do_not_take_turns(void **state)
 	receive_from(FAR + 1, 1000, id);
 	assert_int_equal(wire.moves, 2);
 	assert_int_equal(e->dst.remote_ip, FAR + 1);
+	clear();
+	assert_int_equal(edge_destroy(e, true), ERR_OK);
+}
+
+/* ... but it may move itself: the next hello of its session says where to. */
+static void a_peer_whose_nat_forgets_it_is_followed_at_once(void **state)
+{
+	const struct link_id id = { .vni = 4, .tag = 99 };
+	struct edge *e = add("roam", 0, id, true);
+
+	(void)state;
+	receive_from(FAR, 1000, id);
+	edge_tick(1);
+	hear_from(e, FAR, 1000, 5, 7);
+	assert_int_equal(edge_state(e), EDGE_UP);
+	/* An old hello, or one of another session, moves nothing. */
+	hear_from(e, FAR, 2000, 5, 7);
+	hear_from(e, FAR, 2000, 6, 9);
+	assert_int_equal(wire.moves, 1);
+	hear_from(e, FAR, 2000, 5, 8);
+	assert_int_equal(wire.moves, 2);
+	assert_int_equal(e->dst.dport, 2000);
+	assert_int_equal(edge_state(e), EDGE_UP);
+	receive_from(FAR, 2000, id);
+	assert_int_equal(e->port.count.rx_frames, 2);
 	clear();
 	assert_int_equal(edge_destroy(e, true), ERR_OK);
 }
@@ -627,6 +664,7 @@ int main(void)
 		CASE(a_peer_of_another_version_is_named),
 		CASE(a_peer_behind_nat_is_answered_where_it_came_from),
 		CASE(two_with_one_tag_do_not_take_turns),
+		CASE(a_peer_whose_nat_forgets_it_is_followed_at_once),
 		CASE(outer_tos_as_configured),
 		CASE(congestion_on_the_way_reaches_the_guest),
 		CASE(the_lan_is_shared_with_the_nodes_own_stack),

@@ -109,6 +109,8 @@ static void what_is_printed_can_be_fed_back(void **state)
 		"link add b geneve remote 10.0.0.2 port 6081 vni 5 tag 4294967295 keepalive off "
 		"dscp copy fragment off state down",
 		"link add b geneve remote any port 65535 vni 0 tag 9",
+		"link add b geneve remote 10.0.0.2 port 6081 vni 0 tag 9",
+		"link add b geneve remote 10.0.0.2 port 6081 vni 0 tag 9 sport hash",
 		"link add b direct",
 		"link add b direct mtu 1000 state down",
 		"link add b direct device enp1s0.7",

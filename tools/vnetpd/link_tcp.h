@@ -2,9 +2,8 @@
 /*
  * Links over TCP: a stream of frames, each behind VNET/U's header, for where
  * nothing but TCP passes. Both ends listen and both dial; each sends on the
- * connection that it dialled, or on the other's when it reaches nobody. The
- * highest byte of the header's size, always 0 in VNET/U, counts the nodes that
- * a frame came through: there is no outer TTL that could.
+ * connection that it dialled, or on the other's when it reaches nobody. With a
+ * tag the peer may be anywhere, and then only that dials: from behind a NAT.
  */
 #ifndef VNETPD_LINK_TCP_H
 #define VNETPD_LINK_TCP_H

@@ -19,6 +19,8 @@
 #define BACKLOG 16
 /* A peer that is silent so long with data outstanding is gone, milliseconds. */
 #define USER_TIMEOUT_MS 10000
+/* An idle connection is probed that often: a NAT forgets it else. */
+#define KEEPALIVE_S 15
 
 static void set_option(int fd, int level, int option, int value)
 {
@@ -242,6 +244,8 @@ static err_t start(struct stream *s, int fd, u32 events)
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
 	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S);
 	s->lf = (struct loop_fd){ .fd = fd, .ready = ready };
 	if (!loop_add(&s->lf, events))
 		return ERR_OK;
@@ -291,7 +295,7 @@ static void listener_ready(struct loop_fd *f, u32 events)
 
 	(void)events;
 	if (fd >= 0)
-		l->accepted(l, fd, ntohl(from.sin_addr.s_addr));
+		l->accepted(l, fd, ntohl(from.sin_addr.s_addr), ntohs(from.sin_port));
 }
 
 err_t stream_listen(struct stream_listener *l, u16 port, char *why, size_t size)

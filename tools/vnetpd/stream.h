@@ -53,10 +53,10 @@ u32 stream_room(const struct stream *s);
 void stream_send(struct stream *s, struct pkt **pkts, u32 n);
 void stream_settle(struct stream *s);
 
-/* A socket that takes connections. accepted() owns fd; ip in host byte order. */
+/* A socket that takes connections. accepted() owns fd; ip and port in host byte order. */
 struct stream_listener {
 	struct loop_fd lf;
-	void (*accepted)(struct stream_listener *l, int fd, u32 ip);
+	void (*accepted)(struct stream_listener *l, int fd, u32 ip, u16 port);
 };
 /* ERR_BUSY: the port is taken; ERR_IO. */
 err_t stream_listen(struct stream_listener *l, u16 port, char *why, size_t size);
