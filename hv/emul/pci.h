@@ -16,7 +16,7 @@
 #define PCI_MAX_DEVS 32
 #define PCI_CFG_BYTES 256
 #define PCI_BARS 6
-#define PCI_MSIX_MAX 16
+#define PCI_MSIX_MAX 32
 
 struct pci_bus;
 struct pci_dev;
@@ -31,11 +31,15 @@ struct pci_bar {
 	const char *name;
 };
 
+/*
+ * A guest changes entries, one access at a time, while any core may send by them:
+ * the version is odd during a change. All fields are atomic.
+ */
 struct pci_msix_entry {
-	u64 addr;
+	u32 version;
 	u32 data;
+	u64 addr;
 	bool masked;
-	bool pending;
 };
 
 struct pci_dev {
@@ -47,6 +51,8 @@ struct pci_dev {
 	u8 msix_cap;		 /* offset of the MSI-X capability, 0: none */
 	u8 msix_bar;
 	u16 msix_count;
+	bool msix_open;		 /* on, and not masked as a whole; atomic */
+	u32 msix_pending;	 /* bit per vector; atomic */
 	struct pci_msix_entry msix[PCI_MSIX_MAX];
 	struct pci_bar bar[PCI_BARS];
 	void *ctx;		 /* the device model */
@@ -79,7 +85,7 @@ struct pci_bus {
 	void *reset_ctx;
 	struct pci_dev host;   /* device 0 */
 	struct pci_dev *dev[PCI_MAX_DEVS];
-	u64 msi_sent;
+	u64 msi_sent; /* atomic */
 };
 
 /* Register CF8h-CFFh and ECAM in the maps and make the host bridge answer. */
@@ -117,7 +123,8 @@ void pci_bus_remove(struct pci_bus *b, struct pci_dev *d);
 bool pci_msix_enabled(const struct pci_dev *d);
 
 /* Send vector, or note it pending while masked. False when MSI-X is off or the
- * vector does not exist. */
+ * vector does not exist. Any core, also while the guest changes the table; all
+ * else here is for one core at a time. */
 bool pci_msix_notify(struct pci_dev *d, u16 vector);
 
 /* --- between pci.c and pci_msix.c --- */

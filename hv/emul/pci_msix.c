@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* MSI-X: capability, table and pending bits (PCI Local Bus 3.0 6.8.2). */
+/*
+ * MSI-X: capability, table and pending bits (PCI Local Bus 3.0 6.8.2). Senders on
+ * other cores hold no lock. A sender sets the pending bit, then looks whether the
+ * entry lets it through; the guest's write changes the entry, then looks for the
+ * pending bit. So one of them sees the other, and whoever takes the bit sends.
+ */
 #include "hv/emul/pci.h"
 
 #include "hv/base/bytes.h"
@@ -37,54 +42,87 @@ static u16 control(const struct pci_dev *d)
 
 bool pci_msix_enabled(const struct pci_dev *d)
 {
-	return control(d) & CONTROL_ENABLE;
+	/* The enable bit's byte alone: other cores may ask while it changes. */
+	u8 at = (u8)(d->msix_cap + CAP_CONTROL + 1);
+
+	return d->msix_cap &&
+	       (__atomic_load_n(&d->cfg[at], __ATOMIC_RELAXED) & CONTROL_ENABLE >> 8);
 }
 
-static bool function_open(const struct pci_dev *d)
+/* The message of an entry, when the guest is not about to change it. */
+static bool message(const struct pci_dev *d, const struct pci_msix_entry *e, u64 *addr, u32 *data)
 {
-	return (control(d) & (CONTROL_ENABLE | CONTROL_FUNCTION_MASK)) == CONTROL_ENABLE;
+	u32 version = __atomic_load_n(&e->version, __ATOMIC_ACQUIRE);
+
+	if ((version & 1) || __atomic_load_n(&e->masked, __ATOMIC_RELAXED) ||
+	    !__atomic_load_n(&d->msix_open, __ATOMIC_RELAXED))
+		return false;
+	*addr = __atomic_load_n(&e->addr, __ATOMIC_RELAXED);
+	*data = __atomic_load_n(&e->data, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&e->version, __ATOMIC_RELAXED) == version;
 }
 
-/* Send vector if it waits and nothing masks it. */
-static void flush(struct pci_dev *d, struct pci_msix_entry *e)
+/* Send vector if it waits and nothing holds it back: then whoever ends that comes here. */
+static void flush(struct pci_dev *d, u32 vector)
 {
-	if (!e->pending || e->masked || !function_open(d))
+	u32 bit = BIT(vector), data;
+	u64 addr;
+
+	/* What was changed before is seen by the others before we look at the rest. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!(__atomic_load_n(&d->msix_pending, __ATOMIC_RELAXED) & bit) ||
+	    !message(d, &d->msix[vector], &addr, &data))
 		return;
-	e->pending = false;
-	d->bus->msi_sent++;
-	irq_msi(d->bus->irq, e->addr, e->data);
+	if (!(__atomic_fetch_and(&d->msix_pending, ~bit, __ATOMIC_ACQ_REL) & bit))
+		return;
+	__atomic_fetch_add(&d->bus->msi_sent, 1, __ATOMIC_RELAXED);
+	irq_msi(d->bus->irq, addr, data);
 }
 
 bool pci_msix_notify(struct pci_dev *d, u16 vector)
 {
 	if (!pci_msix_enabled(d) || vector >= d->msix_count)
 		return false;
-	d->msix[vector].pending = true;
-	flush(d, &d->msix[vector]);
+	__atomic_fetch_or(&d->msix_pending, BIT(vector), __ATOMIC_ACQ_REL);
+	flush(d, vector);
 	return true;
 }
 
 void pci_msix_control_written(struct pci_dev *d)
 {
+	bool open = (control(d) & (CONTROL_ENABLE | CONTROL_FUNCTION_MASK)) == CONTROL_ENABLE;
+
+	__atomic_store_n(&d->msix_open, open, __ATOMIC_RELEASE);
 	for (u32 i = 0; i < d->msix_count; i++)
-		flush(d, &d->msix[i]);
+		flush(d, i);
+}
+
+/* The guest changes an entry. */
+static void change_begin(struct pci_msix_entry *e)
+{
+	__atomic_store_n(&e->version, e->version + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static void change_end(struct pci_msix_entry *e)
+{
+	__atomic_store_n(&e->version, e->version + 1, __ATOMIC_RELEASE);
 }
 
 void pci_msix_reset(struct pci_dev *d)
 {
-	memset(d->msix, 0, sizeof(d->msix));
-	for (u32 i = 0; i < d->msix_count; i++)
-		d->msix[i].masked = true;
-}
+	__atomic_store_n(&d->msix_open, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->msix_pending, 0, __ATOMIC_RELEASE);
+	for (u32 i = 0; i < d->msix_count; i++) {
+		struct pci_msix_entry *e = &d->msix[i];
 
-static u32 pending_bits(const struct pci_dev *d)
-{
-	u32 bits = 0;
-
-	for (u32 i = 0; i < d->msix_count; i++)
-		if (d->msix[i].pending)
-			bits |= BIT(i);
-	return bits;
+		change_begin(e);
+		__atomic_store_n(&e->addr, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&e->data, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&e->masked, true, __ATOMIC_RELAXED);
+		change_end(e);
+	}
 }
 
 static u32 dword_read(const struct pci_dev *d, u32 off)
@@ -92,7 +130,7 @@ static u32 dword_read(const struct pci_dev *d, u32 off)
 	const struct pci_msix_entry *e = &d->msix[off / ENTRY_BYTES % PCI_MSIX_MAX];
 
 	if (off == PBA_AT)
-		return pending_bits(d);
+		return __atomic_load_n(&d->msix_pending, __ATOMIC_RELAXED);
 	if (off >= d->msix_count * (u32)ENTRY_BYTES)
 		return 0;
 	switch (off % ENTRY_BYTES) {
@@ -113,21 +151,24 @@ static void dword_write(struct pci_dev *d, u32 off, u32 value)
 
 	if (off >= d->msix_count * (u32)ENTRY_BYTES)
 		return;
+	change_begin(e);
 	switch (off % ENTRY_BYTES) {
 	case ENTRY_ADDR:
-		e->addr = (e->addr & ~0xffffffffull) | value;
+		__atomic_store_n(&e->addr, (e->addr & ~0xffffffffull) | value, __ATOMIC_RELAXED);
 		break;
 	case ENTRY_ADDR_HIGH:
-		e->addr = (e->addr & 0xffffffffull) | (u64)value << 32;
+		__atomic_store_n(&e->addr, (e->addr & 0xffffffffull) | (u64)value << 32,
+				 __ATOMIC_RELAXED);
 		break;
 	case ENTRY_DATA:
-		e->data = value;
+		__atomic_store_n(&e->data, value, __ATOMIC_RELAXED);
 		break;
 	default: /* ENTRY_CONTROL */
-		e->masked = value & VECTOR_MASKED;
-		flush(d, e);
+		__atomic_store_n(&e->masked, value & VECTOR_MASKED, __ATOMIC_RELAXED);
 		break;
 	}
+	change_end(e);
+	flush(d, off / ENTRY_BYTES);
 }
 
 /* Software uses aligned dwords and quadwords only (6.8.2); narrower reads give
