@@ -42,13 +42,31 @@ static err_t try_boot(struct ctl *c)
 	return ctl_fail(c, err == ERR_NOMEM ? "memory" : "kernel", err, "%s", why);
 }
 
+/* How many vCPUs, and where: said, or placed by vm_add(). */
+static err_t fill_cores(struct ctl *c, struct vm_config *cfg)
+{
+	const struct lang_value *cpus = lang_get(c->stmt, "cpus");
+	const struct lang_value *core = lang_get(c->stmt, "core");
+	const struct lang_value *list = lang_get(c->stmt, "cores");
+
+	if (core && list)
+		return ctl_fail(c, "core", ERR_INVAL, "core and cores say the same thing twice");
+	cfg->cpus = cpus ? (u32)cpus->num : list ? (u32)list->num : 1;
+	cfg->core_set = core || list;
+	if (core)
+		cfg->core[0] = (u32)core->num;
+	for (u32 i = 0; list && i < list->num; i++)
+		cfg->core[i] = list->uints[i];
+	if (cfg->core_set && cfg->cpus != (list ? list->num : 1))
+		return ctl_fail(c, list ? "cores" : "core", ERR_INVAL,
+				"%u virtual CPUs need as many cores", cfg->cpus);
+	return ERR_OK;
+}
+
 err_t ctl_vm_add(struct ctl *c)
 {
 	struct vm_config cfg = {
 		.memory = ctl_num(c, "memory", 0),
-		.cpus = (u32)ctl_num(c, "cpus", 1),
-		.core = { (u32)ctl_num(c, "core", 0) },
-		.core_set = lang_get(c->stmt, "core") != NULL,
 		.on_crash = (enum vm_crash_policy)ctl_num(c, "on-crash", VM_ON_CRASH_STOP),
 		.testdev = ctl_num(c, "testdev", 0),
 	};
@@ -65,12 +83,14 @@ err_t ctl_vm_add(struct ctl *c)
 		err = check_module(c, "kernel");
 	if (!err)
 		err = check_module(c, "initrd");
+	if (!err)
+		err = fill_cores(c, &cfg);
 	if (err)
 		return err;
 	err = vm_add(&cfg, why, sizeof(why));
 	if (err)
 		return ctl_fail(c, err == ERR_NOMEM || err == ERR_INVAL ? "memory"
-				   : err == ERR_RANGE			 ? "core"
+				   : err == ERR_RANGE	 ? (lang_get(c->stmt, "core") ? "core" : "cores")
 				   : err == ERR_FULL			 ? "cpus"
 									 : NULL,
 				err, "%s", why);

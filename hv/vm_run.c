@@ -103,6 +103,8 @@ static void stopped(struct vm *vm)
 {
 	timer_cancel(&core_this()->timers, &vm->stop_timer);
 	set_state(vm, VM_STOPPED);
+	if (vm->end == VM_END_OFF)
+		log_info(vm->cfg.name, "switched itself off");
 	if (vm->restart) {
 		vm->restart = false;
 		start(vm);
@@ -183,9 +185,8 @@ static void carry_out_end(struct vm *vm)
 	switch (vm->end) {
 	case VM_END_NONE:
 		return;
-	case VM_END_OFF:
+	case VM_END_OFF: /* told when it is off: stopped() */
 		fmt_snprintf(vm->reason, sizeof(vm->reason), "it switched itself off");
-		log_info(vm->cfg.name, "switched itself off");
 		break;
 	case VM_END_RESET:
 		fmt_snprintf(vm->reason, sizeof(vm->reason), "it resets itself");

@@ -24,6 +24,7 @@
 #define LANG_KEYS_MAX 24
 #define LANG_NAME_MAX 32
 #define LANG_MACS_MAX 8
+#define LANG_UINTS_MAX 16
 #define LANG_MESSAGE_MAX 320
 
 enum lang_type {
@@ -37,6 +38,8 @@ enum lang_type {
 	LANG_BOOL,	/* on, off */
 	LANG_CHOICE,	/* one of the key's words; num is its index */
 	LANG_MAC,
+	LANG_UINTS,	/* N[-N][,N[-N]...]: at most LANG_UINTS_MAX numbers up to the key's
+			   max; num is how many */
 	LANG_MACS,	/* MAC[,MAC...]: at most LANG_MACS_MAX; num is how many */
 	LANG_IP4,
 	LANG_IP4_LEN,
@@ -63,6 +66,7 @@ struct lang_value {
 	bool dhcp;
 	u8 mac[6];
 	u8 macs[LANG_MACS_MAX][6]; /* num of them */
+	u8 uints[LANG_UINTS_MAX];  /* num of them */
 	const char *text;      /* NAME, STRING, and the name of a PORT; terminated, lives as
 				  long as the statement */
 };

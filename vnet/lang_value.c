@@ -115,6 +115,29 @@ static bool parse_macs(const char *s, struct lang_value *v)
 	return !s[-1];
 }
 
+/* Numbers and ranges of them, as many as there is room for. */
+static bool parse_uints(const char *s, u64 max, struct lang_value *v)
+{
+	v->num = 0;
+	do {
+		u64 first, last;
+
+		if (!parse_digits(&s, MIN(max, (u64)UINT8_MAX), &first))
+			return false;
+		last = first;
+		if (*s == '-' && (s++, !parse_digits(&s, MIN(max, (u64)UINT8_MAX), &last)))
+			return false;
+		for (u64 n = first; n <= last; n++) {
+			if (v->num == LANG_UINTS_MAX)
+				return false;
+			v->uints[v->num++] = (u8)n;
+		}
+		if (last < first)
+			return false;
+	} while (*s++ == ',');
+	return !s[-1];
+}
+
 static bool parse_ip4_at(const char **s, u32 *ip)
 {
 	*ip = 0;
@@ -239,6 +262,8 @@ static bool parse_by_type(const struct lang_key *key, char *const *words, u32 co
 		return parse_choice(s, key->choices, &v->num);
 	case LANG_MAC:
 		return parse_mac(s, v->mac);
+	case LANG_UINTS:
+		return parse_uints(s, key->max, v);
 	case LANG_MACS:
 		return parse_macs(s, v);
 	case LANG_IP4:
@@ -260,7 +285,7 @@ static bool parse_by_type(const struct lang_key *key, char *const *words, u32 co
 	return false;
 }
 
-STATIC_ASSERT(LANG_MACS_MAX == 8, "as describe() says");
+STATIC_ASSERT(LANG_MACS_MAX == 8 && LANG_UINTS_MAX == 16, "as describe() says");
 
 /* What a value of the key's type looks like. */
 static void describe(const struct lang_key *key, char *buf, size_t size)
@@ -274,6 +299,7 @@ static void describe(const struct lang_key *key, char *buf, size_t size)
 		[LANG_TIME_US] = "a time such as 500us (us, ms, s)",
 		[LANG_BOOL] = "on or off",
 		[LANG_MAC] = "a MAC address such as 52:54:00:00:00:01",
+		[LANG_UINTS] = "up to 16 numbers such as 1,4-7",
 		[LANG_MACS] = "up to 8 MAC addresses with commas between",
 		[LANG_IP4] = "an IPv4 address such as 10.0.0.1",
 		[LANG_IP4_LEN] = "addresses such as 10.0.0.0/24",

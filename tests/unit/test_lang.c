@@ -60,6 +60,9 @@ static void statements(void **state)
 	OK("vm add g1 memory 512M cpus 2 kernel vmlinuz cmdline \"a=\\\"b c\\\" d\\\\\"");
 	assert_int_equal(lang_get(&s, "memory")->num, 512 << 20);
 	assert_string_equal(lang_get(&s, "cmdline")->text, "a=\"b c\" d\\");
+	OK("vm add g1 memory 512M cores 3,1,5-7 kernel vmlinuz");
+	assert_int_equal(lang_get(&s, "cores")->num, 5);
+	assert_memory_equal(lang_get(&s, "cores")->uints, "\3\1\5\6\7", 5);
 }
 
 static void routes(void **state)
