@@ -3,6 +3,7 @@
 #include "hv/vcpu.h"
 
 #include <arch/cpu.h>
+#include <arch/percpu.h>
 
 #include "hv/base/x86.h"
 #include "hv/base/log.h"
@@ -293,13 +294,13 @@ static void timer_signs(const struct core *c, const struct vcpu *v, struct noise
 }
 
 /* For show noise; after the interrupts that may have ended the stay were handled. */
-static void note_left(struct core *c, const struct vcpu *v)
+static void note_left(struct core *c, const struct vcpu *v, bool device)
 {
 	u32 events = __atomic_load_n(&c->pending, __ATOMIC_ACQUIRE);
 	struct noise_signs signs = {
 		.message = (events & BIT(CORE_EV_VCPU)) || lapic_has_work(&v->lapic),
 		.frames = events & BIT(CORE_EV_XCORE),
-		.node = events & ~(BIT(CORE_EV_XCORE) | BIT(CORE_EV_VM) | BIT(CORE_EV_VCPU)),
+		.node = device || events & ~(BIT(CORE_EV_XCORE) | BIT(CORE_EV_VM) | BIT(CORE_EV_VCPU)),
 	};
 	enum noise_cause cause;
 
@@ -314,6 +315,8 @@ static void note_left(struct core *c, const struct vcpu *v)
 
 void vcpu_run(struct core *c, struct vcpu *v)
 {
+	u64 devices;
+
 	cpu_irq_disable();
 	if (core_has_events(c)) {
 		cpu_irq_enable();
@@ -323,13 +326,14 @@ void vcpu_run(struct core *c, struct vcpu *v)
 	offer_interrupt(v);
 	core_arm_timer(c, vcpu_next_deadline_ns(c));
 	vnet_core_quiet_enter(c->index);
+	devices = this_cpu()->irq_devices;
 	noise_entered(&c->noise, plat_now_ns());
 	backend->run(v->hw, &v->exit);
 	vnet_core_quiet_leave(c->index);
 	account_interrupt(v);
 	cpu_irq_enable();
 
-	note_left(c, v);
+	note_left(c, v, this_cpu()->irq_devices != devices);
 	c->stats.entries++;
 	v->stats.total++;
 	v->stats.exits[v->exit.kind]++;

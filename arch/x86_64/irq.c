@@ -103,7 +103,8 @@ void irq_dispatch(u8 vector)
 	struct cpu *c = this_cpu();
 	irq_fn fn = __atomic_load_n(&actions[vector].fn, __ATOMIC_ACQUIRE);
 
-	c->irq_count++;
+	if (vector >= IRQ_VECTOR_DYNAMIC && vector <= IRQ_VECTOR_DYNAMIC_END)
+		c->irq_devices++;
 	if (vector < IRQ_VECTOR_DYNAMIC) {
 		c->irq_spurious++;
 		pic_spurious((u8)(vector - IRQ_VECTOR_PIC));

@@ -15,7 +15,7 @@ struct cpu {
 	u32 apic_id;
 	bool online;	  /* it runs our code; written once by the core itself */
 	u32 dying;	  /* depth of plat_die() on this core */
-	u64 irq_count;	  /* interrupts taken, without exceptions */
+	u64 irq_devices;  /* interrupts of devices, neither its timer's nor other cores' */
 	u64 irq_spurious; /* vectors that nobody registered, and the APIC's own */
 	u64 nmi_count;	  /* NMIs that stopped nothing */
 	u64 tsc_online;	  /* its TSC when it came online */
