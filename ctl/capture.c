@@ -18,7 +18,6 @@
 #define SNAP_DEFAULT 2048u
 /* Captured bytes of one answer, so that a turn of the node's loop stays short. */
 #define ANSWER_BYTES (64u * 1024)
-#define HEX_CHUNK 64u
 
 /* Does the port have an outer side that can be seen from here? */
 static err_t check_outer(struct ctl *c, struct vnet_port *port)
@@ -77,25 +76,15 @@ err_t ctl_capture_stop(struct ctl *c)
 
 static void frame_line(const struct out *out, const struct capture_frame *f)
 {
-	static const char digits[] = "0123456789abcdef";
 	const struct vnet_port *port = vnet_port_by_id(f->port);
 	const char *kind = f->port == VNET_PORT_NONE ? "uplink" : "port";
 	const char *name = f->port == VNET_PORT_NONE ? "0" : "gone"; /* since it came by */
-	char hex[2 * HEX_CHUNK];
-	u32 n = 0;
 
 	out_printf(out, "%lu %s %s %s %s %u ", f->time_ns, f->dir == CAPTURE_IN ? "in" : "out",
 		   f->side == CAPTURE_INNER ? "inner" : "outer",
 		   port ? vnet_port_kind_name(port->kind) : kind, port ? port->name : name,
 		   f->len);
-	for (u32 i = 0; i < f->size; i++) {
-		hex[n++] = digits[f->data[i] >> 4];
-		hex[n++] = digits[f->data[i] & 15];
-		if (n == sizeof(hex) || i + 1 == f->size) {
-			out->write(out->ctx, hex, n);
-			n = 0;
-		}
-	}
+	out_hex(out, f->data, f->size);
 	out_printf(out, "\n");
 }
 

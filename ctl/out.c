@@ -4,6 +4,8 @@
 
 #include "hv/base/fmt.h"
 
+#define HEX_CHUNK 64u
+
 static void out_vprintf(const struct out *o, int width, const char *f, va_list ap)
 {
 	char line[OUT_LINE_MAX];
@@ -30,4 +32,20 @@ void out_column(const struct out *o, int width, const char *f, ...)
 	va_start(ap, f);
 	out_vprintf(o, width, f, ap);
 	va_end(ap);
+}
+
+void out_hex(const struct out *o, const u8 *bytes, u32 n)
+{
+	static const char digits[] = "0123456789abcdef";
+	char hex[2 * HEX_CHUNK];
+	u32 len = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		hex[len++] = digits[bytes[i] >> 4];
+		hex[len++] = digits[bytes[i] & 15];
+		if (len == sizeof(hex) || i + 1 == n) {
+			o->write(o->ctx, hex, len);
+			len = 0;
+		}
+	}
 }

@@ -14,6 +14,9 @@ struct out {
 #define OUT_LINE_MAX 512
 void out_printf(const struct out *o, const char *f, ...) PRINTF(2, 3);
 
+/* Bytes as hexadecimal digits. */
+void out_hex(const struct out *o, const u8 *bytes, u32 n);
+
 /* A column of `width` characters, left-aligned; longer text is not cut. */
 void out_column(const struct out *o, int width, const char *f, ...) PRINTF(3, 4);
 

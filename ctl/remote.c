@@ -110,6 +110,10 @@ static u32 begin(const struct datagram *d, struct remote_client **made)
 	*made = NULL;
 	if (!c)
 		return fault(d, "busy: more than %u clients at a time", REMOTE_CLIENTS);
+	/* Not once more what was done: a copy that took its time. */
+	if (c->used && c->addr == d->addr && c->port == d->port && (s32)(d->id - c->id) < 0 &&
+	    d->now_ns - c->seen_ns < REMOTE_LATE_NS)
+		return fault(d, "an earlier request");
 	request = c->request ? c->request : plat_alloc(REMOTE_REQUEST_MAX);
 	text = c->answer ? c->answer : plat_alloc(REMOTE_ANSWER_MAX);
 	*c = (struct remote_client){

@@ -26,6 +26,7 @@
 #define REMOTE_REQUEST_MAX (256u * 1024)
 #define REMOTE_ANSWER_MAX (1024u * 1024)
 #define REMOTE_IDLE_NS (10 * 1000000000ull) /* then another client may have its place */
+#define REMOTE_LATE_NS 2000000000ull /* copies of earlier requests may come so late */
 #define REMOTE_RATE 4000u /* datagrams a second that are looked at */
 #define REMOTE_BURST 256u
 
@@ -49,7 +50,7 @@ struct remote_header {
 	u8 flags;
 	u8 reserved;
 	u8 token[8];
-	u8 id[4];     /* the client's choice, new for each request */
+	u8 id[4];     /* the client's: any, then one more for each request */
 	u8 offset[4]; /* of this piece */
 	u8 total[4];  /* of the whole request or answer */
 	u8 len[2];    /* bytes that follow, at most REMOTE_CHUNK */

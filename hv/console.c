@@ -188,30 +188,10 @@ err_t ctl_console_attach(struct ctl *c)
 	if (!vm)
 		return ctl_fail(c, NULL, ERR_NOENT, "there is no vm \"%s\"", c->stmt->name);
 	if (c->out != &terminal)
-		return ctl_fail(c, NULL, ERR_NOTSUP, "only the console itself can be attached");
+		return ctl_fail(c, NULL, ERR_NOTSUP, "only the console itself can be attached; over the "
+				"network: vnetctl console %s", vm->cfg.name);
 	con.attached = vm;
 	con.terminal = &vm->console[ctl_num(c, "port", VM_CONSOLE_SERIAL)];
 	out_printf(c->out, "[attached to %s; Ctrl-] detaches]\n", vm->cfg.name);
-	return ERR_OK;
-}
-
-err_t ctl_console_log(struct ctl *c)
-{
-	struct vm *vm = vm_find(c->stmt->name);
-	const struct vm_console *vc;
-	u64 from;
-
-	if (!vm)
-		return ctl_fail(c, NULL, ERR_NOENT, "there is no vm \"%s\"", c->stmt->name);
-	vc = &vm->console[ctl_num(c, "port", VM_CONSOLE_SERIAL)];
-	from = vc->written > VM_SCROLLBACK ? vc->written - VM_SCROLLBACK : 0;
-	while (from < vc->written) {
-		u64 at = from % VM_SCROLLBACK;
-		u64 n = MIN(vc->written - from, VM_SCROLLBACK - at);
-
-		c->out->write(c->out->ctx, (const char *)vc->scrollback + at, n);
-		from += n;
-	}
-	out_printf(c->out, "\n");
 	return ERR_OK;
 }

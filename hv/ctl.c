@@ -78,6 +78,7 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_CAPTURE_STOP] = ctl_capture_stop,
 	[LANG_CONSOLE_ATTACH] = ctl_console_attach,
 	[LANG_CONSOLE_LOG] = ctl_console_log,
+	[LANG_CONSOLE_EXCHANGE] = ctl_console_exchange,
 	[LANG_SHOW_NODE] = ctl_show_node,
 	[LANG_SHOW_VM] = ctl_show_vm,
 	[LANG_SHOW_INTERFACE] = ctl_show_interface,

@@ -39,5 +39,6 @@ err_t ctl_show_log(struct ctl *c);
 
 err_t ctl_console_attach(struct ctl *c);
 err_t ctl_console_log(struct ctl *c);
+err_t ctl_console_exchange(struct ctl *c);
 
 #endif

@@ -30,6 +30,12 @@ static inline bool textring_put(struct textring *r, u8 byte)
 	return true;
 }
 
+/* Bytes that textring_put() takes now; the producer's. */
+static inline u32 textring_room(const struct textring *r)
+{
+	return TEXTRING_BYTES - (r->head - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE));
+}
+
 /* Up to max bytes out; how many. */
 static inline u32 textring_get(struct textring *r, u8 *out, u32 max)
 {

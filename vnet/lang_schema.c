@@ -240,6 +240,17 @@ static const struct lang_key console_keys[] = {
 	END
 };
 
+static const struct lang_key console_exchange_keys[] = {
+	{ .word = "port", .type = LANG_CHOICE, .choices = terminals,
+	  .help = "ttyS0 or hvc0 of a Linux guest" },
+	{ .word = "from", .type = LANG_UINT, .min = 0, .max = UINT64_MAX,
+	  .help = "which byte comes first, counted since the guest was added" },
+	{ .word = "lines", .type = LANG_UINT, .min = 0, .max = 100000,
+	  .help = "without from: so many of the last lines (0)" },
+	{ .word = "input", .type = LANG_STRING, .help = "for the guest, in hexadecimal" },
+	END
+};
+
 static const struct lang_key show_keys[] = {
 	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
 	END
@@ -364,6 +375,8 @@ const struct lang_command lang_commands[] = {
 	  "talk to a guest; Ctrl-] comes back" },
 	{ "console", "log", LANG_CONSOLE_LOG, LANG_NAME_REQUIRED, TERMINAL_ONLY, console_keys,
 	  "what a guest printed" },
+	{ "console", "exchange", LANG_CONSOLE_EXCHANGE, LANG_NAME_REQUIRED, TERMINAL_ONLY,
+	  console_exchange_keys, "what a guest prints, and input for it, for vnetctl console" },
 	{ "show", "node", LANG_SHOW_NODE, LANG_NAME_NONE, TERMINAL_ONLY, show_keys,
 	  "the machine and its state" },
 	{ "show", "vm", LANG_SHOW_VM, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,

@@ -54,11 +54,18 @@ void request_free(struct request *r)
 	*r = (struct request){ 0 };
 }
 
+static void leave(struct ask *a)
+{
+	if (a->open)
+		close(a->fd);
+	a->open = false;
+	a->fd = -1;
+}
+
 void ask_finish(struct ask *a, enum ask_status status, const char *why)
 {
-	if (a->fd >= 0)
-		close(a->fd);
-	a->fd = -1;
+	if (!a->stay || status == ASK_FAILED)
+		leave(a);
 	a->done = true;
 	a->status = status;
 	snprintf(a->error, sizeof(a->error), "%s", why);
@@ -68,10 +75,14 @@ static void begin(struct ask *a)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 
-	a->fd = -1;
 	a->done = false;
 	a->sent = 0;
 	a->len = 0;
+	if (a->open && a->udp) {
+		udp_again(a);
+		return;
+	}
+	leave(a);
 	a->udp = !strchr(a->node, '/');
 	if (a->udp) {
 		udp_begin(a);
@@ -83,7 +94,8 @@ static void begin(struct ask *a)
 	}
 	memcpy(to.sun_path, a->node, strlen(a->node) + 1);
 	a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (a->fd < 0 || connect(a->fd, (struct sockaddr *)&to, sizeof(to)))
+	a->open = a->fd >= 0;
+	if (!a->open || connect(a->fd, (struct sockaddr *)&to, sizeof(to)))
 		ask_finish(a, ASK_FAILED, strerror(errno));
 }
 
@@ -223,6 +235,7 @@ void ask_all(struct ask *a, u32 count, const struct request *r, u32 timeout_ms)
 
 void ask_free(struct ask *a)
 {
+	leave(a);
 	free(a->output);
 	a->output = NULL;
 	a->size = 0;

@@ -22,8 +22,13 @@ struct ask {
 	size_t len;
 	char error[512];
 
+	/* Over UDP: the next request goes the same way, until ask_free(). Zeroed but for
+	 * this and the node before the first one. */
+	bool stay;
+
 	/* ask_all()'s own */
 	int fd;
+	bool open; /* fd is */
 	size_t size, sent; /* sent over UDP: what the node has */
 	bool done;
 	bool udp, put_all;

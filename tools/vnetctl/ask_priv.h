@@ -10,8 +10,10 @@ void ask_finish(struct ask *a, enum ask_status status, const char *why);
 /* More of the answer came; true: it is whole, and the node done. */
 bool ask_append(struct ask *a, const char *text, size_t len);
 
-/* A node by UDP: a socket to it, what is due to be said, and what it says. */
+/* A node by UDP: a socket to it, another request by that, what is due to be said, and
+ * what it says. */
 void udp_begin(struct ask *a);
+void udp_again(struct ask *a);
 void udp_transmit(struct ask *a, const struct request *r, long now_ms);
 void udp_receive(struct ask *a, const struct request *r, long now_ms);
 

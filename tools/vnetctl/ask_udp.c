@@ -31,11 +31,19 @@ void udp_begin(struct ask *a)
 		return;
 	}
 	a->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (a->fd < 0 || connect(a->fd, found->ai_addr, found->ai_addrlen) ||
+	a->open = a->fd >= 0;
+	if (!a->open || connect(a->fd, found->ai_addr, found->ai_addrlen) ||
 	    getrandom(&a->id, sizeof(a->id), 0) != sizeof(a->id))
 		ask_finish(a, ASK_FAILED, strerror(errno));
 	freeaddrinfo(found);
 	a->has_token = false;
+	a->put_all = false;
+	a->sent_ms = 0;
+}
+
+void udp_again(struct ask *a)
+{
+	a->id++;
 	a->put_all = false;
 	a->sent_ms = 0;
 }

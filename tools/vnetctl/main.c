@@ -11,6 +11,7 @@
 #include "tools/vnetctl/capture.h"
 #include "tools/vnetctl/check.h"
 #include "tools/vnetctl/conf.h"
+#include "tools/vnetctl/console.h"
 #include "tools/vnetctl/diff.h"
 #include "tools/vnetctl/nodes.h"
 #include "tools/vnetctl/version.h"
@@ -35,6 +36,8 @@ static const char help_text[] =
 	"       vnetctl [OPTION...] watch [STATEMENT]  again and again (default: show stats)\n"
 	"       vnetctl [OPTION...] capture [PORT] [side inner|outer|both] [mac MAC] [snap BYTES]\n"
 	"                                          pcapng, for tshark\n"
+	"       vnetctl [OPTION...] console VM [serial|virtio] [scrollback N] [since BYTE]\n"
+	"                           [until TEXT]   talk to a guest\n"
 	"       vnetctl check FILE...                  what is wrong with configuration files\n"
 	"       vnetctl expand FILE NODE               what a cluster file means for one node\n"
 	"       vnetctl grammar                        every statement there is\n"
@@ -270,6 +273,15 @@ static int do_capture(char **words, u32 count)
 	return capture_run(nodes.name[0], words, count, options.count, options.timeout_s * 1000);
 }
 
+static int do_console(char **words, u32 count)
+{
+	if (count && console_is_statement(words[0]))
+		return statement(words - 1, count + 1);
+	if (nodes.count != 1)
+		return usage("console takes one node");
+	return console_run(nodes.name[0], words, count, options.timeout_s * 1000);
+}
+
 static int do_grammar(char **words, u32 count)
 {
 	bool roff = count == 1 && !strcmp(words[0], "roff");
@@ -287,6 +299,7 @@ static const struct command {
 	{ "batch", do_batch }, { "check", do_check },	  { "diff", do_diff },
 	{ "apply", do_apply }, { "expand", do_expand },   { "watch", do_watch },
 	{ "grammar", do_grammar }, { "capture", do_capture },
+	{ "console", do_console },
 };
 
 /* For tools/completion/vnetctl.bash: what may follow these words. */
