@@ -67,7 +67,7 @@ static u32 feed(struct vm *vm, struct vm_console *vc, const char *hex)
 	for (; *hex && textring_room(&vc->in); hex += 2, n++)
 		textring_put(&vc->in, (u8)(nibble(hex[0]) << 4 | nibble(hex[1])));
 	if (n)
-		vcpu_kick(&vm->vcpu);
+		vm_wake(vm);
 	return n;
 }
 

@@ -29,6 +29,12 @@ _vnetctl() {
 		[ ${#words[@]} -eq 1 ] && mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return ;;
 	watch) words=("${words[@]:1}") ;;
+	console)
+		if [[ ${#words[@]} -gt 1 && ${words[1]} != @(attach|log|exchange) ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "serial virtio scrollback since until" \
+				-- "$word")
+			return
+		fi ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$("$program" --complete -- "${words[@]}" \
 		2>/dev/null)" -- "$word")

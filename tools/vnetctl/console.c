@@ -23,7 +23,7 @@
 #include "vnet/lang.h"
 
 #define KEY_DETACH 0x1d /* Ctrl-] */
-#define INPUT_MAX 256u	/* bytes of a statement */
+#define INPUT_MAX 192u /* bytes; as many fit into a statement (LANG_LINE_MAX / 2) */
 /* Between two exchanges: short while something happens. */
 #define PAUSE_MIN_MS 5u
 #define PAUSE_MAX_MS 80u
