@@ -25,13 +25,20 @@
 
 /* --- out ------------------------------------------------------------------ */
 
-/* true: p fits and may go on; else *why. */
-static bool edge_accepts(struct edge *e, struct pkt *p, enum vnet_drop *why)
+/* p is longer than the edge takes: a frame, or what it is cut into. */
+static bool is_too_big(const struct edge *e, const struct pkt *p)
 {
 	u32 len = pkt_wire_len(p);
 
-	if (len > e->port.mtu + LINK_ETH_HEADER ||
-	    (pkt_is_offloaded(p) && len > e->port.caps_max)) {
+	return len > e->port.mtu + LINK_ETH_HEADER ||
+	       (pkt_is_offloaded(p) && len > e->port.caps_max);
+}
+
+/* true: p may go on, as an outer payload if it is to be wrapped; else *why. */
+static inline __attribute__((always_inline)) bool edge_accepts(struct edge *e, struct pkt *p,
+							       bool wrap, enum vnet_drop *why)
+{
+	if (is_too_big(e, p)) {
 		*why = VNET_DROP_TOO_BIG;
 		edge_too_big(&e->port, p);
 		return false;
@@ -42,18 +49,14 @@ static bool edge_accepts(struct edge *e, struct pkt *p, enum vnet_drop *why)
 		return false;
 	}
 	if (!p->hash)
-		p->hash = flow_hash(p->data, p->head_len);
-	return true;
-}
-
-/* true: p is an outer payload now; else *why. */
-static bool edge_wrap(const struct edge *e, struct pkt *p, enum vnet_drop *why)
-{
-	p->tos = (u8)(e->dst.tos | (tos_of(p->data, p->head_len) & e->tos_mask));
-	if (!e->link->encap || e->link->encap(p, &e->header) == ERR_OK)
+		p->hash = flow_hash_quick(p->data, p->head_len);
+	if (!wrap)
 		return true;
+	p->tos = e->dst.tos;
+	if (e->tos_mask)
+		p->tos |= tos_of_quick(p->data, p->head_len) & e->tos_mask;
 	*why = VNET_DROP_TOO_BIG;
-	return false;
+	return link_encap(e->link, p, &e->header) == ERR_OK;
 }
 
 /* What goes to the sender in one call, and what it amounts to. */
@@ -104,7 +107,7 @@ static inline __attribute__((always_inline)) void deliver(struct edge *e, struct
 			edge_send(e, &b);
 			room = e->tx->room(e->tx_ctx);
 		}
-		if (!room || !edge_accepts(e, p, &why) || (wrap && !edge_wrap(e, p, &why))) {
+		if (!room || !edge_accepts(e, p, wrap, &why)) {
 			vnet_port_drop(&e->port, p, why);
 			continue;
 		}
@@ -222,7 +225,7 @@ void edge_apply_state(struct edge *e)
 	bool there = has_peer(e) && (!edge_has_health(e) || e->health.state == HEALTH_UP);
 
 	if (there)
-		ops = e->link->encap || e->dst.tos_by_pkt ? &wrapped_ops : &bare_ops;
+		ops = e->header.len || e->dst.tos_by_pkt ? &wrapped_ops : &bare_ops;
 	__atomic_store_n(&e->port.ops, ops, __ATOMIC_RELEASE);
 	__atomic_store_n(&e->port.lost, !there, __ATOMIC_RELAXED);
 	route_edge_changed();

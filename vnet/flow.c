@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Flow hash: IPv4 by RFC 791, IPv6 by RFC 8200, tags by IEEE 802.1Q. Of each pair
- * of source and destination the smaller goes in first, so that a flow's two
- * directions have one hash.
+ * of source and destination go sum and product in, so that a flow's two directions
+ * have one hash.
  */
 #include "vnet/flow.h"
-
-#include "hv/base/bytes.h"
-#include "vnet/hash.h"
-#include "vnet/net/wire.h"
 
 #define ETH_TYPE_IPV6 0x86ddu
 #define ETH_TAG 4u
@@ -19,32 +15,22 @@
 #define IPV6_ADDRS 8u
 #define IPV6_ALEN 16u
 
-#define IP_PROTO_TCP 6u
 #define IP_PROTO_SCTP 132u
 #define PORTS_LEN 4u /* source and destination, in all three */
 
-/* Two values in either order, on top of h. */
-static u64 mix_pair(u64 h, u64 a, u64 b)
-{
-	return hash_mix(h ^ MIN(a, b), HASH_K1 ^ MAX(a, b));
-}
-
 /* Of the ports, when the protocol has some and they are there; else 0. */
-static u32 ports_at(const u8 *l4, u32 len, u8 proto)
+static u64 ports_at(const u8 *l4, u32 len, u8 proto)
 {
-	u32 src, dst;
-
 	if (len < PORTS_LEN ||
 	    (proto != IP_PROTO_TCP && proto != IP_PROTO_UDP && proto != IP_PROTO_SCTP))
 		return 0;
-	src = load_le16(l4);
-	dst = load_le16(l4 + sizeof(u16));
-	return MAX(src, dst) << 16 | MIN(src, dst);
+	return flow_ports(l4);
 }
 
 static u64 hash_ip4(u64 h, const u8 *ip, u32 len)
 {
-	u32 header, ports = 0, src, dst;
+	u64 ports = 0;
+	u32 header;
 
 	if (len < IP_HLEN || ip[IP_VER_IHL] >> 4 != 4)
 		return h;
@@ -53,34 +39,31 @@ static u64 hash_ip4(u64 h, const u8 *ip, u32 len)
 	if (header >= IP_HLEN && header <= len &&
 	    !(load_be16(ip + IP_FRAG) & (IP_FRAG_MF | IP_FRAG_OFFSET)))
 		ports = ports_at(ip + header, len - header, ip[IP_PROTO]);
-	src = load_le32(ip + IP_SRC);
-	dst = load_le32(ip + IP_DST);
-	return hash_mix(h ^ ((u64)MAX(src, dst) << 32 | MIN(src, dst)),
-			HASH_K0 ^ ((u64)ports << 8 | ip[IP_PROTO]));
+	return flow_mix_ip4(h, ip, ports);
 }
 
 static u64 hash_ip6(u64 h, const u8 *ip, u32 len)
 {
-	u32 ports;
+	u64 ports;
 
 	if (len < IPV6_HLEN || ip[IP_VER_IHL] >> 4 != 6)
 		return h;
 	ports = ports_at(ip + IPV6_HLEN, len - IPV6_HLEN, ip[IPV6_NEXT]);
 	for (u32 half = 0; half < IPV6_ALEN; half += sizeof(u64))
-		h = mix_pair(h, load_le64(ip + IPV6_ADDRS + half),
-			     load_le64(ip + IPV6_ADDRS + IPV6_ALEN + half));
-	return hash_mix(h, HASH_K0 ^ ((u64)ports << 8 | ip[IPV6_NEXT]));
+		h = flow_mix_pair(h, load_le64(ip + IPV6_ADDRS + half),
+				  load_le64(ip + IPV6_ADDRS + IPV6_ALEN + half));
+	return hash_mix(h, HASH_K0 ^ (ports << 8 | ip[IPV6_NEXT]));
 }
 
 u32 flow_hash(const u8 *frame, u32 len)
 {
-	u32 at = ETH_HLEN, folded;
+	u32 at = ETH_HLEN;
 	u16 type;
 	u64 h;
 
 	if (len < ETH_HLEN)
 		return 1;
-	h = mix_pair(HASH_K0, mac_load_wide(frame + ETH_DST), mac_load_wide(frame + ETH_SRC));
+	h = flow_mix_macs(frame);
 	type = load_be16(frame + ETH_TYPE);
 	for (u32 tags = 0; tags < ETH_TAGS_MAX; tags++) {
 		if ((type != ETH_TYPE_VLAN && type != ETH_TYPE_QINQ) || len - at < ETH_TAG)
@@ -93,6 +76,5 @@ u32 flow_hash(const u8 *frame, u32 len)
 		h = hash_ip4(h, frame + at, len - at);
 	else if (type == ETH_TYPE_IPV6)
 		h = hash_ip6(h, frame + at, len - at);
-	folded = (u32)(h >> 32) ^ (u32)h;
-	return folded ? folded : 1;
+	return flow_fold(h);
 }

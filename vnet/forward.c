@@ -2,8 +2,8 @@
 /*
  * The routing step. For a burst: check and key every frame (prefetching its
  * place in the flow cache), get every frame's verdict, then sort the frames by
- * port and hand each port its part in one call. Frames keep their order towards
- * every port.
+ * port and hand each port its part in one call (forward_send.c). Frames keep
+ * their order towards every port.
  */
 #include "vnet/forward.h"
 
@@ -19,62 +19,18 @@
 #include "vnet/offload.h"
 #include "vnet/overlay.h"
 #include "vnet/port.h"
-#include "vnet/steer.h"
 #include "vnet/route_count.h"
+#include "vnet/steer.h"
 #include "vnet/xcore.h"
 
 struct core_state *vnet_cores[PLAT_MAX_CORES];
-
-static void drop_all(struct vnet_port *port, struct pkt **pkts, u32 n, enum vnet_drop reason)
-{
-	for (u32 i = 0; i < n; i++)
-		vnet_port_drop(port, pkts[i], reason);
-}
-
-void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
-{
-	bool offloaded = false;
-
-	if (!move_may_deliver(port)) {
-		move_keep(port, pkts, n);
-		return;
-	}
-	if (!__atomic_load_n(&port->up, __ATOMIC_RELAXED)) {
-		drop_all(port, pkts, n, VNET_DROP_PORT_DOWN);
-		return;
-	}
-	if (capture_is_on())
-		capture_frames(port->face, CAPTURE_OUT, pkts, n);
-	for (u32 i = 0; i < n; i++) {
-		pkts[i]->egress = port->id;
-		offloaded |= pkt_is_offloaded(pkts[i]);
-	}
-	if (offloaded)
-		offload_deliver(port, pkts, n);
-	else
-		port->ops->deliver(port, pkts, n);
-}
-
-static void flush_port(struct vnet_port *port)
-{
-	if (port->ops->flush && move_may_deliver(port))
-		port->ops->flush(port);
-}
-
-static void flush_here(struct port_set *ports)
-{
-	u16 id;
-
-	while ((id = port_set_take(ports)) != VNET_PORT_NONE)
-		flush_port(vnet_port_slot(id));
-}
 
 err_t vnet_init(u32 ncores, u64 seed, void (*kick)(unsigned core))
 {
 	const struct xcore_ops ops = {
 		.kick = kick,
 		.deliver = forward_deliver,
-		.flush = flush_here,
+		.flush = forward_flush,
 		.turn = move_turn,
 	};
 	err_t err = xcore_init(ncores, &ops);
@@ -140,48 +96,58 @@ static bool is_storm(struct vnet_port *port, u64 dst)
 	return !token_bucket_pass(&port->groups, limit, limit, plat_now_ns());
 }
 
+/* May the frame go on? Else why not. */
+static bool frame_may_pass(struct vnet_port *port, struct pkt *p, u64 dst, u64 src,
+			   enum vnet_drop *why)
+{
+	*why = VNET_DROP_SOURCE;
+	if (port->face->kind == VNET_PORT_INTERFACE && !vnet_port_may_send_from(port->face, src))
+		return false;
+	*why = VNET_DROP_STORM;
+	if (is_storm(port, dst))
+		return false;
+	*why = VNET_DROP_BAD_OFFLOAD;
+	return !pkt_is_offloaded(p) || offload_accept(p);
+}
+
 /* Count and check what came in, and start the cache on it. */
 static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt **pkts, u32 n)
 {
 	const struct vnet_port *face = port->face;
 	struct burst *b = &me->burst;
-	u64 own = mac_load(face->mac), bytes = 0, segments = 0;
-	bool own_only = face->kind == VNET_PORT_INTERFACE && !face->any_source;
+	u64 own = mac_load(face->mac), bytes = 0, segments = n;
+	/* What of a source that is another one, and of a destination, is suspicious. */
+	u64 src_mask = face->kind == VNET_PORT_INTERFACE && !face->any_source ? UINT64_MAX : 0;
+	u64 dst_mask = face->storm ? 1 : 0;
+	u32 overlay = face->overlay, kept = 0;
+	u16 id = face->id;
 
-	b->n = 0;
 	for (u32 i = 0; i < n; i++)
 		__builtin_prefetch(pkts[i]->data);
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = pkts[i];
-		struct route_key *k = &b->key[b->n];
+		struct route_key *k = &b->key[kept];
 		enum vnet_drop why = VNET_DROP_RUNT;
 
-		p->ingress = face->id;
-		p->overlay = face->overlay;
+		p->ingress = id;
+		p->overlay = overlay;
 		bytes += p->len;
-		segments++;
-		if (p->head_len < ETH_HLEN)
-			goto drop;
+		if (p->head_len < ETH_HLEN) {
+			vnet_port_drop(port, p, why);
+			continue;
+		}
 		route_key_init(k, face, p->data);
-		why = VNET_DROP_SOURCE;
-		if (own_only && k->src != own && !vnet_port_may_send_from(face, k->src))
-			goto drop;
-		why = VNET_DROP_STORM;
-		if (is_storm(port, k->dst))
-			goto drop;
-		if (pkt_is_offloaded(p)) {
-			why = VNET_DROP_BAD_OFFLOAD;
-			if (!offload_accept(p))
-				goto drop;
+		if (((k->src ^ own) & src_mask) | (k->dst & dst_mask) | pkt_is_offloaded(p)) {
+			if (!frame_may_pass(port, p, k->dst, k->src, &why)) {
+				vnet_port_drop(port, p, why);
+				continue;
+			}
 			segments += pkt_wire_frames(p) - 1;
 		}
-		b->pkt[b->n] = p;
-		cache_prefetch(&me->cache, k, &b->ref[b->n]);
-		b->n++;
-		continue;
-drop:
-		vnet_port_drop(port, p, why);
+		cache_prefetch(&me->cache, k, &b->ref[kept]);
+		b->pkt[kept++] = p;
 	}
+	b->n = kept;
 	port->count.rx_frames += n;
 	port->count.rx_bytes += bytes;
 	port->count.rx_segments += segments;
@@ -280,6 +246,7 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 {
 	struct learned *learned = __atomic_load_n(&port->learned, __ATOMIC_ACQUIRE);
 	struct burst *b = &me->burst;
+	unsigned core = port->in_core;
 	u8 miss[PKT_BURST];
 	u32 misses = 0, n = b->n;
 
@@ -287,7 +254,7 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 		u64 counted = cache_find(&b->key[i], &b->ref[i]);
 
 		b->verdict[i] = counted;
-		b->cell[i] = route_cell(verdict_counter(counted), port->in_core);
+		b->cell[i] = route_cell(verdict_counter(counted), core);
 		__builtin_prefetch(b->cell[i], 1);
 		pkt_prefetch_room(b->pkt[i]);
 		miss[misses] = (u8)i;
@@ -296,203 +263,10 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 	me->cache.hits += n - misses;
 	me->cache.misses += misses;
 	if (misses)
-		burst_miss(me, port->in_core, miss, misses);
+		burst_miss(me, core, miss, misses);
 	if (learned && port->kind == VNET_PORT_EDGE)
 		burst_learn(b, port, learned);
 	burst_count(b, port);
-}
-
-/* On to a queue, of this core or of another one. */
-static void pass_to_queue(struct core_state *me, struct vnet_port *from, struct vnet_port *to,
-			  struct pkt **pkts, u32 n)
-{
-	u32 core = __atomic_load_n(&to->out_core, __ATOMIC_RELAXED), sent;
-
-	if (core == from->in_core) {
-		port_set_add(&me->touched, to->id);
-		forward_deliver(to, pkts, n);
-		return;
-	}
-	sent = xcore_send(from->in_core, core, to, pkts, n);
-	drop_all(from, pkts + sent, n - sent, VNET_DROP_TX_FULL);
-}
-
-/* Frames for an interface with several queues: each gets its part in one call. */
-static void pass_to_queues(struct core_state *me, struct vnet_port *from,
-			   const struct vnet_steer *steer, struct pkt **pkts, u32 n)
-{
-	struct pkt *part[PKT_BURST];
-	u8 queue[PKT_BURST];
-	u32 seen = 0;
-
-	for (u32 i = 0; i < n; i++) {
-		queue[i] = (u8)steer_pick(steer, pkts[i]);
-		seen |= BIT(queue[i]);
-	}
-	for (; seen; seen &= seen - 1) {
-		u32 q = (u32)__builtin_ctz(seen), count = 0;
-
-		for (u32 i = 0; i < n; i++)
-			if (queue[i] == q)
-				part[count++] = pkts[i];
-		pass_to_queue(me, from, steer->queue[q], part, count);
-	}
-}
-
-static void pass_on(struct core_state *me, struct vnet_port *from, u16 id, struct pkt **pkts,
-		    u32 n)
-{
-	struct vnet_port *to = vnet_port_slot(id);
-
-	if (to->steer)
-		pass_to_queues(me, from, to->steer, pkts, n);
-	else
-		pass_to_queue(me, from, to, pkts, n);
-}
-
-void forward_hand(struct vnet_port *from, struct vnet_port *to, struct pkt *p)
-{
-	unsigned core = plat_core();
-	u32 out;
-
-	if (to->steer)
-		to = to->steer->queue[steer_pick(to->steer, p)];
-	out = __atomic_load_n(&to->out_core, __ATOMIC_RELAXED);
-	if (out == core) {
-		forward_deliver(to, &p, 1);
-		flush_port(to);
-		return;
-	}
-	if (!xcore_send(core, out, to, &p, 1))
-		vnet_port_drop(from, p, VNET_DROP_TX_FULL);
-	xcore_flush(core);
-}
-
-/* For one more destination: NULL when there is no packet for it. */
-static struct pkt *copy_of(struct core_state *me, struct vnet_port *from, struct pkt *p)
-{
-	struct pkt *copy = pkt_clone(p->pool, p);
-
-	me->cloned++;
-	if (!copy)
-		vnet_port_drop_count(from, VNET_DROP_NO_PACKET, 1);
-	return copy;
-}
-
-/* One frame that goes to more ports than fit into a verdict. The last one gets
- * the frame itself. */
-static void send_many(struct core_state *me, struct vnet_port *from, u32 i)
-{
-	struct pkt *p = me->burst.pkt[i];
-	u16 id, next;
-	u64 verdict;
-
-	route_key_hash(&me->burst.key[i]);
-	verdict = route_lookup(&me->burst.key[i], &me->many);
-	if (verdict & VERDICT_DROP) { /* a change was quicker */
-		vnet_port_drop(from, p, verdict_reason(verdict));
-		return;
-	}
-	if (!(verdict & VERDICT_MANY)) {
-		me->many = (struct port_set){ 0 };
-		for (; verdict; verdict >>= VERDICT_PORT_BITS)
-			port_set_add(&me->many, verdict_port(verdict));
-	}
-	for (id = port_set_take(&me->many); id != VNET_PORT_NONE; id = next) {
-		struct pkt *out = p;
-
-		next = port_set_take(&me->many);
-		if (next != VNET_PORT_NONE)
-			out = copy_of(me, from, p);
-		if (out)
-			pass_on(me, from, id, &out, 1);
-	}
-}
-
-/* A run of frames sorted by port: counts, then places, then frames. */
-struct sorting {
-	u32 ports;
-	u16 port[PKT_BURST * VERDICT_PORTS];
-	u8 start[PKT_BURST * VERDICT_PORTS + 1];
-	u8 frame[PKT_BURST * VERDICT_PORTS];
-	u8 left[PKT_BURST]; /* destinations that a frame has yet to go to */
-};
-
-static void sort_run(struct core_state *me, u32 first, u32 end, struct sorting *s)
-{
-	const u64 *verdicts = me->burst.verdict;
-	u32 at = 0;
-
-	s->ports = 0;
-	for (u32 i = first; i < end; i++) {
-		s->left[i] = 0;
-		for (u64 v = verdicts[i]; v; v >>= VERDICT_PORT_BITS) {
-			u16 id = verdict_port(v);
-
-			if (!me->count[id]++)
-				s->port[s->ports++] = id;
-			s->left[i]++;
-		}
-	}
-	for (u32 k = 0; k < s->ports; k++) {
-		u8 n = me->count[s->port[k]];
-
-		s->start[k] = (u8)at;
-		me->count[s->port[k]] = (u8)at;
-		at += n;
-	}
-	s->start[s->ports] = (u8)at;
-	for (u32 i = first; i < end; i++) {
-		for (u64 v = verdicts[i]; v; v >>= VERDICT_PORT_BITS)
-			s->frame[me->count[verdict_port(v)]++] = (u8)i;
-	}
-	for (u32 k = 0; k < s->ports; k++)
-		me->count[s->port[k]] = 0;
-}
-
-/* Frames first .. end-1, none of which has VERDICT_MANY: each port gets its part
- * in one call, copies of those that go elsewhere as well. */
-static void send_run(struct core_state *me, struct vnet_port *from, u32 first, u32 end)
-{
-	struct burst *b = &me->burst;
-	struct pkt *part[PKT_BURST];
-	struct sorting s;
-
-	if (first == end)
-		return;
-	sort_run(me, first, end, &s);
-	for (u32 k = 0; k < s.ports; k++) {
-		u32 n = 0;
-
-		for (u32 at = s.start[k]; at < s.start[k + 1]; at++) {
-			u32 i = s.frame[at];
-			struct pkt *p = --s.left[i] ? copy_of(me, from, b->pkt[i]) : b->pkt[i];
-
-			part[n] = p;
-			n += p != NULL;
-		}
-		if (n)
-			pass_on(me, from, s.port[k], part, n);
-	}
-}
-
-static void burst_send(struct core_state *me, struct vnet_port *from)
-{
-	struct burst *b = &me->burst;
-	u32 first = 0;
-
-	if (b->n && b->alike && b->verdict[0] < VNET_MAX_PORTS) {
-		pass_on(me, from, verdict_port(b->verdict[0]), b->pkt, b->n);
-		return;
-	}
-	for (u32 i = 0; i < b->n; i++) {
-		if (!(b->verdict[i] & VERDICT_MANY))
-			continue;
-		send_run(me, from, first, i);
-		send_many(me, from, i);
-		first = i + 1;
-	}
-	send_run(me, from, first, b->n);
 }
 
 void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
@@ -513,11 +287,11 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 		if (port->steer)
 			steer_note(port, me->burst.pkt, me->burst.n);
 		burst_route(me, port);
-		burst_send(me, port);
+		forward_send(me, port);
 		pkts += take;
 		n -= take;
 	}
-	flush_here(&me->touched);
+	forward_flush(&me->touched);
 	xcore_flush(core);
 	epoch_read_end(core, begun);
 }

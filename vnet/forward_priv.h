@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a core of the forwarding step has, shared by the step (forward.c), its
- * figures (figures.c) and the dry run (trace.c). */
+/* What a core of the forwarding step has, shared by the step (forward.c,
+ * forward_send.c), its figures (figures.c) and the dry run (trace.c). */
 #ifndef VNET_FORWARD_PRIV_H
 #define VNET_FORWARD_PRIV_H
 
@@ -31,6 +31,12 @@ struct core_state {
 	struct port_set touched;
 	u8 count[VNET_MAX_PORTS]; /* all zero between runs */
 };
+
+/* The burst's frames to where their verdicts say, and all of them consumed. Its core. */
+void forward_send(struct core_state *me, struct vnet_port *from);
+
+/* End of a burst for these ports, as far as this core delivers for them. */
+void forward_flush(struct port_set *ports);
 
 /* Frames for a queue that sends them to this core. */
 void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n);

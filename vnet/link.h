@@ -5,7 +5,7 @@
  * sockets, a test). What all formats share is the edge's: sizes, hop count,
  * flow hash, TOS, counters, finding the link of what comes in.
  *
- *     guest's frame   [Ethernet | ...                    one encap() a frame,
+ *     guest's frame   [Ethernet | ...                    one link_encap() a frame,
  *     payload         [link header][Ethernet | ...       the same bytes each time
  *     on the wire     [Ethernet, IPv4, UDP][link header][Ethernet | ...
  *
@@ -16,6 +16,7 @@
 #ifndef VNET_LINK_H
 #define VNET_LINK_H
 
+#include "hv/base/bytes.h"
 #include "hv/base/err.h"
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
@@ -94,8 +95,8 @@ struct link_kind {
 	/* The keys of `link add` that it takes beside mtu and state; NULL-terminated. */
 	const char *const *keys;
 	void (*make_header)(struct link_header *h, const struct link_id *id);
-	/* Put the header in front. ERR_FULL: no head room; p is unchanged. NULL:
-	 * there is none. */
+	/* Put a header in front that is not the same in all frames. ERR_FULL: no
+	 * head room; p is unchanged. NULL: all have the one that was made. */
 	err_t (*encap)(struct pkt *p, const struct link_header *h);
 	/* p->data is the UDP payload, perhaps in several pieces: check and remove
 	 * the link's header. p stays the caller's. */
@@ -120,6 +121,25 @@ const struct link_kind *link_find_header(const char *name, const char *header);
 
 /* Is it among the kind's keys? */
 bool link_has_key(const struct link_kind *kind, const char *key);
+
+/* Put the link's header in front. ERR_FULL: no head room; p is unchanged. */
+static inline err_t link_encap(const struct link_kind *kind, struct pkt *p,
+			       const struct link_header *h)
+{
+	u8 *at;
+
+	if (kind->encap)
+		return kind->encap(p, h);
+	at = pkt_push(p, h->len);
+	if (!at)
+		return ERR_FULL;
+	/* Whole words: 0, 8 or 16 bytes. */
+	if (h->len)
+		store_le64(at, load_le64(h->bytes));
+	if (h->len > sizeof(u64))
+		store_le64(at + sizeof(u64), load_le64(h->bytes + sizeof(u64)));
+	return ERR_OK;
+}
 
 /* For link_pullup(): a payload in several pieces. */
 bool link_gather(struct pkt *p, u32 len);

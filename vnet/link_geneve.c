@@ -70,7 +70,7 @@
 #define PROBED_LEN 8u
 
 STATIC_ASSERT(GENEVE_HLEN + TAG_LEN <= LINK_HEADER_MAX, "header fits");
-STATIC_ASSERT(GENEVE_HLEN == sizeof(u64) && TAG_LEN == sizeof(u64), "one store each");
+STATIC_ASSERT(GENEVE_HLEN == sizeof(u64) && TAG_LEN == sizeof(u64), "one word each");
 
 /* --- out ------------------------------------------------------------------ */
 
@@ -93,18 +93,6 @@ static void geneve_make_header(struct link_header *h, const struct link_id *id)
 	h->bytes[GENEVE_FLAGS] = GENEVE_F_CRITICAL;
 	put_option(h->bytes + GENEVE_HLEN, TYPE_TAG, TAG_LEN);
 	store_be32(h->bytes + GENEVE_HLEN + OPTION_HLEN, id->tag);
-}
-
-static err_t geneve_encap(struct pkt *p, const struct link_header *h)
-{
-	u8 *at = pkt_push(p, h->len);
-
-	if (!at)
-		return ERR_FULL;
-	store_le64(at, load_le64(h->bytes));
-	if (h->len > GENEVE_HLEN)
-		store_le64(at + GENEVE_HLEN, load_le64(h->bytes + GENEVE_HLEN));
-	return ERR_OK;
 }
 
 static void geneve_make_hello(struct pkt *p, const struct link_id *id,
@@ -255,7 +243,6 @@ const struct link_kind link_geneve = {
 	.flags = LINK_HAS_VNI | LINK_HAS_TAG | LINK_HAS_HELLO | LINK_MAY_FRAGMENT | LINK_COPIES_ECN,
 	.keys = keys,
 	.make_header = geneve_make_header,
-	.encap = geneve_encap,
 	.decap = geneve_decap,
 	.make_hello = geneve_make_hello,
 };

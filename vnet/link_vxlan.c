@@ -19,23 +19,13 @@
 #define VXLAN_F_I 0x08u /* the VNI is valid; the other flags are ignored */
 #define VXLAN_VNI_SHIFT 8
 
-STATIC_ASSERT(VXLAN_HLEN <= LINK_HEADER_MAX && VXLAN_HLEN == sizeof(u64), "one store");
+STATIC_ASSERT(VXLAN_HLEN <= LINK_HEADER_MAX && VXLAN_HLEN == sizeof(u64), "one word");
 
 static void vxlan_make_header(struct link_header *h, const struct link_id *id)
 {
 	*h = (struct link_header){ .len = VXLAN_HLEN };
 	h->bytes[VXLAN_FLAGS] = VXLAN_F_I;
 	store_be32(h->bytes + VXLAN_VNI, id->vni << VXLAN_VNI_SHIFT);
-}
-
-static err_t vxlan_encap(struct pkt *p, const struct link_header *h)
-{
-	u8 *at = pkt_push(p, VXLAN_HLEN);
-
-	if (!at)
-		return ERR_FULL;
-	store_le64(at, load_le64(h->bytes));
-	return ERR_OK;
 }
 
 static enum link_verdict vxlan_decap(struct pkt *p, struct link_rx *rx)
@@ -59,6 +49,5 @@ const struct link_kind link_vxlan = {
 	.flags = LINK_HAS_VNI | LINK_COPIES_ECN,
 	.keys = keys,
 	.make_header = vxlan_make_header,
-	.encap = vxlan_encap,
 	.decap = vxlan_decap,
 };

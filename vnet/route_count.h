@@ -31,7 +31,7 @@ static inline struct route_cell *route_cell(u32 counter, unsigned core)
 	struct route_cell *block =
 		__atomic_load_n(&route_cells[counter / ROUTE_COUNTERS], __ATOMIC_ACQUIRE);
 
-	return &block[core * ROUTE_COUNTERS + counter % ROUTE_COUNTERS];
+	return &block[(size_t)core * ROUTE_COUNTERS + counter % ROUTE_COUNTERS];
 }
 
 /* Boot core. For so many cores. ERR_NOMEM. */

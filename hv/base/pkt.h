@@ -101,6 +101,7 @@ struct pkt {
 	u8 ttl;		    /* outer TTL it arrived with; 0: originated here */
 	u8 tos;		    /* outer TOS it arrived with */
 	u16 gso_segs;	    /* how many it will be; with gso_type only */
+	u16 egress;	    /* vnet port id it was routed to; 0: not routed */
 	struct pkt_pool *pool;
 	bus_t buf_bus;	    /* bus address of buf */
 	/* second cache line */
@@ -113,7 +114,6 @@ struct pkt {
 	struct pkt *parent; /* set in a clone: the packet whose segments it shares */
 	struct pkt *next;   /* free list, or a list of the current owner */
 	u64 ts_ns;
-	u16 egress;	    /* vnet port id it was routed to; 0: not routed */
 	struct pkt_seg seg[PKT_JOIN_SEGS];
 };
 

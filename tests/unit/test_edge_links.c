@@ -122,7 +122,7 @@ static struct pkt *geneve(struct link_id id, u32 len)
 	struct link_header h;
 
 	link_geneve.make_header(&h, &id);
-	assert_int_equal(link_geneve.encap(p, &h), ERR_OK);
+	assert_int_equal(link_encap(&link_geneve, p, &h), ERR_OK);
 	p->ttl = 64;
 	return p;
 }
@@ -496,7 +496,7 @@ static void congestion_on_the_way_reaches_the_guest(void **state)
 		struct link_header h;
 
 		link_geneve.make_header(&h, &id);
-		link_geneve.encap(p, &h);
+		link_encap(&link_geneve, p, &h);
 		p->ttl = 64;
 		p->tos = 3;
 		edge_input(edge_local_find(PORT), PEER, SPORT, &p, 1);

@@ -65,8 +65,7 @@ static void is_sent_as(const struct link_kind *kind, struct link_id id, const vo
 	memcpy(inner, p->data, sizeof(inner));
 	kind->make_header(&h, &id);
 	assert_int_equal(h.len, len);
-	if (kind->encap)
-		assert_int_equal(kind->encap(p, &h), ERR_OK);
+	assert_int_equal(link_encap(kind, p, &h), ERR_OK);
 	assert_int_equal(p->len, 300 + len);
 	assert_memory_equal(p->data, want, len);
 	assert_memory_equal(p->data + len, inner, sizeof(inner));
@@ -80,9 +79,9 @@ static void is_sent_as(const struct link_kind *kind, struct link_id id, const vo
 		assert_int_equal(rx.tag, id.tag);
 	}
 	/* No head room: said, and nothing changed. */
-	if (kind->encap) {
+	if (len) {
 		pkt_push(p, pkt_headroom(p) - len + 1);
-		assert_int_equal(kind->encap(p, &h), ERR_FULL);
+		assert_int_equal(link_encap(kind, p, &h), ERR_FULL);
 	}
 	pkt_put(p);
 }
@@ -118,7 +117,7 @@ static void a_long_frame_says_the_length_of_its_pieces(void **state)
 	p->csum_start = 34;
 	p->payload_start = 54;
 	link_vnetu.make_header(&h, &id);
-	assert_int_equal(link_vnetu.encap(p, &h), ERR_OK);
+	assert_int_equal(link_encap(&link_vnetu, p, &h), ERR_OK);
 	assert_int_equal(load_le32(p->data + 2), 1454);
 	assert_int_equal(p->l3_start, 20); /* the offsets move along */
 	assert_int_equal(p->payload_start, 60);

@@ -25,7 +25,6 @@ static enum net_drop parse(const struct netif *nif, struct pkt *p, struct ip_met
 {
 	const u8 *h = p->data;
 	u32 hlen, total;
-	u64 sum;
 
 	if (p->len < IP_HLEN)
 		return NET_DROP_IP_BAD;
@@ -33,8 +32,7 @@ static enum net_drop parse(const struct netif *nif, struct pkt *p, struct ip_met
 	total = load_be16(h + IP_TOTAL);
 	if (h[IP_VER_IHL] >> 4 != 4 || hlen < IP_HLEN || hlen > total || total > p->len)
 		return NET_DROP_IP_BAD;
-	sum = hlen == IP_HLEN ? csum_ip_header(h) : csum_add(0, h, hlen);
-	if (csum_finish(sum) != 0)
+	if (hlen == IP_HLEN ? !csum_ip_header_good(h) : csum_finish(csum_add(0, h, hlen)) != 0)
 		return NET_DROP_IP_CSUM;
 	*meta = (struct ip_meta){
 		.src = load_be32(h + IP_SRC),

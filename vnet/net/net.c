@@ -65,23 +65,23 @@ bool net_limit_pass(struct token_bucket *b, u32 rate, u32 burst)
 void netif_flush(struct netif *nif)
 {
 	const struct netif_setup *s = &nif->setup;
-	u32 len[NETIF_TXQ];
-	u32 n = nif->txq_len;
-	u32 taken;
+	u32 n = nif->txq_len, taken;
+	u64 bytes = 0;
 
 	if (!n)
 		return;
-	/* A driver may end a packet as soon as it has it. */
+	/* Before: a driver may end a packet as soon as it has it. */
 	for (u32 i = 0; i < n; i++) {
-		len[i] = nif->txq[i]->len;
+		bytes += nif->txq[i]->len;
 		nif->count.tx_long += nif->txq[i]->gso_type != PKT_GSO_NONE;
 	}
 	taken = s->tx(s->tx_ctx, nif->txq, n);
-	for (u32 i = 0; i < taken; i++)
-		nif->count.tx_bytes += len[i];
-	nif->count.tx_frames += taken;
-	for (u32 i = taken; i < n; i++)
+	for (u32 i = taken; i < n; i++) {
+		bytes -= nif->txq[i]->len;
 		net_drop(nif, nif->txq[i], NET_DROP_TX_FULL);
+	}
+	nif->count.tx_bytes += bytes;
+	nif->count.tx_frames += taken;
 	nif->txq_len = 0;
 }
 
@@ -118,8 +118,6 @@ static void eth_input(struct netif *nif, struct pkt *p, struct udp_batch *batch)
 {
 	const u8 *h = p->data;
 
-	nif->count.rx_frames++;
-	nif->count.rx_bytes += p->len;
 	if (p->nseg || p->len < ETH_HLEN) {
 		net_drop(nif, p, NET_DROP_SHORT);
 		return;
@@ -150,11 +148,17 @@ static void eth_input(struct netif *nif, struct pkt *p, struct udp_batch *batch)
 void netif_input(struct netif *nif, struct pkt **pkts, u32 n)
 {
 	struct udp_batch batch;
+	u64 bytes = 0;
 
 	batch.port = NULL;
 	batch.n = 0;
-	for (u32 i = 0; i < n; i++)
-		eth_input(nif, pkts[i], &batch);
+	nif->count.rx_frames += n;
+	for (u32 i = 0; i < n; i++) {
+		bytes += pkts[i]->len;
+		if (!udp_input_next(nif, pkts[i], &batch))
+			eth_input(nif, pkts[i], &batch);
+	}
+	nif->count.rx_bytes += bytes;
 	udp_batch_flush(nif, &batch);
 	netif_flush(nif);
 }

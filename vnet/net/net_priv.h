@@ -26,7 +26,8 @@ struct ip_meta {
 
 /* Received datagrams for one port, gathered while they follow each other. */
 struct udp_batch {
-	const struct udp_port *port;
+	const struct udp_port *port; /* NULL: none yet */
+	u32 src; /* the last one's sender, whom they may come from */
 	u32 n;
 	struct pkt *pkt[PKT_BURST];
 	struct udp_meta meta[PKT_BURST];
@@ -73,6 +74,12 @@ u32 ipv4_next_hop(const struct netif *nif, u32 dst);
 /* udp.c */
 void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
 	       struct udp_batch *batch);
+/*
+ * A whole frame, data at its Ethernet header: most are one more plain datagram of
+ * the sender and for the port of the one before, with all its checks passed. False:
+ * it is something else, and untouched.
+ */
+bool udp_input_next(struct netif *nif, struct pkt *p, struct udp_batch *batch);
 void udp_batch_flush(struct netif *nif, struct udp_batch *batch);
 
 /* icmp.c; data at the ICMP header, consumed. */

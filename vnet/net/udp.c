@@ -111,6 +111,7 @@ void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
 		return;
 	}
 	b->port = port;
+	b->src = meta->src;
 	b->meta[b->n] = (struct udp_meta){
 		.src = meta->src,
 		.dst = meta->dst,
@@ -125,6 +126,52 @@ void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
 	}
 	pkt_pull(p, UDP_HLEN);
 	b->pkt[b->n++] = p;
+}
+
+/* Type and the first byte of IPv4, as they lie. */
+#define HEAD_PLAIN (__builtin_bswap16(ETH_TYPE_IPV4) | (u32)IP_VER_IHL_PLAIN << 16)
+#define HEAD_MASK 0xffffffu
+
+static bool is_to_us(const struct netif *nif, const u8 *h)
+{
+	const u8 *mac = nif->setup.mac;
+
+	return !((load_le32(h) ^ load_le32(mac)) | (u32)(load_le16(h + 4) ^ load_le16(mac + 4)));
+}
+
+bool udp_input_next(struct netif *nif, struct pkt *p, struct udp_batch *b)
+{
+	const u8 *h = p->data, *ip = h + OFF_IP, *udp = h + OFF_UDP;
+	u32 total;
+
+	if (!b->port || b->n == PKT_BURST || p->len < UDP_HEADROOM || p->head_len != p->len)
+		return false;
+	total = load_be16(ip + IP_TOTAL);
+	if (!is_to_us(nif, h) || (load_le32(h + ETH_TYPE) & HEAD_MASK) != HEAD_PLAIN ||
+	    total < UDP_OVERHEAD || total > p->len - ETH_HLEN ||
+	    (load_be16(ip + IP_FRAG) & (IP_FRAG_MF | IP_FRAG_OFFSET)) || !ip[IP_TTL] ||
+	    ip[IP_PROTO] != IP_PROTO_UDP || !csum_ip_header_good(ip))
+		return false;
+	if (load_be32(ip + IP_SRC) != b->src || load_be32(ip + IP_DST) != nif->addr ||
+	    load_be16(udp + UDP_DPORT) != b->port->port || !b->port->handler ||
+	    load_be16(udp + UDP_LEN) != total - IP_HLEN || load_le16(udp + UDP_CSUM) != 0)
+		return false;
+	b->meta[b->n] = (struct udp_meta){
+		.src = b->src,
+		.dst = nif->addr,
+		.sport = load_be16(udp + UDP_SPORT),
+		.dport = b->port->port,
+		.ttl = ip[IP_TTL],
+		.tos = ip[IP_TOS],
+	};
+	p->ttl = ip[IP_TTL];
+	p->tos = ip[IP_TOS];
+	/* What is behind the datagram is Ethernet's padding. */
+	p->len = ETH_HLEN + total;
+	p->head_len = ETH_HLEN + total;
+	pkt_pull(p, UDP_HEADROOM);
+	b->pkt[b->n++] = p;
+	return true;
 }
 
 /* --- out ----------------------------------------------------------------- */
@@ -188,57 +235,60 @@ static bool prepare(struct netif *nif, struct udp_dst *d)
 	return true;
 }
 
-/* What few destinations want of a datagram behind prepared headers. Returns
- * what that adds to the sum of the IPv4 header. */
-static u16 finish(const struct netif *nif, const struct udp_dst *d, struct pkt *p)
-{
-	u16 tos = d->flags & UDP_DST_TOS ? p->tos : 0;
+/*
+ * The headers as five words and two bytes, the template's with what differs from
+ * one datagram to the next put in. Wider stores would need registers that the
+ * hypervisor leaves to its guests.
+ */
+#define WORD_TOS 8u   /* the last two bytes of Ethernet's header; version, TOS */
+#define WORD_TOTAL 16u /* length, id, fragment, TTL, protocol */
+#define WORD_CSUM 24u  /* checksum, source, half of the destination */
+#define WORD_PORTS 32u /* the other half, ports, length */
 
-	if ((d->flags & UDP_DST_CSUM) && !pkt_is_offloaded(p))
-		set_checksum(nif, d, p, OFF_UDP);
-	/* The lower byte of the header's first word; else d->tos stands there. */
-	p->data[OFF_IP + IP_TOS] |= (u8)tos;
-	return tos;
-}
+STATIC_ASSERT(OFF_IP + IP_TOS == WORD_TOS + 7 && OFF_IP + IP_TOTAL == WORD_TOTAL &&
+	      OFF_IP + IP_CSUM == WORD_CSUM && OFF_UDP + UDP_SPORT == WORD_PORTS + 2 &&
+	      OFF_UDP + UDP_CSUM == UDP_HEADROOM - 2, "where the words' fields are");
 
-/* One datagram behind prepared headers. */
-static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 ttl)
+/* One datagram behind prepared headers, of len bytes when it is on a wire. */
+static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 ttl, u32 len)
 {
-	u32 udp_len = pkt_wire_len(p) + UDP_HLEN;
-	u32 total = udp_len + IP_HLEN;
-	u16 sport = source_port(d, p);
-	u16 id = nif->ip_id++, more = 0; /* in the IPv4 header than was prepared */
+	u32 udp_len = len + UDP_HLEN, total = udp_len + IP_HLEN, sum;
+	u16 sport = source_port(d, p), id = nif->ip_id++;
+	u8 tos = d->flags & UDP_DST_TOS ? p->tos : 0; /* else d->tos stands there */
+	const u8 *t = d->hdr;
 	u8 *h = pkt_push(p, UDP_HEADROOM);
-	u32 sum;
 
 	if (!h) {
 		net_drop(nif, p, NET_DROP_NO_HEADROOM);
 		return false;
 	}
-	__builtin_memcpy(h, d->hdr, UDP_HEADROOM);
-	store_be16(h + OFF_IP + IP_TOTAL, (u16)total);
-	store_be16(h + OFF_IP + IP_ID, id);
-	h[OFF_IP + IP_TTL] = ttl;
-	store_be16(h + OFF_UDP + UDP_SPORT, sport);
-	store_be16(h + OFF_UDP + UDP_LEN, (u16)udp_len);
-	if (p->gso_type != PKT_GSO_NONE && !(d->flags & UDP_DST_DF)) {
-		/* All segments have the same id: no fragments of them (RFC 6864
-		 * section 4.1). */
-		more = IP_FRAG_DF;
-		store_be16(h + OFF_IP + IP_FRAG, more);
+	sum = d->ip_sum + total + id + ((u32)ttl << 8) + tos;
+	store_le64(h, load_le64(t));
+	store_le64(h + WORD_TOS, load_le64(t + WORD_TOS) | (u64)tos << 56);
+	store_le64(h + WORD_TOTAL, load_le64(t + WORD_TOTAL) |
+		   __builtin_bswap32(total << 16 | id) | (u64)ttl << 48);
+	store_le64(h + WORD_PORTS, load_le64(t + WORD_PORTS) |
+		   __builtin_bswap64((u64)sport << 32 | udp_len));
+	store_le16(h + OFF_UDP + UDP_CSUM, 0);
+	if (pkt_is_offloaded(p)) {
+		/* All segments have the same id: no fragments of them (RFC 6864 section 4.1). */
+		if (p->gso_type != PKT_GSO_NONE && !(d->flags & UDP_DST_DF)) {
+			store_be16(h + OFF_IP + IP_FRAG, IP_FRAG_DF);
+			sum += IP_FRAG_DF;
+		}
+	} else if (d->flags & UDP_DST_CSUM) {
+		set_checksum(nif, d, p, OFF_UDP);
 	}
-	if (d->flags & (UDP_DST_TOS | UDP_DST_CSUM))
-		more = (u16)(more + finish(nif, d, p));
-	sum = d->ip_sum + total + id + more + ((u32)ttl << 8);
 	sum = (sum >> 16) + (sum & 0xffff);
 	sum = (sum >> 16) + (sum & 0xffff);
-	store_be16(h + OFF_IP + IP_CSUM, (u16)~sum);
+	store_le64(h + WORD_CSUM, load_le64(t + WORD_CSUM) | __builtin_bswap16((u16)~sum));
 	netif_queue(nif, p);
 	return true;
 }
 
 /* One datagram the long way: to be fragmented, or to wait for ARP. */
-static bool send_slowly(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 ttl, u32 mtu)
+static bool send_slowly(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 ttl, u32 len,
+			u32 mtu)
 {
 	struct ip_out out = {
 		.dst = d->addr,
@@ -248,7 +298,6 @@ static bool send_slowly(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 
 		.tos = packet_tos(d, p),
 		.df = (d->flags & UDP_DST_DF) || pkt_is_offloaded(p),
 	};
-	u32 len = pkt_wire_len(p);
 	bool fragmented = len + UDP_OVERHEAD > mtu;
 	u16 sport = source_port(d, p);
 	u8 *h;
@@ -283,13 +332,14 @@ u32 udp_send_burst(struct netif *nif, struct udp_dst *d, struct pkt **pkts, u32 
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = pkts[i];
 		u8 ttl = p->ttl ? (u8)(p->ttl - 1) : d->ttl;
+		u32 len = pkt_wire_len(p);
 
 		if (!ttl)
 			net_drop(nif, p, NET_DROP_TTL);
-		else if (ready && pkt_wire_len(p) + UDP_OVERHEAD <= mtu)
-			sent += send_prepared(nif, d, p, ttl);
+		else if (ready && len + UDP_OVERHEAD <= mtu)
+			sent += send_prepared(nif, d, p, ttl, len);
 		else
-			sent += send_slowly(nif, d, p, ttl, mtu);
+			sent += send_slowly(nif, d, p, ttl, len, mtu);
 	}
 	netif_flush(nif);
 	return sent;
