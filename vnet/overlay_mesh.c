@@ -335,3 +335,15 @@ u32 mesh_expand(const struct mesh *m, const char *node, const struct mesh_sink *
 	}
 	return w.lines;
 }
+
+bool mesh_take_out(struct lang_stmt *overlay_add)
+{
+	static const char *const words[] = { "links", "kind", "port" };
+	bool mesh = lang_get(overlay_add, "links") != NULL;
+
+	for (u32 i = 0; overlay_add->cmd->keys[i].word; i++)
+		for (u32 k = 0; k < ARRAY_SIZE(words); k++)
+			if (!strcmp(overlay_add->cmd->keys[i].word, words[k]))
+				overlay_add->value[i].set = false;
+	return mesh;
+}

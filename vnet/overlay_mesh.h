@@ -36,4 +36,8 @@ struct mesh_sink {
 /* What the meshes stand for on that node; how many statements. */
 u32 mesh_expand(const struct mesh *m, const char *node, const struct mesh_sink *sink);
 
+/* `overlay add` without `links mesh` and its keys, for where the mesh is written out:
+ * true when it had them. */
+bool mesh_take_out(struct lang_stmt *overlay_add);
+
 #endif

@@ -223,19 +223,6 @@ struct flattener {
 	bool mesh;
 };
 
-/* A mesh's links are written out, so the overlay alone is left. */
-static bool unset_mesh(struct lang_stmt *s)
-{
-	static const char *const words[] = { "links", "kind", "port" };
-	bool mesh = lang_get(s, "links") != NULL;
-
-	for (u32 i = 0; s->cmd->keys[i].word; i++)
-		for (u32 k = 0; k < ARRAY_SIZE(words); k++)
-			if (!strcmp(s->cmd->keys[i].word, words[k]))
-				s->value[i].set = false;
-	return mesh;
-}
-
 static void flatten(void *ctx, const struct lang_source *src, const struct lang_stmt *parsed)
 {
 	static struct lang_stmt s;
@@ -243,7 +230,7 @@ static void flatten(void *ctx, const struct lang_source *src, const struct lang_
 	char text[LANG_LINE_MAX / 2], message[LANG_MESSAGE_MAX];
 
 	s = *parsed; /* its texts stay in `parsed` */
-	if (s.cmd->id == LANG_OVERLAY_ADD && unset_mesh(&s))
+	if (s.cmd->id == LANG_OVERLAY_ADD && mesh_take_out(&s))
 		to->mesh = true;
 	if (lang_write(&s, text, sizeof(text))) {
 		lang_error(src, 0, message, "too long once every backslash is quoted");

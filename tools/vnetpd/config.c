@@ -117,8 +117,6 @@ static void want(struct reader *r, const struct lang_stmt *stmt)
 		s->line = r->src.line;
 	else
 		error(r, "no memory, or a statement that is too long");
-	if (stmt->cmd->id == LANG_OVERLAY_ADD && lang_get(stmt, "links"))
-		r->mesh = true;
 }
 
 static void mesh_line(void *ctx, const char *text)
@@ -180,6 +178,8 @@ static void read_line(struct reader *r, const char *line, size_t len)
 		r->mine = !strcmp(stmt.name, r->node_name);
 		r->matched += r->mine;
 	} else if (r->mine) {
+		if (stmt.cmd->id == LANG_OVERLAY_ADD && mesh_take_out(&stmt))
+			r->mesh = true;
 		want(r, &stmt);
 	}
 }
