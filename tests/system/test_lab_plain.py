@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import examplekit
 import pexpect
 import pytest
 from conftest import ROOT, TOOLS
@@ -19,6 +20,10 @@ from labkit import state as states
 @pytest.fixture(scope="module")
 def lab(bring_up):
     return bring_up("examples/plain.lab")
+
+
+def test_as_every_example(lab):
+    examplekit.check(lab)
 
 
 def test_ping_both_ways(lab):

@@ -8,6 +8,7 @@ and a guest on the LAN itself (examples/direct.lab).
 import json
 import time
 
+import examplekit
 import pytest
 from labkit import measure
 
@@ -90,6 +91,10 @@ def test_multicast_over_a_direct_link(lab):
 @pytest.fixture(scope="module", name="lan")
 def one_node_on_a_lan(bring_up, hypervisor):
     return bring_up("examples/direct.lab")
+
+
+def test_the_lan_as_every_example(lan):
+    examplekit.check(lan)
 
 
 def test_a_guest_on_the_lan(lan):

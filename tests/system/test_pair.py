@@ -7,6 +7,7 @@
 import json
 import os
 
+import examplekit
 import pytest
 from labkit import measure
 
@@ -22,6 +23,10 @@ def lab(bring_up, hypervisor):
 
 def stats(lab):
     return [json.loads(lab.ctl(node, "show stats json")) for node in PEER]
+
+
+def test_as_every_example(lab):
+    examplekit.check(lab)
 
 
 def test_guests_see_the_machine_they_should(lab):

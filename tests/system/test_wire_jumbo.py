@@ -8,6 +8,7 @@ import json
 import os
 import re
 
+import examplekit
 import pytest
 from labkit import measure
 from scapy.layers.inet import IP, UDP, defragment
@@ -39,6 +40,10 @@ def losses(lab):
     """Drops of both nodes by reason."""
     return {f"{node} {reason}": count for node, told in stats(lab).items()
             for kind in ("drops", "uplink_drops") for reason, count in told[kind].items() if count}
+
+
+def test_as_every_example(lab):
+    examplekit.check(lab)
 
 
 @pytest.mark.parametrize("node", PEER)
