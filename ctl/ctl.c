@@ -2,6 +2,7 @@
 /* What all handlers need, see ctl.h. */
 #include "ctl/ctl.h"
 
+#include "ctl/batch.h"
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
 #include "vnet/lang_write.h"
@@ -18,7 +19,11 @@ err_t ctl_line(const struct lang_source *src, const char *line, size_t len,
 	struct ctl c = { .src = src, .stmt = &stmt, .out = out, .message = message };
 	err_t err = lang_parse(src, line, len, &stmt, message);
 
-	return err ? err : ctl_execute(&c);
+	if (err)
+		return err;
+	if (batch_is_going() && stmt.cmd && stmt.cmd->in_file)
+		return ctl_fail(&c, NULL, ERR_BUSY, "a batch is being carried out; try again");
+	return ctl_execute(&c);
 }
 
 err_t ctl_fail(struct ctl *c, const char *key, err_t err, const char *f, ...)

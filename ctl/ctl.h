@@ -28,7 +28,12 @@ typedef err_t (*ctl_fn)(struct ctl *c);
 /* The program's: carry out a statement that is parsed already. */
 err_t ctl_execute(struct ctl *c);
 
-/* Parse a line and carry it out. On an error message (LANG_MESSAGE_MAX bytes)
+/* The program's: write the statement that makes something of that name as it is now,
+ * or sets it so; nothing when there is none. */
+void ctl_config_of(enum lang_id made_by, const char *name, const struct out *out);
+
+/* Parse a line and carry it out, unless it would change something while a batch goes on
+ * (ERR_BUSY, see batch.h). On an error message (LANG_MESSAGE_MAX bytes)
  * holds one line that names the place. */
 err_t ctl_line(const struct lang_source *src, const char *line, size_t len,
 	       const struct out *out, char *message);

@@ -14,6 +14,9 @@ struct out {
 #define OUT_LINE_MAX 512
 void out_printf(const struct out *o, const char *f, ...) PRINTF(2, 3);
 
+/* For what nobody reads. */
+extern const struct out out_nowhere;
+
 /* Bytes as hexadecimal digits. */
 void out_hex(const struct out *o, const u8 *bytes, u32 n);
 

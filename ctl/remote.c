@@ -10,6 +10,7 @@
 
 #define NS_PER_S 1000000000ull
 #define FAULT_MAX 96
+#define REQUEST_UNIT 65536u
 #define TOO_LONG "= error the answer is longer than 1 MiB\n"
 
 STATIC_ASSERT(sizeof(struct remote_header) == 32, "remote header");
@@ -95,11 +96,22 @@ static struct remote_client *place(const struct datagram *d)
 
 		if (c->used && c->addr == d->addr && c->port == d->port)
 			return c;
-		if (!c->used || ((!best || best->used) &&
+		if (!c->used || ((!best || best->used) && !c->going &&
 				 (c->drained || d->now_ns - c->seen_ns > REMOTE_IDLE_NS)))
 			best = c;
 	}
 	return best;
+}
+
+/* Memory for a request of so many bytes, the client's old one if that is enough. */
+static char *request_room(struct remote_client *c, u32 bytes)
+{
+	if (c->request && bytes <= c->request_size)
+		return c->request;
+	plat_free(c->request, c->request_size);
+	c->request_size = ALIGN_UP(bytes, REQUEST_UNIT);
+	c->request = plat_alloc(c->request_size);
+	return c->request;
 }
 
 static u32 begin(const struct datagram *d, struct remote_client **made)
@@ -110,11 +122,13 @@ static u32 begin(const struct datagram *d, struct remote_client **made)
 	*made = NULL;
 	if (!c)
 		return fault(d, "busy: more than %u clients at a time", REMOTE_CLIENTS);
+	if (c->going)
+		return fault(d, "busy: its batch is being carried out");
 	/* Not once more what was done: a copy that took its time. */
 	if (c->used && c->addr == d->addr && c->port == d->port && (s32)(d->id - c->id) < 0 &&
 	    d->now_ns - c->seen_ns < REMOTE_LATE_NS)
 		return fault(d, "an earlier request");
-	request = c->request ? c->request : plat_alloc(REMOTE_REQUEST_MAX);
+	request = request_room(c, d->total);
 	text = c->answer ? c->answer : plat_alloc(REMOTE_ANSWER_MAX);
 	*c = (struct remote_client){
 		.used = request && text,
@@ -124,6 +138,7 @@ static u32 begin(const struct datagram *d, struct remote_client **made)
 		.id = d->id,
 		.total = d->total,
 		.request = request,
+		.request_size = c->request_size,
 		.answer = text,
 	};
 	if (!c->used)
@@ -146,13 +161,10 @@ static void write_answer(void *ctx, const char *text, size_t len)
 	c->answer_len += (u32)len;
 }
 
-static void carry_out(struct remote *r, struct remote_client *c)
+static void finish(struct remote_client *c)
 {
-	const struct out out = { .write = write_answer, .ctx = c };
-
-	r->count.requests++;
+	c->going = false;
 	c->done = true;
-	r->run(r->ctx, c->batch, c->request, c->total, &out);
 	if (!c->cut)
 		return;
 	/* What was said so far may end within a line. */
@@ -160,6 +172,21 @@ static void carry_out(struct remote *r, struct remote_client *c)
 		c->answer[c->answer_len - 1] = '\n';
 	memcpy(c->answer + c->answer_len, TOO_LONG, strlen(TOO_LONG));
 	c->answer_len += (u32)strlen(TOO_LONG);
+}
+
+void remote_done(const struct out *out)
+{
+	finish(out->ctx);
+}
+
+static void carry_out(struct remote *r, struct remote_client *c)
+{
+	const struct out out = { .write = write_answer, .ctx = c };
+
+	r->count.requests++;
+	c->going = true;
+	if (r->run(r->ctx, c->batch, c->request, c->total, &out))
+		finish(c);
 }
 
 static u32 put(const struct datagram *d)
@@ -179,7 +206,7 @@ static u32 put(const struct datagram *d)
 		return fault(d, "the request has changed its length");
 	c->seen_ns = d->now_ns;
 	/* Another piece than the next one is a late or a doubled one. */
-	if (!c->done && d->offset == c->have) {
+	if (!c->done && !c->going && d->offset == c->have) {
 		memcpy(c->request + c->have, d->text, d->len);
 		c->have += d->len;
 		if (c->have == c->total)
@@ -192,6 +219,10 @@ static u32 get(const struct datagram *d)
 {
 	struct remote_client *c = find(d);
 
+	if (c && c->going) {
+		c->seen_ns = d->now_ns;
+		return answer(d, REMOTE_DATA, d->offset, 0, "", 0); /* not yet */
+	}
 	if (!c || !c->done)
 		return fault(d, "there is no such request");
 	if (d->offset > c->answer_len)
@@ -276,7 +307,7 @@ void remote_init(struct remote *r, u32 net, u32 mask, u64 seed, remote_run_fn ru
 void remote_fini(struct remote *r)
 {
 	for (u32 i = 0; i < REMOTE_CLIENTS; i++) {
-		plat_free(r->client[i].request, REMOTE_REQUEST_MAX);
+		plat_free(r->client[i].request, r->client[i].request_size);
 		plat_free(r->client[i].answer, REMOTE_ANSWER_MAX);
 		r->client[i] = (struct remote_client){ 0 };
 	}

@@ -23,7 +23,7 @@
 #define REMOTE_VERSION 1
 #define REMOTE_CHUNK 1024u /* bytes of text in a datagram */
 #define REMOTE_CLIENTS 4u
-#define REMOTE_REQUEST_MAX (256u * 1024)
+#define REMOTE_REQUEST_MAX (4u * 1024 * 1024)
 #define REMOTE_ANSWER_MAX (1024u * 1024)
 #define REMOTE_IDLE_NS (10 * 1000000000ull) /* then another client may have its place */
 #define REMOTE_LATE_NS 2000000000ull /* copies of earlier requests may come so late */
@@ -70,20 +70,23 @@ struct remote_counters {
 
 /*
  * Carry out one statement, or a batch of them. The answer, its last line
- * included, goes to out: the same as on vnetpd's control socket.
+ * included, goes to out: the same as on vnetpd's control socket. False: it goes
+ * on, and ends with remote_done(); the text and what *out says are good until then.
  */
-typedef void (*remote_run_fn)(void *ctx, bool batch, const char *text, size_t len,
+typedef bool (*remote_run_fn)(void *ctx, bool batch, const char *text, size_t len,
 			      const struct out *out);
 
 struct remote_client {
 	bool used, done;
+	bool going; /* being carried out: the place is nobody else's */
 	bool drained; /* all of the answer was sent once: another client may have the place */
 	bool batch;
 	u32 addr;
 	u16 port;
 	u32 id;
 	u64 seen_ns;
-	char *request, *answer; /* REMOTE_REQUEST_MAX, REMOTE_ANSWER_MAX; kept for the next */
+	char *request, *answer; /* answer: REMOTE_ANSWER_MAX bytes; both kept for the next */
+	u32 request_size;
 	u32 have, total, answer_len;
 	bool cut; /* the answer did not fit */
 };
@@ -101,6 +104,9 @@ struct remote {
 /* seed: random. net, mask in host order. */
 void remote_init(struct remote *r, u32 net, u32 mask, u64 seed, remote_run_fn run, void *ctx);
 void remote_fini(struct remote *r);
+
+/* What run() said false to is over, and its answer can be fetched. out: a copy of run()'s. */
+void remote_done(const struct out *out);
 
 /*
  * A datagram came. Returns the length of the answer in out (REMOTE_DATAGRAM_MAX

@@ -9,11 +9,18 @@
 #include "hv/base/fmt.h"
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
+#include "hv/core.h"
 #include "hv/uplink.h"
+
+/* Between two turns of a batch: time for guests of this core. */
+#define TURN_PAUSE_NS 100000ull
 
 static struct {
 	bool listens;
 	bool running; /* a statement that came this way */
+	struct batch *batch; /* NULL: none goes on */
+	struct out batch_out;
+	struct timer batch_timer;
 	u16 port;
 	u8 prefix_len;
 	struct remote remote;
@@ -27,20 +34,68 @@ static struct netif *netif(void)
 }
 
 /* The last line says how it ended, as on vnetpd's control socket. */
-static void run(void *ctx, bool batch, const char *text, size_t len, const struct out *out)
+static void say_end(const struct out *out, err_t err, const char *message)
 {
-	static const struct lang_source src = { .file = "control", .terminal = true };
-	char message[LANG_MESSAGE_MAX];
-	err_t err;
-
-	(void)ctx;
-	control.running = true;
-	err = batch ? ctl_batch(text, len, message) : ctl_line(&src, text, len, out, message);
-	control.running = false;
 	if (err)
 		out_printf(out, "= error %s\n", message);
 	else
 		out_printf(out, "= ok\n");
+}
+
+/* False: there is more to do. */
+static bool one_turn(void)
+{
+	char message[LANG_MESSAGE_MAX];
+	err_t err;
+
+	control.running = true;
+	if (batch_turn(control.batch, &err, message)) {
+		control.batch = NULL;
+		say_end(&control.batch_out, err, message);
+	}
+	control.running = false;
+	return !control.batch;
+}
+
+static void batch_due(struct timer *t, u64 now_ns)
+{
+	if (one_turn())
+		remote_done(&control.batch_out);
+	else
+		timer_set(&core_this()->timers, t, now_ns + TURN_PAUSE_NS);
+}
+
+/* Short ones are done at once. */
+static bool run_batch(const char *text, size_t len, const struct out *out)
+{
+	char message[LANG_MESSAGE_MAX];
+	struct batch *b = batch_begin(text, len, message);
+
+	if (!b) {
+		say_end(out, ERR_BUSY, message);
+		return true;
+	}
+	control.batch = b;
+	control.batch_out = *out;
+	if (one_turn())
+		return true;
+	timer_init(&control.batch_timer, batch_due, NULL);
+	timer_set(&core_this()->timers, &control.batch_timer, plat_now_ns() + TURN_PAUSE_NS);
+	return false;
+}
+
+static bool run(void *ctx, bool batch, const char *text, size_t len, const struct out *out)
+{
+	static const struct lang_source src = { .file = "control", .terminal = true };
+	char message[LANG_MESSAGE_MAX] = "";
+
+	(void)ctx;
+	if (batch)
+		return run_batch(text, len, out);
+	control.running = true;
+	say_end(out, ctl_line(&src, text, len, out, message), message);
+	control.running = false;
+	return true;
 }
 
 /* The answer goes into the packet that the request came in. */

@@ -190,6 +190,30 @@ err_t ctl_show_config(struct ctl *c)
 	return ERR_OK;
 }
 
+void ctl_config_of(enum lang_id made_by, const char *name, const struct out *out)
+{
+	const struct vm_interface *nic = vm_interface_find(name);
+	const struct uplink *up = uplink_at(0);
+	const struct vm *vm = vm_find(name);
+	char ip[FMT_IP4_LEN];
+
+	if (made_by == LANG_INTERFACE_ADD && nic)
+		config_interface(out, nic);
+	if (made_by == LANG_VM_ADD && vm)
+		config_vm(out, vm);
+	if (made_by != LANG_UPLINK_SET || up->state != UPLINK_UP)
+		return;
+	out_printf(out, "uplink set %s address", name);
+	if (up->cfg.dhcp)
+		out_printf(out, " dhcp");
+	else
+		out_printf(out, " %s/%u", fmt_ip4(ip, up->cfg.addr),
+			   (u32)__builtin_popcount(up->cfg.mask));
+	if (up->cfg.gateway)
+		out_printf(out, " gateway %s", fmt_ip4(ip, up->cfg.gateway));
+	out_printf(out, "\n");
+}
+
 /* --- show log -------------------------------------------------------------------- */
 
 err_t ctl_show_log(struct ctl *c)

@@ -14,12 +14,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void run(void *ctx, bool batch, const char *text, size_t len, const struct out *out)
+static bool run(void *ctx, bool batch, const char *text, size_t len, const struct out *out)
 {
 	(void)ctx;
 	(void)batch;
 	out->write(out->ctx, text, len);
 	out_printf(out, "= ok\n");
+	return true;
 }
 
 static u64 token_for(struct remote *r, u32 addr, u64 now)

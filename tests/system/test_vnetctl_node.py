@@ -8,9 +8,11 @@ import json
 import os
 import socket
 import subprocess
+import threading
 
 import pytest
 from conftest import ROOT
+from labkit import serial
 from wirekit import Node
 
 VNETCTL = os.path.join(ROOT, "build/vnetctl")
@@ -49,8 +51,9 @@ def fixture_ctl(node, port):
     assert node
 
     def call(*arguments, **options):
-        return subprocess.run([VNETCTL, "-n", f"127.0.0.1:{port}", *arguments], timeout=60,
-                              capture_output=True, text=True, check=False, **options)
+        return subprocess.run([*call.command, *arguments], timeout=60, capture_output=True,
+                              text=True, check=False, **options)
+    call.command = [VNETCTL, "-n", f"127.0.0.1:{port}"]
     return call
 
 
@@ -93,7 +96,7 @@ def test_batch(ctl):
 
 @pytest.mark.parametrize("last, says", [
     ("rout add", "batch:101:1: unknown word"), ("route del 4711", "batch:101:11: there is no"),
-    ("vm stop g1", "could not be undone"), ("show node", "unknown word"),
+    ("vm stop g1", "what the guest was doing"), ("control close", "own answer would be lost"), ("show node", "unknown word"),
     ("overlay add m links mesh", "file"),
     ("link set gamma state down\noverlay set red learn on\nlink del beta force\n"
      "overlay del red\nlink del gamma force\nlink add x udp remote 1.2.3.4 vni 7", "batch:106:"),
@@ -103,6 +106,29 @@ def test_a_batch_that_fails_changes_nothing(ctl, last, says):
     done = ctl("batch", "-", input="\n".join(ROUTES + [last]) + "\n")
     assert done.returncode == 1 and says in done.stderr, done.stderr
     assert sorted(ctl("show", "config").stdout.split("\n")) == sorted(before.split("\n"))
+
+
+def test_a_long_batch_lets_others_in(ctl, node):
+    """10,000 lines, and one that fails: all undone. Meanwhile nobody else changes anything,
+    the node answers what it is asked, and its loop goes round."""
+    before = ctl("show", "config").stdout
+    lines = [f"route add src any dst 02:00:00:01:{i >> 8:02x}:{i & 255:02x} to edge beta"
+             for i in range(10000)] + ["route del 4000000000"]
+    batch = subprocess.Popen([*ctl.command, "-t", "60", "batch", "-"], stdin=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+    asked = []
+
+    def ask():
+        console = serial.Node(node.port, node.name)
+        while batch.poll() is None:
+            asked.append(console.command("link set gamma state up"))
+    thread = threading.Thread(target=ask)
+    thread.start()
+    said = batch.communicate("\n".join(lines) + "\n", timeout=120)[1]
+    thread.join()
+    assert batch.returncode == 1 and "batch:10001:11: there is no route" in said
+    assert any("a batch is being carried out" in answer for answer in asked)
+    assert ctl("show", "config").stdout == before
 
 
 def test_diff_and_apply(ctl, tmp_path):

@@ -38,6 +38,26 @@ static err_t interface_set(struct ctl *c)
 	return ERR_OK;
 }
 
+static err_t interface_del(struct ctl *c)
+{
+	struct vnet_port *port = ctl_port(c, VNET_PORT_INTERFACE);
+	err_t err;
+
+	if (!port)
+		return ERR_NOENT;
+	assert_ptr_equal(port, &b.port);
+	err = ctl_deleted(c, port, vnet_port_del(port, lang_get(c->stmt, "force") != NULL));
+	vnet_port_reap();
+	return err;
+}
+
+static err_t interface_add(struct ctl *c)
+{
+	assert_string_equal(c->stmt->name, "b");
+	fake_port_add(&b, "b", VNET_PORT_INTERFACE, 2, 0);
+	return ERR_OK;
+}
+
 err_t ctl_execute(struct ctl *c)
 {
 	static const ctl_fn handlers[LANG_ID_COUNT] = {
@@ -45,6 +65,8 @@ err_t ctl_execute(struct ctl *c)
 		[LANG_ROUTE_ADD] = ctl_route_add,     [LANG_ROUTE_DEL] = ctl_route_del,
 		[LANG_OVERLAY_ADD] = ctl_overlay_add, [LANG_OVERLAY_SET] = ctl_overlay_set,
 		[LANG_OVERLAY_DEL] = ctl_overlay_del, [LANG_INTERFACE_SET] = interface_set,
+		[LANG_INTERFACE_DEL] = interface_del, [LANG_INTERFACE_ADD] = interface_add,
+		[LANG_SHOW_OVERLAY] = ctl_show_overlay,
 	};
 
 	assert_non_null(handlers[c->stmt->cmd->id]);
@@ -99,12 +121,27 @@ static PRINTF(1, 2) void line(const char *f, ...)
 	va_end(ap);
 }
 
+static u32 turns;
+
 static err_t run(void)
 {
-	err_t err = ctl_batch(text, text_len, message);
+	struct batch *batch = batch_begin(text, text_len, message);
+	err_t err = ERR_OK;
 
+	assert_non_null(batch);
+	for (turns = 1; !batch_turn(batch, &err, message); turns++)
+		assert_true(batch_is_going());
+	assert_false(batch_is_going());
 	text_len = 0;
 	return err;
+}
+
+/* What the program says of an interface. */
+void ctl_config_of(enum lang_id made_by, const char *name, const struct out *out)
+{
+	if (made_by != LANG_INTERFACE_ADD)
+		return;
+	out_printf(out, "  interface add %s mac 02:00:00:00:00:02\n", name);
 }
 
 /* --- tests -------------------------------------------------------------------------- */
@@ -203,12 +240,66 @@ static void undone(void **state)
 	assert_true(failed > BATCHES / 4);
 }
 
+/* What goes with an interface comes back with it. */
+static void interface_and_its_routes(void **state)
+{
+	static struct state before;
+
+	(void)state;
+	fake_route(1, &a, NULL);
+	fake_route(2, &b, NULL);
+	fake_route(3, &a, &b.port);
+	take_state(&before);
+	line("route del 1\ninterface del b\n");
+	assert_int_equal(run(), ERR_BUSY);
+	assert_non_null(strstr(message, "2 routes name it"));
+	assert_same_state(&before);
+	line("interface del b force\nroute del 4711\n");
+	assert_int_equal(run(), ERR_NOENT);
+	assert_same_state(&before);
+	line("interface del b force\n");
+	assert_int_equal(run(), ERR_OK);
+	assert_int_equal(route_count(), 1);
+}
+
+/* The batch's turns are counted: that is what holds up the loop that carries it. */
+static void some_in_each_turn(void **state)
+{
+	static const struct lang_source src = { .file = "test", .terminal = true };
+	const u32 lines = 1000;
+	static struct state before;
+	struct batch *batch;
+	err_t err = ERR_OK;
+
+	(void)state;
+	take_state(&before);
+	for (u32 i = 0; i < lines; i++)
+		line("route add src any dst 02:00:00:01:%02x:%02x to interface a\n", i / 256,
+		     i % 256);
+	line("route del 4000000000\n");
+	batch = batch_begin(text, text_len, message);
+	for (turns = 1; !batch_turn(batch, &err, message); turns++) {
+		assert_null(batch_begin("", 0, message));
+		assert_int_equal(ctl_line(&src, "overlay add red", 15, &out_nowhere, message),
+				 ERR_BUSY);
+		assert_int_equal(ctl_line(&src, "show overlay", 12, &out_nowhere, message), ERR_OK);
+	}
+	assert_int_equal(err, ERR_NOENT);
+	/* Each line is parsed, carried out, undone. */
+	assert_in_range(turns, 3 * lines / BATCH_TURN, 3 * lines / BATCH_TURN + 3);
+	text_len = 0;
+	assert_same_state(&before);
+	assert_int_equal(ctl_line(&src, "overlay add red", 15, &out_nowhere, message), ERR_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(refused_before_anything, setup, teardown),
 		cmocka_unit_test_setup_teardown(undone, setup, teardown),
+		cmocka_unit_test_setup_teardown(interface_and_its_routes, setup, teardown),
+		cmocka_unit_test_setup_teardown(some_in_each_turn, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,18 +21,23 @@ static u8 token[8];
 static u64 now;
 static char ran[REMOTE_REQUEST_MAX + 1];
 static u32 runs, answer_bytes;
-static bool ran_batch;
+static bool ran_batch, goes_on;
+static struct out later;
 
-static void run(void *ctx, bool batch, const char *text, size_t len, const struct out *o)
+static bool run(void *ctx, bool batch, const char *text, size_t len, const struct out *o)
 {
 	assert_ptr_equal(ctx, &r);
 	memcpy(ran, text, len);
 	ran[len] = '\0';
 	ran_batch = batch;
 	runs++;
+	later = *o;
+	if (goes_on)
+		return false;
 	for (u32 i = 0; i < answer_bytes; i++)
 		o->write(o->ctx, "x", 1);
 	out_printf(o, "= ok\n");
+	return true;
 }
 
 static u32 send(u32 addr, u16 port, u8 type, u32 id, u32 offset, u32 total, const char *text,
@@ -198,6 +203,50 @@ static void rate(void **state)
 	assert_true(remote_input(&r, CLIENT, PORT, in, 32, now + 1000 * MS, out) != 0);
 }
 
+/* A request that takes its time: nothing is lost, carried out twice, or in its way. */
+static void what_goes_on(void **state)
+{
+	struct out first;
+	u32 n;
+
+	(void)state;
+	goes_on = true;
+	put(7, 0, 4, "long", 4);
+	first = later;
+	goes_on = false;
+	put(7, 0, 4, "long", 4);
+	assert_int_equal(runs, 1);
+	n = get(7, 0);
+	assert_int_equal(reply->type, REMOTE_DATA);
+	assert_int_equal(n, sizeof(*reply));
+	assert_fault(put(8, 0, 4, "next", 4), "its batch is being carried out");
+	now += 2 * REMOTE_IDLE_NS;
+	for (u16 i = 1; i <= 2 * REMOTE_CLIENTS; i++) {
+		send(CLIENT, PORT + i, REMOTE_HELLO, 1, 0, 0, "", 0);
+		memcpy(token, reply->token, sizeof(token));
+		send(CLIENT, PORT + i, REMOTE_PUT, 1, 0, 4, "show", 4);
+		now += 2 * REMOTE_IDLE_NS;
+	}
+	assert_int_equal(runs, 1 + 2 * REMOTE_CLIENTS);
+	send(CLIENT, PORT, REMOTE_HELLO, 7, 0, 0, "", 0);
+	memcpy(token, reply->token, sizeof(token));
+	get(7, 0);
+	assert_int_equal(reply->type, REMOTE_DATA);
+	out_printf(&first, "= ok\n");
+	remote_done(&first);
+	assert_int_equal(get(7, 0), sizeof(*reply) + 5);
+}
+
+/* A copy that took its time is not carried out once more. */
+static void late_copies(void **state)
+{
+	(void)state;
+	put(7, 0, 3, "one", 3);
+	put(8, 0, 3, "two", 3);
+	assert_fault(put(7, 0, 3, "one", 3), "an earlier request");
+	assert_int_equal(runs, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +255,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(clients, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_wrong, begin, end),
 		cmocka_unit_test_setup_teardown(rate, begin, end),
+		cmocka_unit_test_setup_teardown(what_goes_on, begin, end),
+		cmocka_unit_test_setup_teardown(late_copies, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -263,18 +263,10 @@ u32 config_read(const char *path, const char *node_name, struct settings *want)
 
 /* --- from one configuration to another ---------------------------------------------- */
 
-static void discard(void *ctx, const char *text, size_t len)
-{
-	(void)ctx;
-	(void)text;
-	(void)len;
-}
-
 static err_t carry_out(const struct lang_source *src, const char *line)
 {
-	const struct out out = { .write = discard };
 	char message[LANG_MESSAGE_MAX];
-	err_t err = ctl_line(src, line, strlen(line), &out, message);
+	err_t err = ctl_line(src, line, strlen(line), &out_nowhere, message);
 
 	if (err)
 		log_err("config", "%s", message);
@@ -352,7 +344,18 @@ static err_t converge(const char *file, const struct settings *want)
 	return err;
 }
 
-err_t config_save(struct settings *copy)
+void ctl_config_of(enum lang_id made_by, const char *name, const struct out *out)
+{
+	for (const struct setting *s = running.first; s; s = s->next) {
+		if (s->id != made_by || strcmp(s->name, name) != 0)
+			continue;
+		out->write(out->ctx, s->text, strlen(s->text));
+		return;
+	}
+}
+
+/* What holds now, to be kept; and the way back to it. */
+static err_t config_save(struct settings *copy)
 {
 	for (const struct setting *s = running.first; s; s = s->next)
 		if (!settings_append_text(copy, s->id, s->name, s->text))
@@ -360,7 +363,7 @@ err_t config_save(struct settings *copy)
 	return ERR_OK;
 }
 
-err_t config_return(const struct settings *before)
+static err_t config_return(const struct settings *before)
 {
 	return converge("before", before);
 }

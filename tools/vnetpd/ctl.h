@@ -22,10 +22,6 @@ u32 config_read(const char *path, const char *node_name, struct settings *want);
 /* Make the node what the file says, or leave it as it is: ERR_OK, or the errors are in the log. */
 err_t config_load(const char *path, const char *node_name);
 
-/* What holds now, to be kept; and the way back to it. */
-err_t config_save(struct settings *copy);
-err_t config_return(const struct settings *before);
-
 /* A statement was carried out: remember it, or forget what it undid. */
 void config_note(const struct ctl *c);
 

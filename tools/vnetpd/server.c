@@ -11,8 +11,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ctl/batch.h"
 #include "hv/base/log.h"
-#include "tools/vnetpd/batch.h"
+#include "hv/base/plat.h"
 #include "tools/vnetpd/ctl.h"
 #include "tools/vnetpd/loop.h"
 #include "tools/vnetpd/node.h"
@@ -21,6 +22,7 @@
 /* Statements of one client in a turn: frames come in between. */
 #define LINES_A_TURN 64
 
+#define BATCH_MAX (4u * 1024 * 1024) /* bytes */
 #define BATCH_BEGIN "= batch"
 #define BATCH_END "= end"
 
@@ -37,7 +39,16 @@ struct client {
 	size_t len, sent, size;
 	char *batch; /* BATCH_MAX bytes, from its beginning to its end */
 	size_t batch_len;
+	bool waits; /* its batch is being carried out */
 };
+
+/* The batch that is being carried out, some lines in each round of the loop. */
+static struct {
+	struct batch *batch; /* NULL: none */
+	char *text;
+	struct client *client; /* who is told; NULL: it is gone */
+	struct loop_timer timer;
+} job;
 
 static struct loop_fd listener = { .fd = -1 };
 static struct client clients[SERVER_CLIENTS];
@@ -45,6 +56,8 @@ static struct sockaddr_un address;
 
 static void drop_client(struct client *c)
 {
+	if (job.client == c)
+		job.client = NULL;
 	loop_del(&c->lf);
 	close(c->lf.fd);
 	free(c->answer);
@@ -101,27 +114,84 @@ static bool answer_send(struct client *c)
 		drop_client(c);
 		return false;
 	}
-	/* Whoever has answers to fetch asks nothing new meanwhile. */
-	loop_change(&c->lf, c->len || c->more ? LOOP_OUT : LOOP_IN);
+	/* Whoever has answers to fetch, or to wait for, asks nothing new meanwhile. */
+	loop_change(&c->lf, c->len || (c->more && !c->waits) ? LOOP_OUT : c->waits ? 0 : LOOP_IN);
 	return true;
+}
+
+static void say_end(struct client *c, err_t err, const char *message)
+{
+	const struct out out = { .write = answer_write, .ctx = c };
+
+	if (err)
+		out_printf(&out, "= error %s\n", message);
+	else
+		out_printf(&out, "= ok\n");
 }
 
 static void one_statement(struct client *c, const char *line, size_t len)
 {
 	static const struct lang_source src = { .file = "control", .terminal = true };
 	const struct out out = { .write = answer_write, .ctx = c };
-	char message[LANG_MESSAGE_MAX];
+	char message[LANG_MESSAGE_MAX] = "";
 
-	if (ctl_line(&src, line, len, &out, message))
-		out_printf(&out, "= error %s\n", message);
-	else
-		out_printf(&out, "= ok\n");
+	say_end(c, ctl_line(&src, line, len, &out, message), message);
+}
+
+/* False: there is more to do. */
+static bool batch_goes_on(void)
+{
+	char message[LANG_MESSAGE_MAX];
+	struct client *c = job.client;
+	err_t err;
+
+	if (!batch_turn(job.batch, &err, message))
+		return false;
+	free(job.text);
+	job.batch = NULL;
+	job.text = NULL;
+	job.client = NULL;
+	if (c) {
+		c->waits = false;
+		say_end(c, err, message);
+	}
+	return true;
+}
+
+static void batch_due(struct loop_timer *t, u64 now_ns)
+{
+	struct client *c = job.client;
+
+	if (!batch_goes_on())
+		loop_timer_set(t, now_ns + 1);
+	else if (c)
+		answer_send(c);
+}
+
+/* Short ones are done at once. The text is the job's from here on. */
+static void start_batch(struct client *c)
+{
+	char message[LANG_MESSAGE_MAX];
+	struct batch *b = batch_begin(c->batch, c->batch_len, message);
+
+	if (!b) {
+		say_end(c, ERR_BUSY, message);
+		return;
+	}
+	job.batch = b;
+	job.text = c->batch;
+	job.client = c;
+	c->batch = NULL;
+	c->waits = true;
+	if (batch_goes_on())
+		return;
+	job.timer.due = batch_due;
+	loop_timer_set(&job.timer, plat_now_ns());
 }
 
 static void batch_line(struct client *c, const char *line, size_t len)
 {
 	const struct out out = { .write = answer_write, .ctx = c };
-	char message[LANG_MESSAGE_MAX];
 
 	if (len != strlen(BATCH_END) || memcmp(line, BATCH_END, len) != 0) {
 		/* Too long is said at the end, where the answer is due. */
@@ -134,10 +204,8 @@ static void batch_line(struct client *c, const char *line, size_t len)
 	}
 	if (c->batch_len > BATCH_MAX)
 		out_printf(&out, "= error a batch has at most %u bytes\n", BATCH_MAX);
-	else if (batch_run(c->batch, c->batch_len, message))
-		out_printf(&out, "= error %s\n", message);
 	else
-		out_printf(&out, "= ok\n");
+		start_batch(c);
 	free(c->batch);
 	c->batch = NULL;
 	c->in_batch = false;
@@ -167,7 +235,7 @@ static void take_lines(struct client *c)
 	char *line = c->line, *end = NULL;
 
 	c->more = false;
-	for (u32 i = 0; i < LINES_A_TURN && !c->len; i++) {
+	for (u32 i = 0; i < LINES_A_TURN && !c->len && !c->waits; i++) {
 		end = memchr(line, '\n', (size_t)(c->line + c->have - line));
 		if (!end)
 			break;

@@ -3,7 +3,7 @@
  * Control by a Unix socket. A client writes statements, one a line; each is
  * answered by its output and a last line that begins with "= ": "= ok", or
  * "= error" and what is wrong. What stands between a line "= batch" and a line
- * "= end" is carried out whole or not at all, and answered once. A client that
+ * "= end" is carried out whole or not at all (ctl/batch.h), and answered once. A client that
  * does not read is cut off.
  */
 #ifndef VNETPD_SERVER_H
