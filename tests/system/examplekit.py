@@ -22,11 +22,13 @@ VNETCTL = os.path.join(ROOT, "build/vnetctl")
 # find between the wire's IPv4 and the guests' frames.
 EXAMPLES = {
     "direct": ({"alpha/g1": ("eth0", "10.0.0.11"), "p1": ("eth0", "10.0.0.9")}, []),
+    "dispatch": ({"alpha/g1": ("eth0", "10.1.0.1"), "alpha/g2": ("eth0", "10.1.0.2")}, []),
     "jumbo": ({"alpha/g1": ("eth0", "10.1.0.1"), "beta/g1": ("eth0", "10.1.0.2")}, ["udp"]),
     "login": ({"n01/g1": ("eth0", "10.1.0.1"), "n02/g1": ("eth0", "10.1.0.2"),
                "login": ("hpc0", "10.1.0.100")}, ["udp:geneve"]),
     "mesh": ({"alpha/g1": ("eth0", "10.1.0.1"), "alpha/g2": ("eth0", "10.1.0.2"),
               "beta/g1": ("eth0", "10.1.0.3")}, ["udp"]),
+    "nat": ({"a": ("ov0", "10.1.0.1"), "b": ("ov0", "10.1.0.2")}, ["udp:geneve"]),
     "pair": ({"alpha/g1": ("eth0", "10.1.0.1"), "beta/g1": ("eth0", "10.1.0.2")}, ["udp"]),
     "plain": ({"p1": ("eth0", "10.2.0.1"), "p2": ("eth0", "10.2.0.2")}, []),
     "ring": ({"alpha/g1": ("eth0", "10.1.0.1"), "beta": ("ov0", "10.1.0.2"),

@@ -10,7 +10,7 @@ import nskit
 import pytest
 from conftest import ROOT
 
-LABS = ["star", "vxlan", "login"]
+LABS = ["star", "nat", "vxlan", "login"]
 # Booted in a smaller form, mixed.lab: a guest of Bochs takes a minute.
 TWINS = {"pair-vmx", "pair-mixed"}
 

@@ -69,11 +69,11 @@ def test_macs_are_the_files_or_made_from_the_name():
 
 def test_a_lan_and_a_machine_on_this_host():
     lab = parse('machine a\nmachine h backend host setup "true"\nwire lan a b h snap 99\n'
-                "wire w a b\nnode b\nnode h\n uplink add 0 address 10.0.0.9/24 mtu 1400\n")
+                "wire w a b\nnode b\nnode h\n uplink add 0 address 10.0.0.9/24\n")
     assert lab.wires["lan"] == labfile.Wire("lan", ("a", "b", "h"), 99)
     assert lab.is_switched(lab.wires["lan"]) and not lab.is_switched(lab.wires["w"])
     assert lab.machines["h"].on_host and lab.machines["h"].setup == "true"
-    assert lab.nodes["h"].uplink == {"address": "10.0.0.9/24", "mtu": "1400"}
+    assert lab.nodes["h"].address == "10.0.0.9/24"
     assert [m.name for m in lab.islands()[0]] == ["a", "b", "h"]
 
 

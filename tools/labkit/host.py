@@ -133,21 +133,17 @@ def set_up(name, netns, text):
         raise ToolError(f"{name}: its set-up failed (exit status {status}):\n{output.rstrip()}")
 
 
-def wire_up(name, netns, macs, uplink):
-    """Its devices eth0, eth1 ... with these MACs, once the switches have made them.
-    `uplink`: the keys of the node's `uplink add`, for eth0."""
+def wire_up(name, netns, macs, address):
+    """Its devices eth0, eth1 ... with these MACs, once the switches have made them; the
+    first one with an address, unless that is empty."""
     lines = ["ip link set lo up"]
     for index, mac in enumerate(macs):
         dev = f"eth{index}"
         # Linux's own IPv6 messages would stand in each capture.
         lines += [f"echo 1 >/proc/sys/net/ipv6/conf/{dev}/disable_ipv6",
                   f"ip link set {dev} address {mac} up"]
-    if "mtu" in uplink:
-        lines.append(f"ip link set eth0 mtu {uplink['mtu']}")
-    if "address" in uplink:
-        lines.append(f"ip address add {uplink['address']} dev eth0")
-    if "gateway" in uplink:
-        lines.append(f"ip route add default via {uplink['gateway']}")
+    if address:
+        lines.append(f"ip address add {address} dev eth0")
     set_up(name, netns, "\n".join(lines))
 
 
@@ -202,6 +198,15 @@ class Control:
 
     def close(self):
         self.socket.close()
+
+
+def answers(path, timeout):
+    """Whether a vnetpd is there that has set itself up."""
+    try:
+        with contextlib.closing(Control(path, timeout)) as control:
+            return control.ask("show node")[0] is not None
+    except OSError:
+        return False
 
 
 def ask(path, name, statement, timeout):

@@ -230,9 +230,13 @@ class Wire:
     def write_counts(self):
         if self.counts != self.written:
             self.written = self.counts.copy()
-            with open(COUNTS + ".new", "w", encoding="ascii") as f:
-                json.dump(self.counts, f)
-            os.replace(COUNTS + ".new", COUNTS)
+            save_counts(COUNTS, self.counts)
+
+
+def save_counts(path, counts):
+    with open(path + ".new", "w", encoding="ascii") as f:
+        json.dump(counts, f)
+    os.replace(path + ".new", path)
 
 
 def parse_request(request):

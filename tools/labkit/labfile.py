@@ -17,7 +17,7 @@ processor that its emulator knows (bochs-bin --help cpu, qemu-system-x86_64 -cpu
 
 `backend host` is a network namespace of this host (as root): a vnetpd runs there if the
 file has a section of its name, else it is plain Linux. Its wires are eth0, eth1 ... in
-their order; eth0 has what the section's `uplink add` says. Then it is set up.
+their order; eth0 has the address that the section's `uplink add` says. Then it is set up.
 
 A wire with more than two ends is a LAN.
 The lab's own lines become empty ones in what the nodes get, so that line numbers in their
@@ -102,7 +102,7 @@ class Node:
 
     name: str
     mac: str = ""
-    uplink: dict = dataclasses.field(default_factory=dict)  # the first one's keys
+    address: str = ""
     guests: list = dataclasses.field(default_factory=list)
     modules: list = dataclasses.field(default_factory=list)
 
@@ -201,8 +201,8 @@ class _Parser:
                 self.fail(first, f'unknown word "{first}"{hint}')
         if node is None:
             return None
-        if line_words[:2] == ["uplink", "add"] and not node.uplink:
-            node.uplink = dict(zip(map(str, line_words[3::2]), map(str, line_words[4::2])))
+        if line_words[:2] == ["uplink", "add"] and "address" in line_words[3:-1]:
+            node.address = str(line_words[line_words.index("address") + 1])
         if line_words[:2] == ["vm", "start"] and len(line_words) > 2:
             node.guests.append(str(line_words[2]))
         for key, value in zip(line_words[2:], line_words[3:]):

@@ -214,7 +214,8 @@ def start_switch(state, lab, wire):
     """The switch of a wire, with its TAP devices in the namespaces at its ends."""
     tag = process_tag(state.data["name"], f"wire {wire.name}")
     command = [sys.executable, os.path.join(os.path.dirname(__file__), "switch.py"), tag,
-               "--capture", f"{wire.name}.pcap", "--snap", str(wire.snap)]
+               "--capture", f"{wire.name}.pcap", "--snap", str(wire.snap),
+               "--counts", f"{wire.name}.json"]
     for end in wire.ends:
         machine = lab.machines[end]
         if machine.on_host:

@@ -18,7 +18,8 @@ if __name__ == "__main__":
 
 from labkit import host, pcap  # noqa: E402
 from labkit.errors import ToolError  # noqa: E402
-from labkit.keeper import FRAMES_IN_A_ROW, MAX_FRAME, Receiver  # noqa: E402
+from labkit.keeper import (COUNTS_EVERY_S, FRAMES_IN_A_ROW, LOST, MAX_FRAME,  # noqa: E402
+                           Receiver, save_counts)
 
 GROUP_BIT = 1
 
@@ -44,7 +45,7 @@ class Tap:
     def __init__(self, counts, netns, device):
         self.source = host.open_tap(netns, device)
         self.counts = counts
-        self.name = f"{netns}/{device}"
+        self.name = f"{device} of {netns}"
 
     def read(self):
         return os.read(self.source, MAX_FRAME)
@@ -52,8 +53,10 @@ class Tap:
     def send(self, frame):
         try:
             os.write(self.source, frame)
-        except OSError:  # down, or its queue is full
-            self.counts[f"lost to {self.name}"] += 1
+        except BlockingIOError:
+            self.counts[f"{LOST}to {self.name}"] += 1
+        except OSError:  # down: a cable with a loose end
+            self.counts[f"unheard by {self.name}"] += 1
 
 
 class Switch:
@@ -88,9 +91,14 @@ def run(options):
     for netns, device in options.tap:
         switch.add(Tap(counts, netns, device))
     print("ready", flush=True)
+    written = None
     while True:
-        for key, events in loop.select():
+        for key, events in loop.select(COUNTS_EVERY_S):
             key.data(events)
+        lost = {what: count for what, count in counts.items() if what.startswith(LOST)}
+        if lost != written:
+            save_counts(options.counts, lost)
+            written = lost
 
 
 def main(arguments):
@@ -98,6 +106,7 @@ def main(arguments):
     parser.add_argument("tag", help="stands on the command line, so that it can be known again")
     parser.add_argument("--capture", metavar="PCAP", required=True)
     parser.add_argument("--snap", type=int, default=MAX_FRAME)
+    parser.add_argument("--counts", metavar="JSON", required=True)
     parser.add_argument("--socket", nargs=2, metavar=("OWN", "FAR"), action="append", default=[])
     parser.add_argument("--tap", nargs=2, metavar=("NETNS", "DEVICE"), action="append",
                         default=[])

@@ -203,7 +203,7 @@ class Up:
         node = self.lab.nodes.get(machine.name)
         macs = [self.lab.mac_of(machine, at) for at, _ in enumerate(self.lab.wires_of(machine))]
         begin = time.monotonic()
-        host.wire_up(machine.name, note["netns"], macs, node.uplink if node else {})
+        host.wire_up(machine.name, note["netns"], macs, node.address if node else "")
         if node:
             conf = self.state.path(machine.name, "node.conf")
             with open(conf, "w", encoding="utf-8") as f:
@@ -219,7 +219,7 @@ class Up:
 
     def _wait_vnetpd(self, name, process, begin):
         path = self.state.path(name, host.CONTROL_SOCKET)
-        while not os.path.exists(path):
+        while not host.answers(path, self.timeout):
             if process.poll() is not None or time.monotonic() > begin + self.timeout:
                 raise ToolError(f"{name}: its vnetpd did not start:\n"
                                 + states.tail(self.state.path(name, host.LOG)))
