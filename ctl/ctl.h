@@ -70,6 +70,7 @@ err_t ctl_route_add(struct ctl *c);
 err_t ctl_route_del(struct ctl *c);
 err_t ctl_show_overlay(struct ctl *c);
 err_t ctl_show_learned(struct ctl *c);
+err_t ctl_show_neighbour(struct ctl *c);
 err_t ctl_show_route(struct ctl *c);
 err_t ctl_trace(struct ctl *c);
 err_t ctl_matrix(struct ctl *c);

@@ -2,7 +2,11 @@
 /* Statements about overlays and what they have learned. */
 #include "hv/base/fmt.h"
 #include "ctl/ctl.h"
+#include "hv/base/bytes.h"
+#include "hv/base/str.h"
 #include "vnet/overlay_lang.h"
+
+#define IP_TEXT_MAX 40
 
 err_t ctl_overlay(struct ctl *c, u32 *id)
 {
@@ -103,6 +107,9 @@ err_t ctl_overlay_flush(struct ctl *c)
 	if (o->learned)
 		out_printf(c->out, "%u addresses forgotten\n",
 			   learned_flush(o->learned, port ? port->id : VNET_PORT_NONE));
+	if (o->neigh)
+		out_printf(c->out, "%u neighbours forgotten\n",
+			   neigh_flush(o->neigh, port ? port->id : VNET_PORT_NONE));
 	return ERR_OK;
 }
 
@@ -118,6 +125,17 @@ static u64 refused_of(const struct overlay *o)
 	return o->learned ? learned_refused(o->learned) : 0;
 }
 
+static void neigh_json(struct json *j, struct neigh *n)
+{
+	struct neigh_stats s;
+
+	neigh_stats(n, &s);
+	json_num(j, "neighbours", s.known);
+	json_num(j, "neighbours_refused", s.refused);
+	json_num(j, "answered", s.answered);
+	json_num(j, "answered_again", s.again);
+}
+
 static void overlay_json(struct json *j, const struct overlay *o)
 {
 	json_open(j, NULL, '{');
@@ -129,18 +147,26 @@ static void overlay_json(struct json *j, const struct overlay *o)
 	json_num(j, "learn_limit", o->setup.limit);
 	json_num(j, "learned", learned_of(o));
 	json_num(j, "refused", refused_of(o));
+	json_bool(j, "answers", o->setup.answers);
+	if (o->neigh)
+		neigh_json(j, o->neigh);
 	json_close(j, '}');
 }
 
 static void overlay_row(const struct out *out, const struct overlay *o)
 {
+	struct neigh_stats s = { 0 };
+
 	out_column(out, 16, "%s", o->name);
 	out_column(out, 10, "%u", o->id);
 	out_column(out, 7, "%u", overlay_ports(o));
 	out_column(out, 7, "%s", o->setup.learn ? "on" : "off");
 	out_column(out, 8, "%us", o->setup.age_s);
 	out_column(out, 8, "%u", o->setup.limit);
-	out_printf(out, "%10u%12lu\n", learned_of(o), refused_of(o));
+	out_printf(out, "%10u%12lu", learned_of(o), refused_of(o));
+	if (o->neigh)
+		neigh_stats(o->neigh, &s);
+	out_printf(out, o->neigh ? "%11lu\n" : "        off\n", s.answered);
 }
 
 static void learned_rows(const struct out *out, struct json *j, const struct overlay *o)
@@ -172,8 +198,70 @@ static void learned_rows(const struct out *out, struct json *j, const struct ove
 	}
 }
 
-/* One row, or several, for each overlay, or for the one that is named. */
-static err_t show(struct ctl *c, bool learned, const char *header)
+/* RFC 5952: the longest run of zeroes is left out; or an IPv4 address as such. */
+static void ip_text(char *text, const u8 *ip)
+{
+	static const u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+	u32 run = 0, at = 0, best = 1;
+	size_t len = 0;
+
+	if (!memcmp(ip, mapped, sizeof(mapped))) {
+		fmt_ip4(text, load_be32(ip + sizeof(mapped)));
+		return;
+	}
+	for (u32 i = 0; i < NEIGH_IP_LEN; i += 2) {
+		run = load_be16(ip + i) ? 0 : run + 1;
+		if (run > best) {
+			best = run;
+			at = i + 2 - 2 * run;
+		}
+	}
+	for (u32 i = 0; i < NEIGH_IP_LEN; i += 2) {
+		if (best > 1 && i == at) {
+			fmt_append(text, IP_TEXT_MAX, &len, "::");
+			i += 2 * best - 2;
+			continue;
+		}
+		fmt_append(text, IP_TEXT_MAX, &len, "%s%x", len && text[len - 1] != ':' ? ":" : "",
+			   load_be16(ip + i));
+	}
+}
+
+static void neigh_rows(const struct out *out, struct json *j, const struct overlay *o)
+{
+	char ip[IP_TEXT_MAX], mac[FMT_MAC_LEN];
+	struct neigh_entry e;
+
+	for (u32 at = 0; o->neigh && neigh_next(o->neigh, &at, &e);) {
+		const struct vnet_port *port = vnet_port_by_id(e.port);
+		const char *name = port ? port->name : "-";
+
+		ip_text(ip, e.ip);
+		fmt_mac(mac, e.mac);
+		if (j) {
+			json_open(j, NULL, '{');
+			json_text(j, "overlay", o->name);
+			json_text(j, "ip", ip);
+			json_text(j, "mac", mac);
+			json_text(j, "port", name);
+			json_bool(j, "router", e.router);
+			json_num(j, "age_s", e.age_s);
+			json_close(j, '}');
+			continue;
+		}
+		out_column(out, 16, "%s", o->name);
+		out_column(out, 41, "%s", ip);
+		out_column(out, 19, "%s", mac);
+		out_column(out, 18, "%s", name);
+		out_printf(out, "%6us%s\n", e.age_s, e.router ? "  router" : "");
+	}
+}
+
+/* One row for each overlay, or for the one that is named; with rows() what that prints
+ * about each. */
+static err_t show(struct ctl *c,
+		  void (*rows)(const struct out *, struct json *, const struct overlay *),
+		  const char *header)
 {
 	const struct overlay *only = c->stmt->name ? named(c) : NULL;
 	struct json json = { .out = c->out };
@@ -188,8 +276,8 @@ static err_t show(struct ctl *c, bool learned, const char *header)
 	for (const struct overlay *o = overlay_next(NULL); o; o = overlay_next(o)) {
 		if (only && o != only)
 			continue;
-		if (learned)
-			learned_rows(c->out, j, o);
+		if (rows)
+			rows(c->out, j, o);
 		else if (j)
 			overlay_json(j, o);
 		else
@@ -204,13 +292,20 @@ static err_t show(struct ctl *c, bool learned, const char *header)
 
 err_t ctl_show_overlay(struct ctl *c)
 {
-	return show(c, false,
+	return show(c, NULL,
 		    "NAME            VNI       PORTS  LEARN  AGE     LIMIT      LEARNED"
-		    "     REFUSED\n");
+		    "     REFUSED   ANSWERED\n");
 }
 
 err_t ctl_show_learned(struct ctl *c)
 {
-	return show(c, true,
+	return show(c, learned_rows,
 		    "OVERLAY         MAC                 EDGE                       AGE\n");
+}
+
+err_t ctl_show_neighbour(struct ctl *c)
+{
+	return show(c, neigh_rows,
+		    "OVERLAY         IP                                       MAC                "
+		    "PORT                 AGE\n");
 }

@@ -15,6 +15,7 @@
 #include "vnet/learn.h"
 #include "vnet/matrix.h"
 #include "vnet/move.h"
+#include "vnet/neigh.h"
 #include "vnet/net/wire.h"
 #include "vnet/offload.h"
 #include "vnet/overlay.h"
@@ -184,6 +185,52 @@ static void burst_learn(const struct burst *b, const struct vnet_port *port, str
 	}
 }
 
+/* Would frame i go to that port, and get there? */
+static bool reaches(struct core_state *me, u32 i, u16 id)
+{
+	const struct vnet_port *port = vnet_port_slot(id);
+	u64 verdict = verdict_of(me->burst.verdict[i]);
+
+	if (!port || !__atomic_load_n(&port->up, __ATOMIC_RELAXED) ||
+	    __atomic_load_n(&port->lost, __ATOMIC_RELAXED))
+		return false;
+	if (verdict & VERDICT_MANY) {
+		route_key_hash(&me->burst.key[i]);
+		verdict = route_lookup(&me->burst.key[i], &me->many);
+		return (verdict & VERDICT_MANY) && port_set_has(&me->many, id);
+	}
+	while (verdict && verdict_port(verdict) != id)
+		verdict >>= VERDICT_PORT_BITS;
+	return verdict != 0;
+}
+
+/* Hear what ARP and neighbour discovery say; what a guest asks everybody, and is known,
+ * goes back to it as the answer. */
+static void burst_answer(struct core_state *me, const struct vnet_port *port, struct neigh *n)
+{
+	bool guest = port->kind == VNET_PORT_INTERFACE;
+	struct burst *b = &me->burst;
+	struct neigh_entry e;
+	struct neigh_msg m;
+
+	for (u32 i = 0; i < b->n; i++) {
+		struct pkt *p = b->pkt[i];
+
+		/* What is dropped says nothing, a forged source least of all. */
+		if (!neigh_maybe(p->data) || (b->verdict[i] & VERDICT_DROP) || !neigh_read(p, &m))
+			continue;
+		if (m.says)
+			neigh_note(n, &m, p->ingress, guest ? NEIGH_OF_INTERFACE : NEIGH_OF_EDGE);
+		/* Only what the question would have reached answers it. */
+		if (!guest || !m.asks || !neigh_find(n, &m, &e) || e.port == p->ingress ||
+		    !reaches(me, i, e.port) || !neigh_use(n, &m))
+			continue;
+		neigh_reply(p, &m, e.mac, e.router);
+		b->verdict[i] = p->ingress;
+		b->cell[i] = route_cell(ROUTE_COUNTER_NONE, plat_core());
+	}
+}
+
 /* Those that go no further go out of the burst. */
 static void burst_drop(struct burst *b, struct vnet_port *port)
 {
@@ -245,6 +292,7 @@ static void burst_count(struct burst *b, struct vnet_port *port)
 static void burst_route(struct core_state *me, struct vnet_port *port)
 {
 	struct learned *learned = __atomic_load_n(&port->learned, __ATOMIC_ACQUIRE);
+	struct neigh *neigh = __atomic_load_n(&port->face->neigh, __ATOMIC_ACQUIRE);
 	struct burst *b = &me->burst;
 	unsigned core = port->in_core;
 	u8 miss[PKT_BURST];
@@ -266,6 +314,8 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 		burst_miss(me, core, miss, misses);
 	if (learned && port->kind == VNET_PORT_EDGE)
 		burst_learn(b, port, learned);
+	if (neigh)
+		burst_answer(me, port, neigh);
 	burst_count(b, port);
 }
 

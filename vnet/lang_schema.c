@@ -71,7 +71,9 @@ static const struct lang_key uplink_set_keys[] = {
 	{ .word = "age", .type = LANG_TIME, .min = 1000, .max = 24 * 3600 * 1000,             \
 	  .help = "how long one is remembered that is not heard (300s)" },                    \
 	{ .word = "learn-limit", .type = LANG_UINT, .min = 1, .max = 65536,                   \
-	  .help = "addresses learned from one link (1024)" }
+	  .help = "addresses learned from one link (1024)" },                                 \
+	{ .word = "answers", .type = LANG_BOOL,                                               \
+	  .help = "answer ARP and neighbour discovery from what was heard (off)" }
 
 static const struct lang_key overlay_add_keys[] = {
 	{ .word = "vni", .type = LANG_UINT, .min = 1, .max = 0xffffff,
@@ -393,6 +395,8 @@ const struct lang_command lang_commands[] = {
 	  "overlays" },
 	{ "show", "learned", LANG_SHOW_LEARNED, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "learned addresses, of one overlay or all" },
+	{ "show", "neighbour", LANG_SHOW_NEIGHBOUR, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
+	  "whose IP addresses were heard, in overlays that answer" },
 	{ "show", "uplink", LANG_SHOW_UPLINK, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "physical NICs" },
 	{ "show", "stats", LANG_SHOW_STATS, LANG_NAME_NONE, TERMINAL_ONLY,

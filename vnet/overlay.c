@@ -10,6 +10,7 @@
 #include "vnet/route.h"
 
 #define NS_PER_S 1000000000ull
+#define TABLES 2 /* of an overlay, that may have to be retired */
 
 const struct overlay_setup overlay_defaults = {
 	.age_s = LEARN_AGE_DEFAULT_S,
@@ -64,14 +65,19 @@ static void tell_ports(const struct overlay *o)
 {
 	struct vnet_port *port = port_after(o, 0);
 
-	for (; port; port = port_after(o, port->id))
+	for (; port; port = port_after(o, port->id)) {
 		__atomic_store_n(&port->learned, o->learned, __ATOMIC_RELEASE);
+		__atomic_store_n(&port->neigh, o->neigh, __ATOMIC_RELEASE);
+	}
 	route_touch_all();
 }
 
-u32 overlay_flush_port(const struct vnet_port *port)
+void overlay_flush_port(const struct vnet_port *port)
 {
-	return port->learned ? learned_flush(port->learned, port->id) : 0;
+	if (port->learned)
+		learned_flush(port->learned, port->id);
+	if (port->neigh)
+		neigh_flush(port->neigh, port->id);
 }
 
 /* --- overlays ------------------------------------------------------------- */
@@ -83,30 +89,52 @@ static err_t setup_check(const struct overlay_setup *s)
 	return ERR_OK;
 }
 
+/* The tables that it is to have; those that it has where they still fit. */
+static err_t tables_for(const struct overlay *o, const struct overlay_setup *s,
+			struct learned **learned, struct neigh **neigh)
+{
+	bool keep = o->learned && s->limit == o->setup.limit;
+
+	*learned = s->learn ? o->learned : NULL;
+	*neigh = s->answers ? o->neigh : NULL;
+	if (s->learn && !keep)
+		*learned = learned_new(o->id, s->limit, s->age_s, all.seed);
+	if (s->answers && !*neigh)
+		*neigh = neigh_new(all.seed);
+	if ((!s->learn || *learned) && (!s->answers || *neigh))
+		return ERR_OK;
+	if (*learned && *learned != o->learned)
+		learned_retire(*learned);
+	if (*neigh && *neigh != o->neigh)
+		neigh_retire(*neigh);
+	return ERR_NOMEM;
+}
+
 err_t overlay_set(struct overlay *o, const struct overlay_setup *setup)
 {
-	struct learned *old = o->learned, *l = old;
+	struct learned *learned, *old_learned = o->learned;
+	struct neigh *neigh, *old_neigh = o->neigh;
 	err_t err = setup_check(setup);
 
 	if (err != ERR_OK)
 		return err;
-	if (!epoch_room(1))
+	if (!epoch_room(TABLES))
 		return ERR_BUSY;
-	if (!setup->learn)
-		l = NULL;
-	else if (!old || setup->limit != o->setup.limit)
-		l = learned_new(o->id, setup->limit, setup->age_s, all.seed);
-	if (setup->learn && !l)
-		return ERR_NOMEM;
-	if (l)
-		learned_set_age(l, setup->age_s);
+	err = tables_for(o, setup, &learned, &neigh);
+	if (err != ERR_OK)
+		return err;
+	if (learned)
+		learned_set_age(learned, setup->age_s);
 	o->setup = *setup;
-	o->learned = l;
-	if (l == old)
+	o->learned = learned;
+	o->neigh = neigh;
+	if (learned == old_learned && neigh == old_neigh)
 		return ERR_OK;
 	tell_ports(o);
-	if (old)
-		learned_retire(old);
+	if (old_learned && learned != old_learned)
+		learned_retire(old_learned);
+	if (old_neigh && neigh != old_neigh)
+		neigh_retire(old_neigh);
 	return ERR_OK;
 }
 
@@ -138,6 +166,8 @@ static void overlay_end(struct overlay *o)
 {
 	if (o->learned)
 		learned_retire(o->learned);
+	if (o->neigh)
+		neigh_retire(o->neigh);
 	*o = (struct overlay){ 0 };
 }
 
@@ -145,7 +175,7 @@ err_t overlay_del(struct overlay *o)
 {
 	if (o->id == 0)
 		return ERR_INVAL;
-	if (overlay_ports(o) || !epoch_room(1))
+	if (overlay_ports(o) || !epoch_room(TABLES))
 		return ERR_BUSY;
 	overlay_end(o);
 	return ERR_OK;
@@ -202,5 +232,7 @@ void overlay_tick(u64 now_ns)
 	for (struct overlay *o = overlay_next(NULL); o; o = overlay_next(o)) {
 		if (o->learned)
 			learned_tick(o->learned, now_ns / NS_PER_S);
+		if (o->neigh)
+			neigh_tick(o->neigh, now_ns / NS_PER_S);
 	}
 }

@@ -10,6 +10,7 @@
 #include "hv/base/err.h"
 #include "hv/base/types.h"
 #include "vnet/learn.h"
+#include "vnet/neigh.h"
 #include "vnet/vnet.h"
 
 #define OVERLAY_MAX 64
@@ -20,6 +21,7 @@ struct overlay_setup {
 	bool learn;
 	u32 age_s; /* 1 .. OVERLAY_AGE_MAX_S */
 	u32 limit; /* addresses an edge, 1 .. LEARN_LIMIT_MAX */
+	bool answers; /* ARP and neighbour discovery, for guests of this node */
 };
 
 struct overlay {
@@ -27,6 +29,7 @@ struct overlay {
 	u32 id;
 	struct overlay_setup setup;
 	struct learned *learned; /* NULL: it does not learn */
+	struct neigh *neigh;	 /* NULL: it does not answer */
 };
 
 extern const struct overlay_setup overlay_defaults;
@@ -55,8 +58,8 @@ struct overlay *overlay_next(const struct overlay *after);
 
 /* How many ports it has, also such as are being deleted. */
 u32 overlay_ports(const struct overlay *o);
-/* Forget what was learned from the port, in whichever overlay it is. */
-u32 overlay_flush_port(const struct vnet_port *port);
+/* Forget what was learned and heard from the port, in whichever overlay it is. */
+void overlay_flush_port(const struct vnet_port *port);
 /* Addresses learned in all overlays. */
 u32 overlay_learned(void);
 /* About once a second. */

@@ -14,6 +14,7 @@ void overlay_lang_read(const struct lang_stmt *stmt, const struct overlay_setup 
 	const struct lang_value *age = lang_get(stmt, "age"), *port = lang_get(stmt, "port");
 	const struct lang_value *limit = lang_get(stmt, "learn-limit");
 	const struct lang_value *kind = lang_get(stmt, "kind");
+	const struct lang_value *answers = lang_get(stmt, "answers");
 
 	*out = (struct overlay_line){
 		.id = vni ? (u32)vni->num : overlay_id_of(stmt->name),
@@ -22,6 +23,8 @@ void overlay_lang_read(const struct lang_stmt *stmt, const struct overlay_setup 
 		.kind = kind ? kind->text : "udp",
 		.port = port ? (u32)port->num : 0,
 	};
+	if (answers)
+		out->setup.answers = answers->num != 0;
 	if (learn)
 		out->setup.learn = learn->num != 0;
 	if (age)
@@ -36,7 +39,8 @@ const char *overlay_lang_write(const struct overlay *o, char *buf)
 	size_t len = 0;
 
 	buf[0] = '\0';
-	if (!o->id && s->learn == d->learn && s->age_s == d->age_s && s->limit == d->limit)
+	if (!o->id && s->learn == d->learn && s->age_s == d->age_s && s->limit == d->limit &&
+	    s->answers == d->answers)
 		return buf;
 	fmt_append(buf, OVERLAY_LANG_MAX, &len, "overlay %s %s", o->id ? "add" : "set", o->name);
 	if (o->id)
@@ -47,5 +51,7 @@ const char *overlay_lang_write(const struct overlay *o, char *buf)
 		fmt_append(buf, OVERLAY_LANG_MAX, &len, " age %us", s->age_s);
 	if (s->limit != d->limit)
 		fmt_append(buf, OVERLAY_LANG_MAX, &len, " learn-limit %u", s->limit);
+	if (s->answers)
+		fmt_append(buf, OVERLAY_LANG_MAX, &len, " answers on");
 	return buf;
 }

@@ -204,6 +204,7 @@ err_t vnet_port_add(struct vnet_port *port)
 	port->queue = 0;
 	port->steer = NULL;
 	port->learned = o ? o->learned : NULL;
+	port->neigh = o ? o->neigh : NULL;
 	slots[id].state = SLOT_LIVE;
 	__atomic_store_n(&slots[id].port, port, __ATOMIC_RELEASE);
 	/* Answers kept for the id's last owner are not this one's. */

@@ -21,6 +21,11 @@ static inline void port_set_add(struct port_set *s, u16 id)
 	s->used |= BIT(id / 64);
 }
 
+static inline bool port_set_has(const struct port_set *s, u16 id)
+{
+	return s->word[id / 64] & BIT64(id % 64);
+}
+
 /* Takes the lowest id out; VNET_PORT_NONE when the set is empty. */
 static inline u16 port_set_take(struct port_set *s)
 {

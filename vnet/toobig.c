@@ -22,10 +22,6 @@
 #define ERROR_TOS 0xc0u
 
 #define IP6_VERSION_WORD 0x60000000u
-#define IP6_HOP 7u
-#define IP6_DST 24u
-#define IP6_ALEN 16u
-#define IP6_GROUP 0xffu /* the first byte of a group's address */
 #define ICMP6_TOO_BIG 2u
 #define ICMP6_MTU 4u
 #define ICMP6_INFORMATIONAL 128u /* errors have a lower type */
@@ -34,7 +30,6 @@
 #define NEXT_HOP_BY_HOP 0u
 #define NEXT_ROUTING 43u
 #define NEXT_FRAGMENT 44u
-#define NEXT_ICMP6 58u
 #define NEXT_OPTIONS 60u
 #define EXTENSIONS_MAX 8u
 #define EXTENSION_HLEN 8u

@@ -177,6 +177,7 @@ struct vnet_port {
 	struct vnet_waiting waiting;
 	u64 out_drop[VNET_DROP_COUNT]; /* the way out's, where it has another core */
 	struct learned *learned; /* of its overlay; NULL: that does not learn */
+	struct neigh *neigh;	 /* ... and: that does not answer */
 	struct token_bucket groups; /* its owner core's: see storm */
 	struct vnet_counters count;
 };

@@ -74,6 +74,7 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_SHOW_ROUTE] = ctl_show_route,
 	[LANG_SHOW_OVERLAY] = ctl_show_overlay,
 	[LANG_SHOW_LEARNED] = ctl_show_learned,
+	[LANG_SHOW_NEIGHBOUR] = ctl_show_neighbour,
 	[LANG_SHOW_STATS] = ctl_show_stats,
 	[LANG_SHOW_METRICS] = ctl_show_metrics,
 	[LANG_TRACE] = ctl_trace,

@@ -70,9 +70,14 @@
 #define IP6_VERSION 0u /* in the upper 4 bits */
 #define IP6_LEN 4u     /* of what follows the header */
 #define IP6_NEXT 6u
+#define IP6_HOP 7u
 #define IP6_SRC 8u
+#define IP6_DST 24u
 #define IP6_HLEN 40u
 #define IP6_ADDRS 32u /* both addresses */
+#define IP6_ALEN 16u
+#define IP6_GROUP 0xffu /* the first byte of a group's address */
+#define NEXT_ICMP6 58u
 
 /* TCP */
 #define TCP_SEQ 4u
