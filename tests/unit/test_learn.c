@@ -33,7 +33,7 @@ static void no_kick(unsigned core)
 
 static int setup(void **state)
 {
-	const struct overlay_setup learn = { true, 300, 8 };
+	const struct overlay_setup learn = { .learn = true, .age_s = 300, .limit = 8 };
 
 	(void)state;
 	assert_int_equal(vnet_init(1, 99, no_kick), ERR_OK);
@@ -136,7 +136,7 @@ static void old_addresses_go(void **state)
 
 static void flush_and_ends(void **state)
 {
-	const struct overlay_setup off = { false, 300, 8 };
+	const struct overlay_setup off = { .learn = false, .age_s = 300, .limit = 8 };
 
 	(void)state;
 	send(&x, 1, 9);
@@ -180,7 +180,7 @@ static void an_edge_has_a_limit(void **state)
 
 static void overlays_learn_apart(void **state)
 {
-	const struct overlay_setup learn = { true, 300, 8 };
+	const struct overlay_setup learn = { .learn = true, .age_s = 300, .limit = 8 };
 	struct overlay *other;
 
 	(void)state;
