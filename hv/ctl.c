@@ -57,6 +57,7 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_VM_DEL] = ctl_vm_del,
 	[LANG_VM_START] = ctl_vm_request,
 	[LANG_VM_STOP] = ctl_vm_request,
+	[LANG_VM_SHUTDOWN] = ctl_vm_shutdown,
 	[LANG_VM_RESET] = ctl_vm_request,
 	[LANG_INTERFACE_ADD] = ctl_interface_add,
 	[LANG_INTERFACE_DEL] = ctl_interface_del,

@@ -9,6 +9,7 @@
 err_t ctl_vm_add(struct ctl *c);
 err_t ctl_vm_del(struct ctl *c);
 err_t ctl_vm_request(struct ctl *c);
+err_t ctl_vm_shutdown(struct ctl *c);
 err_t ctl_uplink_set(struct ctl *c);
 
 /* Dispatchers; their part of show config and show metrics (hv/ctl_dispatch.c). */

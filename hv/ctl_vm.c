@@ -135,6 +135,18 @@ err_t ctl_vm_request(struct ctl *c)
 	return err ? ctl_fail(c, NULL, err, "%s", why) : ERR_OK;
 }
 
+err_t ctl_vm_shutdown(struct ctl *c)
+{
+	struct vm *vm = named_vm(c);
+	char why[160];
+	err_t err;
+
+	if (!vm)
+		return ERR_NOENT;
+	err = vm_shutdown(vm, ctl_num(c, "within", 0) * 1000000, why, sizeof(why));
+	return err ? ctl_fail(c, NULL, err, "%s", why) : ERR_OK;
+}
+
 /* The VM's part of "g1.eth0". */
 static struct vm *vm_of_interface(const char *name)
 {

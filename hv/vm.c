@@ -289,6 +289,7 @@ err_t vm_del(struct vm *vm, bool force, char *why, size_t size)
 		return ERR_BUSY;
 	}
 	console_forget(vm);
+	vm_shutdown_cancel(vm);
 	vms[vm->asid - 1] = NULL;
 	release(vm);
 	return ERR_OK;

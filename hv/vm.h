@@ -136,6 +136,8 @@ struct vm {
 	u8 phys_bits;
 	u64 tsc_start; /* of the host, when the guest's was 0 */
 	struct timer stop_timer;
+	struct timer shutdown_timer; /* boot core's: what was asked to end by itself has to by then */
+	u64 shutdown_start;	     /* ... the start that it is about */
 	bool vcon_more; /* the virtio console has more to print */
 
 	struct gmem gmem;
@@ -200,6 +202,14 @@ struct vm *vm_at(u32 i);
 
 /* Ask the VM's core for a change; ERR_BUSY when the state does not allow it. */
 err_t vm_request(struct vm *vm, enum vm_request req, char *why, size_t size);
+
+/*
+ * Press its power button (hv/vm_power.c). It is stopped when it still runs after
+ * within_ns; 0: never. ERR_NOTSUP: the guest does not listen to it.
+ */
+err_t vm_shutdown(struct vm *vm, u64 within_ns, char *why, size_t size);
+/* Nobody waits for that any more. */
+void vm_shutdown_cancel(struct vm *vm);
 
 /* Add or remove a virtio NIC; the VM is stopped (hv/vm_net.c). */
 err_t vm_interface_add(struct vm *vm, const struct vm_interface_config *cfg, char *why,

@@ -253,6 +253,12 @@ static const struct lang_key console_exchange_keys[] = {
 	END
 };
 
+static const struct lang_key shutdown_keys[] = {
+	{ .word = "within", .type = LANG_TIME, .min = 1000, .max = 24 * 3600 * 1000,
+	  .help = "then it is stopped; without: it is waited for" },
+	END
+};
+
 static const struct lang_key show_keys[] = {
 	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
 	END
@@ -349,6 +355,8 @@ const struct lang_command lang_commands[] = {
 	  "boot a guest" },
 	{ "vm", "stop", LANG_VM_STOP, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, no_keys,
 	  "stop a guest at once" },
+	{ "vm", "shutdown", LANG_VM_SHUTDOWN, LANG_NAME_REQUIRED, TERMINAL_ONLY, shutdown_keys,
+	  "press a guest's power button" },
 	{ "vm", "reset", LANG_VM_RESET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, no_keys,
 	  "boot a guest again" },
 	{ "vm", "del", LANG_VM_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, force_keys,
