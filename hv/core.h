@@ -76,13 +76,6 @@ static inline bool core_has_events(const struct core *c)
 	return __atomic_load_n(&c->pending, __ATOMIC_ACQUIRE) != 0;
 }
 
-/* The core itself: whose turn it is has no more to do for now than to wait for another
- * vCPU of this core. */
-static inline void core_end_turn(struct core *c)
-{
-	c->slice_over = true;
-}
-
 /* Program the core's timer interrupt for the earlier of its own timers and
  * deadline_ns. Interrupts off. */
 void core_arm_timer(struct core *c, u64 deadline_ns);

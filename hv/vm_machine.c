@@ -118,19 +118,12 @@ static void deliver(struct vcpu *v, const struct lapic_ipi *msg)
 	}
 }
 
-/* Whoever sends an IPI to a vCPU that shares its core waits for an answer, mostly: it
- * gives up its turn. */
 void vm_deliver(struct vm *vm, const struct lapic_ipi *msg, u32 sender)
 {
 	u64 targets = lapic_targets(vm->lapic, vm->cfg.cpus, sender, msg);
 
-	for (; targets; targets &= targets - 1) {
-		struct vcpu *v = &vm->vcpu[__builtin_ctzll(targets)];
-
-		deliver(v, msg);
-		if (sender < vm->cfg.cpus && sender != v->index && v->core == plat_core())
-			core_end_turn(core_this());
-	}
+	for (; targets; targets &= targets - 1)
+		deliver(&vm->vcpu[__builtin_ctzll(targets)], msg);
 }
 
 /* --- access to devices --------------------------------------------------------- */

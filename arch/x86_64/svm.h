@@ -31,6 +31,7 @@ struct vcpu_hw {
 	bool nmi_blocked;      /* an NMI was injected and no IRET completed since */
 	bool nmi_iret;	       /* ... and the IRET at nmi_iret_rip is about to */
 	u64 nmi_iret_rip;
+	bool nmi_step;	       /* ... and a trap behind it lets the next NMI in */
 	int offered;	       /* vector in V_IRQ, or -1 */
 	u8 tpr_threshold;      /* an interrupt waits for CR8 below this; 0: none */
 	int taken;	       /* vector that was delivered and not yet asked for, or -1 */
@@ -110,6 +111,8 @@ void svm_event_enter(struct vcpu_hw *hw);
 void svm_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev);
 /* The IRET that ends an NMI handler exited; it runs at the next entry. */
 void svm_event_iret(struct vcpu_hw *hw);
+/* #DB exited: was it the trap behind that IRET, and nothing of the guest's? */
+bool svm_event_stepped(struct vcpu_hw *hw);
 
 /* svm_exit.c: the VMCB's exit as a neutral record. */
 void svm_exit_record(struct vcpu_hw *hw, struct vcpu_exit *exit);

@@ -11,6 +11,8 @@
 #include "hv/base/x86.h"
 
 #define FIRST_INTR_VECTOR 32
+#define DR6_HIT 0xfu	 /* breakpoints */
+#define DR6_BS BIT64(14) /* single step */
 
 static u64 event_inj(enum vmcb_event_type type, u8 vector)
 {
@@ -60,7 +62,8 @@ static void inject_offered(struct vcpu_hw *hw)
 /*
  * The processor does not track NMI blocking for a guest (15.21.6 describes what
  * only newer ones do): from the injection on, IRET is intercepted. It has not
- * run when it exits, so the block ends with the first exit elsewhere.
+ * run when it exits, so the block ends with the first exit elsewhere; while
+ * another NMI waits, with a single-step trap right behind it.
  */
 static void inject_nmi(struct vcpu_hw *hw)
 {
@@ -81,10 +84,28 @@ static void nmi_unblock(struct vcpu_hw *hw)
 	svm_dirty(hw, VMCB_CLEAN_INTERCEPTS);
 }
 
+static void step_over_iret(struct vcpu_hw *hw)
+{
+	hw->nmi_step = true;
+	hw->regs.rflags |= RFLAGS_TF; /* until IRET loads the guest's own */
+}
+
+bool svm_event_stepped(struct vcpu_hw *hw)
+{
+	if (!hw->nmi_step || (hw->vmcb->dr6 & DR6_HIT))
+		return false;
+	hw->vmcb->dr6 &= ~DR6_BS;
+	svm_dirty(hw, VMCB_CLEAN_DR);
+	return true;
+}
+
 void svm_event_enter(struct vcpu_hw *hw)
 {
+	hw->nmi_step = false;
 	if (hw->vmcb->event_inj & VMCB_EV_VALID)
 		return;
+	if (hw->nmi_pending && hw->nmi_iret)
+		step_over_iret(hw);
 	if (hw->nmi_pending && !hw->nmi_blocked)
 		inject_nmi(hw);
 	else if (hw->offered >= 0 && svm_uses(hw, SVM_F_INJECT_INTR) && svm_intr_enabled(hw))
@@ -183,6 +204,8 @@ void svm_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev)
 
 	if (hw->nmi_iret && hw->regs.rip != hw->nmi_iret_rip)
 		nmi_unblock(hw);
+	else if (hw->nmi_step)
+		hw->regs.rflags &= ~RFLAGS_TF;
 	*ev = (struct vcpu_event){ .type = EVENT_NONE };
 	if (v->exit_int_info & VMCB_EV_VALID) {
 		interrupted_event(v->exit_int_info, ev);

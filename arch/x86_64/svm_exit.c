@@ -74,6 +74,14 @@ static void fill_exception(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	exit->exc.addr = 0;
 }
 
+static void fill_debug(struct vcpu_hw *hw, struct vcpu_exit *exit)
+{
+	if (svm_event_stepped(hw))
+		exit->kind = EXIT_HOST_INTR;
+	else
+		fill_exception(hw, exit);
+}
+
 static void fill_invalid(struct vcpu_hw *hw, struct vcpu_exit *exit)
 {
 	const char *what = svm_check(hw->vmcb, &svm_limits);
@@ -91,7 +99,7 @@ static const struct exit_desc exits[SVM_EXIT_LOW_COUNT] = {
 	[SVM_EXIT_CR4_WRITE] = { .name = "cr4-write", .kind = EXIT_CR_WRITE, .fill = fill_cr },
 	[SVM_EXIT_CR8_WRITE] = { .name = "cr8-write", .kind = EXIT_CR_WRITE, .fill = fill_cr },
 	[SVM_EXIT_EXCEPTION + VECTOR_DB] = {
-		.name = "debug", .kind = EXIT_EXCEPTION, .fill = fill_exception
+		.name = "debug", .kind = EXIT_EXCEPTION, .fill = fill_debug
 	},
 	[SVM_EXIT_EXCEPTION + VECTOR_AC] = {
 		.name = "alignment-check", .kind = EXIT_EXCEPTION, .fill = fill_exception

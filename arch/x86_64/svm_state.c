@@ -139,6 +139,7 @@ void svm_init(struct vcpu_hw *hw)
 	hw->nmi_pending = false;
 	hw->nmi_blocked = false;
 	hw->nmi_iret = false;
+	hw->nmi_step = false;
 	svm_offer_intr(hw, -1);
 	hw->taken = -1;
 	svm_dirty(hw, VMCB_CLEAN_ALL);

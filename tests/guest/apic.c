@@ -42,10 +42,8 @@ void apic_self(u32 icr_low)
 	apic_write(APIC_ICR, icr_low | APIC_ICR_SELF);
 }
 
-void apic_init(void)
+void apic_enable(void)
 {
-	out8(PIC_MASTER_DATA, 0xff);
-	out8(PIC_SLAVE_DATA, 0xff);
 	if (cpuid(1, 0).ecx & CPUID_X2APIC) {
 		wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
 		x2 = true;
@@ -54,6 +52,13 @@ void apic_init(void)
 	apic_write(APIC_TPR, 0);
 	apic_write(APIC_LVT_LINT0, APIC_LVT_MASKED);
 	apic_write(APIC_TIMER_DIVIDE, APIC_DIVIDE_1);
+}
+
+void apic_init(void)
+{
+	out8(PIC_MASTER_DATA, 0xff);
+	out8(PIC_SLAVE_DATA, 0xff);
+	apic_enable();
 }
 
 static void ioapic_write(u32 reg, u32 value)

@@ -31,7 +31,8 @@ struct guest_case {
 
 /* Each file's cases; the last one has no name. */
 extern const struct guest_case exit_cases[], insn_cases[], trap_cases[], intr_cases[],
-	lapic_cases[], page_cases[], mode_cases[], legacy_cases[], deliver_cases[], time_cases[];
+	lapic_cases[], page_cases[], mode_cases[], legacy_cases[], deliver_cases[], time_cases[],
+	smp_cases[];
 
 enum outcome fail(const char *f, ...) PRINTF(1, 2);
 enum outcome skip(const char *f, ...) PRINTF(1, 2);
@@ -113,6 +114,9 @@ bool irq_wait(u8 vector, u64 n);
 u64 hypercall(u64 *rax);
 
 void traps_init(void);
+void traps_load(void); /* the same IDT on another processor */
+/* Asked about every event first: true, it is dealt with (another processor's, smp.c). */
+extern bool (*volatile trap_first)(struct trap_frame *f);
 u64 user_enter(u64 rip, u64 rsp, u64 rflags, u64 arg);
 
 /* --- machine -------------------------------------------------------------- */
@@ -127,7 +131,8 @@ void power_off(void);
 /* --- local and I/O APIC (apic.c) ------------------------------------------- */
 
 enum apic_reg {
-	APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_TPR = 0x80, APIC_EOI = 0xb0, APIC_SVR = 0xf0,
+	APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_TPR = 0x80, APIC_EOI = 0xb0, APIC_LDR = 0xd0,
+	APIC_SVR = 0xf0,
 	APIC_ISR = 0x100, APIC_IRR = 0x200, APIC_ICR = 0x300, APIC_ICR_HIGH = 0x310,
 	APIC_LVT_TIMER = 0x320, APIC_LVT_LINT0 = 0x350, APIC_TIMER_INIT = 0x380,
 	APIC_TIMER_NOW = 0x390, APIC_TIMER_DIVIDE = 0x3e0, APIC_SELF_IPI = 0x3f0,
@@ -139,7 +144,8 @@ enum apic_reg {
 #define APIC_ICR_SELF (1u << 18)
 #define APIC_DIVIDE_1 0xb
 
-void apic_init(void); /* software-enabled, in x2APIC mode where there is one */
+void apic_init(void); /* masks the 8259s; then */
+void apic_enable(void); /* this processor's: software-enabled, x2APIC mode where there is one */
 bool apic_x2(void);
 u32 apic_read(enum apic_reg reg);
 void apic_write(enum apic_reg reg, u32 value);

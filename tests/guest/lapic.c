@@ -15,7 +15,6 @@
 #define TICKS 0xfffffff0u
 
 #define APIC_PPR 0xa0
-#define APIC_LDR 0xd0
 #define APIC_DFR 0xe0
 #define APIC_ESR 0x280
 #define SVR_ENABLE BIT(8)

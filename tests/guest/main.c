@@ -15,7 +15,7 @@ void guest_main(u32 magic, u32 info);
 
 static const struct guest_case *const lists[] = {
 	exit_cases, insn_cases, trap_cases, intr_cases, lapic_cases, page_cases,
-	mode_cases, legacy_cases, deliver_cases, time_cases,
+	mode_cases, legacy_cases, deliver_cases, smp_cases, time_cases,
 };
 
 static char reason[160];

@@ -23,6 +23,7 @@ volatile u64 irq_count[256];
 volatile u8 irq_order[64];
 volatile u32 irq_total;
 void (*volatile irq_hook[256])(struct trap_frame *f);
+bool (*volatile trap_first)(struct trap_frame *f);
 
 static bool intel; /* asking the processor each time would exit */
 static u64 idt[256][2] ALIGNED(16);
@@ -48,16 +49,22 @@ u64 hypercall(u64 *rax)
 	return TRY("vmmcall", : "+a"(*rax)::"r11", "memory");
 }
 
-void traps_init(void)
+void traps_load(void)
 {
 	struct table_reg reg = { sizeof(idt) - 1, (u64)idt };
+
+	__asm__ volatile("lidt %0" ::"m"(reg));
+}
+
+void traps_init(void)
+{
 	u64 base = (u64)tss, rsp0 = (u64)(ring0_stack + sizeof(ring0_stack));
 
 	for (u32 i = 0; i < 256; i++)
 		gate_set(i, (u64)trap_stubs[i], GATE_INTERRUPT);
 	gate_set(VECTOR_BP, (u64)trap_stubs[VECTOR_BP], GATE_INTERRUPT | GATE_DPL3);
 	gate_set(VECTOR_USER_EXIT, (u64)user_exit, GATE_INTERRUPT | GATE_DPL3);
-	__asm__ volatile("lidt %0" ::"m"(reg));
+	traps_load();
 	memcpy(tss + TSS_RSP0, &rsp0, sizeof(rsp0));
 	guest_tss[0] = (TSS_BYTES - 1) | (base & 0xffffff) << 16 | TSS_TYPE << 40 |
 		       (base >> 24 & 0xff) << 56;
@@ -102,6 +109,8 @@ void guest_trap(struct trap_frame *f)
 {
 	u8 v = (u8)f->vector;
 
+	if (trap_first && trap_first(f))
+		return;
 	if (v < FIRST_IRQ && !irq_hook[v]) {
 		exception(f);
 		return;
