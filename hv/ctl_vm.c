@@ -183,6 +183,8 @@ err_t ctl_interface_add(struct ctl *c)
 	char why[160];
 	err_t err = ctl_overlay(c, &cfg.overlay);
 
+	if (!err && lang_get(c->stmt, "device"))
+		err = ctl_fail(c, "device", ERR_NOTSUP, "devices of Linux are for vnetpd");
 	if (!err)
 		err = ctl_also(c, &cfg.also);
 	dispatch_defaults(&modes);

@@ -101,8 +101,6 @@ static const struct lang_key link_add_keys[] = {
 	  .help = "the peer's address; any: whoever shows the tag" },
 	{ .word = "device", .type = LANG_NAME,
 	  .help = "direct, in vnetpd: Linux's network device on that LAN" },
-	{ .word = "device", .type = LANG_NAME,
-	  .help = "direct, in vnetpd: Linux's network device on that LAN" },
 	{ .word = "port", .type = LANG_UINT, .min = 1, .max = 65535,
 	  .help = "UDP port here and there (udp 9000, vxlan 4789, geneve 6081)" },
 	{ .word = "header", .type = LANG_CHOICE, .choices = header_kinds,
@@ -185,7 +183,11 @@ static const struct lang_key interface_add_keys[] = {
 	  .help = "further MACs that it may send from: MAC[,MAC...]" },
 	{ .word = "storm", .type = LANG_UINT, .min = 1, .max = 1000000,
 	  .help = "broadcasts and multicasts it may send a second (any number)" },
+	{ .word = "queues", .type = LANG_UINT, .min = 1, .max = 8,
+	  .help = "pairs of receive and transmit queues (one for each vCPU; vnetpd: one)" },
 	{ .word = "overlay", .type = LANG_NAME, .help = "that it belongs to (default)" },
+	{ .word = "device", .type = LANG_NAME,
+	  .help = "in vnetpd: Linux's name of it (the interface's name)" },
 	END
 };
 

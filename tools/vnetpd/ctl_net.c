@@ -64,6 +64,7 @@ err_t ctl_interface_add(struct ctl *c)
 		.mtu = (u32)ctl_num(c, "mtu", 0),
 		.any_source = !ctl_num(c, "check-source", 1),
 		.storm = (u32)ctl_num(c, "storm", 0),
+		.queues = (u32)ctl_num(c, "queues", 1),
 	};
 	char why[200] = "";
 	err_t err = no_dispatch(c);

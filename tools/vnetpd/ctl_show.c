@@ -12,6 +12,7 @@
 #include "tools/vnetpd/sock.h"
 #include "tools/vnetpd/tap.h"
 #include "tools/vnetpd/version.h"
+#include "tools/vnetpd/worker.h"
 #include "vnet/edge.h"
 #include "vnet/forward.h"
 #include "vnet/offload.h"
@@ -79,6 +80,8 @@ static void describe(const struct out *out, struct vnet_port *p)
 	if (p->kind == VNET_PORT_INTERFACE) {
 		out_printf(out, "%s  mac %s  device %s", p->name, fmt_mac(text, p->mac),
 			   tap_of(p)->device);
+		if (tap_of(p)->queues > 1)
+			out_printf(out, "  queues %u", tap_of(p)->queues);
 		ctl_also_print(out, &p->also);
 	} else if (link_is_lan(edge_of(p))) {
 		out_printf(out, "%s  direct  device %s", p->name, link_lan_device(edge_of(p)));
@@ -176,14 +179,31 @@ static void json_sockets(struct json *j)
 	json_close(j, '}');
 }
 
+static void add_core(unsigned core, struct vnet_core_stats *v, struct offload_stats *o)
+{
+	struct vnet_core_stats one;
+	struct offload_stats offload;
+
+	vnet_core_stats(core, &one);
+	offload_stats(core, &offload);
+	v->bursts += one.bursts;
+	v->cache_hits += one.cache_hits;
+	v->cache_misses += one.cache_misses;
+	o->long_in += offload.long_in;
+	o->long_whole += offload.long_whole;
+	o->long_cut += offload.long_cut;
+	o->segments += offload.segments;
+}
+
 static void json_core(struct json *j)
 {
-	struct vnet_core_stats v;
-	struct offload_stats o;
+	struct vnet_core_stats v = { 0 };
+	struct offload_stats o = { 0 };
 
-	vnet_core_stats(0, &v);
-	offload_stats(0, &o);
-	json_num(j, "syscalls", loop_syscalls);
+	for (u32 core = 0; core < worker_cores(); core++)
+		add_core(core, &v, &o);
+	json_num(j, "cores", worker_cores());
+	json_num(j, "syscalls", loop_syscalls_sum());
 	json_num(j, "bursts", v.bursts);
 	json_num(j, "cache_hits", v.cache_hits);
 	json_num(j, "cache_misses", v.cache_misses);
@@ -213,9 +233,8 @@ static void stats_json(const struct out *out)
 	json_sockets(&j);
 	json_core(&j);
 	json_open(&j, "pools", '{');
-	json_pool(&j, &node.headers);
-	json_pool(&j, &node.frames);
-	json_pool(&j, &node.messages);
+	for (u32 i = 0; node_pool(i); i++)
+		json_pool(&j, node_pool(i));
 	json_close(&j, '}');
 	stats_drops_json(&j);
 	stats_sum_json(&j);
@@ -240,7 +259,7 @@ err_t ctl_show_stats(struct ctl *c)
 		   "sockets: sent %lu datagrams in %lu messages and %lu calls, received %lu in "
 		   "%lu and %lu; system calls %lu\n",
 		   s->tx_datagrams, s->tx_messages, s->tx_calls, s->rx_datagrams, s->rx_messages,
-		   s->rx_calls, loop_syscalls);
+		   s->rx_calls, loop_syscalls_sum());
 	vnet_port_sum(&sum);
 	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
 		if (sum.drop[d])

@@ -147,7 +147,7 @@ static void ready(struct loop_fd *f, u32 events)
 	if (events & LOOP_OUT)
 		settle(l);
 	node_settle();
-	tap_answers();
+	tap_queue_answers();
 	link_lan_settle();
 	node_note_long(longs, f);
 }

@@ -16,23 +16,27 @@
 #define UNASKED_MAX 4u /* others wait no longer than so many turns */
 #define WAIT_MAX_MS 60000
 
-u64 loop_syscalls;
+__thread u64 loop_syscalls;
+/* Those of all threads that have a loop. */
+static u64 *syscalls[PLAT_MAX_CORES];
 
-static int epfd = -1;
-static bool stop;
-static u64 rest_ns;
-static struct loop_fd *after_rest; /* to go to without asking ... */
-static u32 unasked;		   /* ... which was done so many times in a row */
-static u64 now;
-static struct loop_timer *timers;
+/* The rest is the thread's. */
+static __thread bool stop;
+static __thread int epfd = -1;
+static __thread u64 rest_ns;
+static __thread struct loop_fd *after_rest; /* to go to without asking ... */
+static __thread u32 unasked;		   /* ... which was done so many times in a row */
+static __thread u64 now;
+static __thread struct loop_timer *timers;
 /* The events of this round; loop_del() takes out those of what is gone. */
-static struct epoll_event round_events[EVENTS];
-static int round_count;
+static __thread struct epoll_event round_events[EVENTS];
+static __thread int round_count;
 
 err_t loop_init(void)
 {
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	now = plat_now_ns();
+	__atomic_store_n(&syscalls[plat_core()], &loop_syscalls, __ATOMIC_RELEASE);
 	/* Sleeps of this thread end when they are to, not 50 us later. */
 	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
 	return epfd < 0 ? ERR_IO : ERR_OK;
@@ -185,6 +189,18 @@ void loop_run(void (*settle)(void))
 void loop_stop(void)
 {
 	stop = true;
+}
+
+u64 loop_syscalls_sum(void)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
+		const u64 *its = __atomic_load_n(&syscalls[i], __ATOMIC_ACQUIRE);
+
+		sum += its ? __atomic_load_n(its, __ATOMIC_RELAXED) : 0;
+	}
+	return sum;
 }
 
 u64 loop_now_ns(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The process's loop: descriptors, times, signals. One thread. */
+/* A thread's loop: descriptors, times, signals. What is here is about the calling thread's. */
 #ifndef VNETPD_LOOP_H
 #define VNETPD_LOOP_H
 
@@ -48,7 +48,8 @@ void loop_rest(u64 ns, struct loop_fd *f);
 /* Time at the beginning of the round. */
 u64 loop_now_ns(void);
 
-/* Calls of the kernel: each file counts its own here. */
-extern u64 loop_syscalls;
+/* Calls of the kernel: each file counts its own here, each thread its own; and all. */
+extern __thread u64 loop_syscalls;
+u64 loop_syscalls_sum(void);
 
 #endif

@@ -4,12 +4,14 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "hv/base/fmt.h"
 #include "hv/base/log.h"
+#include "hv/base/plat.h"
 #include "tools/vnetpd/ctl.h"
 #include "tools/vnetpd/loop.h"
 #include "tools/vnetpd/node.h"
@@ -30,7 +32,8 @@ enum exit_status {
 	EXIT_USAGE = 2,
 };
 
-enum option_id { OPT_CHECK = 1, OPT_NODE, OPT_SOCKET, OPT_GROUP, OPT_USER, OPT_LOCK, OPT_VERSION };
+enum option_id { OPT_CHECK = 1, OPT_NODE, OPT_SOCKET, OPT_GROUP, OPT_USER, OPT_LOCK,
+		 OPT_CORES, OPT_VERSION };
 
 static const char help_text[] =
 	"usage: vnetpd [OPTION...] FILE\n"
@@ -44,6 +47,8 @@ static const char help_text[] =
 	"      --socket PATH    control socket (default: " DEFAULT_SOCKET ")\n"
 	"      --group GROUP    who may use it beside its owner\n"
 	"      --user USER      whom to run as once set up (default: " DEFAULT_USER ")\n"
+	"      --cores N        threads, 1 to 16: one for the links, the others for the queues\n"
+	"                       of interfaces (default: 1 for all)\n"
 	"      --lock           keep no privilege at all: no interface can come later\n"
 	"  -v, --verbose        say more\n"
 	"  -h, --help           this text\n"
@@ -54,8 +59,9 @@ static const char help_text[] =
 
 static struct options {
 	const char *file, *node, *socket, *group, *user;
+	unsigned long cores;
 	bool check, lock, verbose;
-} options = { .socket = DEFAULT_SOCKET, .user = DEFAULT_USER };
+} options = { .socket = DEFAULT_SOCKET, .user = DEFAULT_USER, .cores = 1 };
 
 /* --- signals ------------------------------------------------------------------------- */
 
@@ -148,7 +154,7 @@ static err_t start(void)
 	if (!err)
 		err = watch_signals();
 	if (!err)
-		err = node_init();
+		err = node_init((u32)options.cores);
 	if (err)
 		log_err("vnetpd", "%s", err_str(err));
 	if (!err)
@@ -203,6 +209,9 @@ static bool take_option(int id)
 	case OPT_LOCK:
 		options.lock = true;
 		return true;
+	case OPT_CORES:
+		options.cores = strtoul(optarg, NULL, 10);
+		return options.cores >= 1 && options.cores <= PLAT_MAX_CORES;
 	case 'v':
 		options.verbose = true;
 		return true;
@@ -220,6 +229,7 @@ int main(int argc, char **argv)
 		{ "group", required_argument, NULL, OPT_GROUP },
 		{ "user", required_argument, NULL, OPT_USER },
 		{ "lock", no_argument, NULL, OPT_LOCK },
+		{ "cores", required_argument, NULL, OPT_CORES },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, OPT_VERSION },

@@ -25,19 +25,19 @@ static void sockets(struct metrics *m)
 		metrics_sample(m, s->drop[d], "reason", sock_drop_name((enum sock_drop)d), NULL);
 	metrics_sample(m, s->rx_no_packet, "reason", "no-packet", NULL);
 	metrics_one(m, "system_calls", METRICS_COUNTER, NULL, "System calls of the packet path.",
-		    loop_syscalls);
+		    loop_syscalls_sum());
 }
 
 static void pools(struct metrics *m)
 {
-	const struct pkt_pool *const all[] = { &node.headers, &node.frames, &node.messages };
+	const struct pkt_pool *pool;
 
 	metrics_family(m, "pool_free_packets", METRICS_GAUGE, "packets", "Packets not in use.");
-	for (u32 i = 0; i < ARRAY_SIZE(all); i++)
-		metrics_sample(m, all[i]->free_count, "pool", all[i]->name, NULL);
+	for (u32 i = 0; (pool = node_pool(i)); i++)
+		metrics_sample(m, pool->free_count, "pool", pool->name, NULL);
 	metrics_family(m, "pool_exhausted", METRICS_COUNTER, NULL, "Requests to an empty pool.");
-	for (u32 i = 0; i < ARRAY_SIZE(all); i++)
-		metrics_sample(m, all[i]->exhausted, "pool", all[i]->name, NULL);
+	for (u32 i = 0; (pool = node_pool(i)); i++)
+		metrics_sample(m, pool->exhausted, "pool", pool->name, NULL);
 }
 
 err_t ctl_show_metrics(struct ctl *c)

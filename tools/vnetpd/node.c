@@ -10,8 +10,10 @@
 #include "tools/vnetpd/link_tcp.h"
 #include "tools/vnetpd/loop.h"
 #include "tools/vnetpd/sock.h"
-#include "tools/vnetpd/tap.h"
+#include "tools/vnetpd/tap_queue.h"
+#include "tools/vnetpd/worker.h"
 #include "vnet/vnet.h"
+#include "vnet/xcore.h"
 
 /* Bulk is a long segment in each such time, over a window; then so long a rest. */
 #define BULK_EACH_NS 300000ull
@@ -20,26 +22,19 @@
 
 struct node node = { .name = "node" };
 
-static void *pool_mem[3];
-static size_t pool_bytes[3];
-
-/* One thread: there is no other core to wake. */
-static void kick(unsigned core)
+err_t node_make_pool(struct pkt_pool *pool, const char *name, unsigned core, u32 count,
+		     u32 buf_size)
 {
-	(void)core;
-}
+	void *mem = plat_alloc(pkt_pool_bytes(count, buf_size));
 
-static err_t make_pool(u32 i, struct pkt_pool *pool, const char *name, u32 count, u32 buf_size)
-{
-	pool_bytes[i] = pkt_pool_bytes(count, buf_size);
-	pool_mem[i] = plat_alloc(pool_bytes[i]);
-	if (!pool_mem[i])
+	if (!mem)
 		return ERR_NOMEM;
-	pkt_pool_init(pool, name, 0, count, buf_size, pool_mem[i], (bus_t){ 0 });
+	pkt_pool_init(pool, name, core, count, buf_size, mem, (bus_t){ 0 });
+	pool->foreign_put = xcore_put;
 	return ERR_OK;
 }
 
-err_t node_init(void)
+err_t node_init(u32 cores)
 {
 	u64 seed;
 	err_t err;
@@ -47,28 +42,35 @@ err_t node_init(void)
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return ERR_IO;
 	node.start_ns = plat_now_ns();
-	err = vnet_init(1, seed, kick);
+	err = vnet_init(cores, seed, worker_kick);
 	if (!err)
-		err = make_pool(0, &node.headers, "headers", NODE_HEADERS, NODE_HEADER_BUFFER);
+		err = node_make_pool(&node.headers, "headers", 0, NODE_HEADERS, NODE_HEADER_BUFFER);
 	if (!err)
-		err = make_pool(1, &node.frames, "frames", NODE_FRAMES, TAP_BUFFER);
+		err = node_make_pool(&node.frames, "frames", 0, NODE_FRAMES, TAP_BUFFER);
 	if (!err)
-		err = make_pool(2, &node.messages, "messages", NODE_MESSAGES, SOCK_RX_BUFFER);
-	return err;
+		err = node_make_pool(&node.messages, "messages", 0, NODE_MESSAGES, SOCK_RX_BUFFER);
+	return err ? err : worker_start(cores);
 }
 
-void node_fini(void)
+const struct pkt_pool *node_pool(u32 i)
 {
-	vnet_fini();
-	for (u32 i = 0; i < ARRAY_SIZE(pool_mem); i++)
-		plat_free(pool_mem[i], pool_bytes[i]);
+	const struct pkt_pool *const own[] = { &node.headers, &node.frames, &node.messages };
+	struct worker_pools *its;
+
+	if (i < ARRAY_SIZE(own))
+		return own[i];
+	i -= (u32)ARRAY_SIZE(own);
+	if (1 + i / 2 >= worker_cores())
+		return NULL;
+	its = worker_pools(1 + i / 2);
+	return i % 2 ? &its->frames : &its->headers;
 }
 
 void node_note_long(u32 n, struct loop_fd *f)
 {
-	static u64 since_ns;
-	static u32 seen;
-	static bool bulk;
+	static __thread u64 since_ns;
+	static __thread u32 seen;
+	static __thread bool bulk;
 	u64 now = loop_now_ns(), took = now - since_ns;
 
 	seen += n;
@@ -83,7 +85,11 @@ void node_note_long(u32 n, struct loop_fd *f)
 
 void node_settle(void)
 {
-	tap_settle();
+	/* Links are the main thread's; a worker settles at the end of its turn. */
+	if (plat_core())
+		return;
+	worker_drain();
+	tap_queue_settle();
 	link_sock_settle();
 	link_tcp_settle();
 	link_lan_settle();

@@ -26,9 +26,15 @@ extern struct node node;
 
 struct loop_fd;
 
-/* The core and the pools. ERR_NOMEM, ERR_IO (no random numbers). */
-err_t node_init(void);
-void node_fini(void);
+/* The core and the pools; cores beyond the first are threads (worker.h). Errors as
+ * vnet_init() and worker_start(), and ERR_IO (no random numbers). */
+err_t node_init(u32 cores);
+
+/* A pool of that core. ERR_NOMEM. */
+err_t node_make_pool(struct pkt_pool *pool, const char *name, unsigned core, u32 count,
+		     u32 buf_size);
+/* All pools, for show stats: the i-th; NULL: there are fewer. */
+const struct pkt_pool *node_pool(u32 i);
 
 /*
  * So many long segments or messages came just now. When they come by the

@@ -137,7 +137,7 @@ void packet_take(struct packet_sock *s, const u8 (*macs)[6], u32 n)
 static struct {
 	struct mmsghdr msg[PACKET_BATCH];
 	struct virtio_net_hdr header[PACKET_BATCH];
-	struct iovec iov[PACKET_BATCH][2 + PKT_MAX_SEGS];
+	struct iovec iov[PACKET_BATCH][2 + PKT_JOIN_SEGS];
 } out;
 
 static void fill_message(u32 i, const struct pkt *p)

@@ -17,7 +17,7 @@
 #define BIG_BYTES (1024u * 1024)
 #define ALIGN_BYTES 64u
 
-/* Index of the thread; one so far. */
+/* Index of the thread. */
 static __thread unsigned this_core;
 
 static int max_level = LOG_INFO;
@@ -46,6 +46,11 @@ void plat_relax(void)
 unsigned plat_core(void)
 {
 	return this_core;
+}
+
+void plat_set_core(unsigned core)
+{
+	this_core = core;
 }
 
 void *plat_alloc(size_t bytes)

@@ -5,5 +5,7 @@
 
 /* Write lines up to this enum log_level. */
 void plat_set_log(int level);
+/* The calling thread is that core; the main thread is core 0. */
+void plat_set_core(unsigned core);
 
 #endif

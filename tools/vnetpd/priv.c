@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "hv/base/log.h"
+#include "tools/vnetpd/worker.h"
 
 static int set_capabilities(u32 kept)
 {
@@ -41,6 +42,14 @@ static bool become(const struct passwd *pw)
 	       !setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid);
 }
 
+/* A thread that only reads and writes what is open. */
+static void drop_all(void *ctx)
+{
+	(void)ctx;
+	if (set_capabilities(0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		log_warn("vnetpd", "capabilities of a thread: %s", strerror(errno));
+}
+
 err_t priv_drop(const char *user, bool locked)
 {
 	u32 kept = locked ? 0
@@ -58,6 +67,9 @@ err_t priv_drop(const char *user, bool locked)
 			return ERR_IO;
 		}
 	}
+	/* Both are a thread's own; changing the user was everybody's. */
+	for (unsigned core = 1; core < worker_cores(); core++)
+		worker_call(core, drop_all, NULL);
 	if (set_capabilities(kept & permitted()) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
 		log_err("vnetpd", "capabilities: %s", strerror(errno));
 		return ERR_IO;

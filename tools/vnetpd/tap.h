@@ -8,13 +8,9 @@
 #define VNETPD_TAP_H
 
 #include "hv/base/err.h"
-#include "hv/base/pkt.h"
-#include "tools/vnetpd/loop.h"
-#include "vnet/vnet.h"
+#include "tools/vnetpd/tap_queue.h"
+#include "vnet/queues.h"
 
-#define TAP_FRAME_MAX (65536u + 64u) /* a segment of TCP with the headers in front */
-#define TAP_BUFFER (PKT_HEADROOM + TAP_FRAME_MAX)
-#define TAP_QUEUE 512 /* frames that wait for the end of the turn */
 #define TAP_MTU_MAX 65000u
 #define TAP_DEVICE_MAX 16 /* IFNAMSIZ */
 
@@ -27,25 +23,21 @@ struct tap_setup {
 	bool any_source;
 	struct vnet_also also;
 	u32 storm; /* group frames a second; 0: any number */
+	u32 queues; /* 1 .. VNET_MAX_QUEUES */
 };
 
 struct tap {
-	struct vnet_port port;
-	struct loop_fd lf;
+	struct tap *next;
 	char device[TAP_DEVICE_MAX];
 	bool mtu_fixed;
-	bool gone;     /* somebody deleted the device */
-	bool written;  /* since tap_answers() looked last */
-	u32 burst;     /* frames to read in the next turn */
-	u32 segments;  /* as the device was told */
-	u64 reads, writes;
-	struct tap *next;
-	u32 queued;
-	struct pkt *queue[TAP_QUEUE];
+	u32 segments; /* as the device was told */
+	u32 queues;
+	struct tap_queue *queue[VNET_MAX_QUEUES]; /* its first port is whom routes name */
 };
 
 /* Errors go to why: ERR_NOTSUP (no /dev/net/tun), ERR_BUSY (in use elsewhere), ERR_EXIST
- * (name or MAC), ERR_NOMEM, ERR_INVAL, ERR_IO. */
+ * (name or MAC), ERR_NOMEM, ERR_INVAL, ERR_IO. The queues are spread over the further
+ * cores (worker.h), if there are any. */
 err_t tap_add(const struct tap_setup *setup, char *why, size_t size);
 /* ERR_BUSY while routes name it, unless force. */
 err_t tap_del(struct tap *t, bool force);
@@ -59,16 +51,16 @@ void tap_follow_links(u32 segments);
 /* An interface of ours has that device. */
 bool tap_on_device(const char *device);
 
-/* Write what waits. */
-void tap_settle(void);
-/* What was written may have been answered at once, from within the kernel: take that. */
-void tap_answers(void);
 /* The links take frames (again), or not: read from the interfaces, or let them wait. */
 void tap_read_all(bool on);
+/* Any core: are they read? */
+bool tap_reads(void);
+/* A thread has yet to take so much that nothing more should come in for now. */
+bool tap_is_behind(void);
 
-static inline struct tap *tap_of(struct vnet_port *port)
+static inline struct tap *tap_of(const struct vnet_port *port)
 {
-	return container_of(port, struct tap, port);
+	return port->ctx;
 }
 
 #endif

@@ -148,20 +148,23 @@ static err_t open_tun(int *fd, char *why, size_t size)
 	return ERR_NOTSUP;
 }
 
-static err_t attach(int fd, const char *device, char *why, size_t size)
+static err_t attach(int fd, const char *device, bool one_of_several, char *why, size_t size)
 {
 	int header = sizeof(struct virtio_net_hdr);
 	struct ifreq r;
 
 	set_name(&r, device);
 	r.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	if (one_of_several)
+		r.ifr_flags |= IFF_MULTI_QUEUE;
 	if (ioctl(fd, TUNSETIFF, &r)) {
 		int error = errno;
 
 		fmt_snprintf(why, size, "TAP device %s: %s%s", device, strerror(error),
 			     error == EPERM    ? " (it takes CAP_NET_ADMIN: vnetpd starts as root)"
 			     : error == EBUSY  ? " (another process has it)"
-			     : error == EINVAL ? " (is it a device of another kind?)"
+			     : error == EINVAL ? " (is it a device of another kind, or "
+						 "with another number of queues?)"
 					       : "");
 		return error == EBUSY ? ERR_BUSY : ERR_IO;
 	}
@@ -172,27 +175,31 @@ static err_t attach(int fd, const char *device, char *why, size_t size)
 	return ERR_IO;
 }
 
-err_t tap_open(const char *device, const u8 mac[6], u32 mtu, int *fd, char *why, size_t size)
+err_t tap_open(const char *device, bool one_of_several, int *fd, char *why, size_t size)
 {
 	err_t err = open_tun(fd, why, size);
 
 	if (err)
 		return err;
-	err = attach(*fd, device, why, size);
-	if (err)
-		goto close;
-	err = set_mac(device, mac);
+	err = attach(*fd, device, one_of_several, why, size);
+	if (!err)
+		return ERR_OK;
+	close(*fd);
+	*fd = -1;
+	return err;
+}
+
+err_t tap_device_set(const char *device, const u8 mac[6], u32 mtu, char *why, size_t size)
+{
+	err_t err = set_mac(device, mac);
+
 	if (!err)
 		err = tap_device_mtu(device, mtu);
 	if (!err)
 		err = set_flags_up(device);
-	if (!err)
-		return ERR_OK;
-	fmt_snprintf(why, size, "TAP device %s: address, MTU %u or up: %s", device, mtu,
-		     strerror(errno));
-close:
-	close(*fd);
-	*fd = -1;
+	if (err)
+		fmt_snprintf(why, size, "TAP device %s: address, MTU %u or up: %s", device, mtu,
+			     strerror(errno));
 	return err;
 }
 

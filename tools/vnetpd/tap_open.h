@@ -7,10 +7,13 @@
 #include "hv/base/types.h"
 
 /*
- * The device, made when it is not there, with virtio's header, all offloads, its address
- * and MTU, up. *fd does not block. Errors as tap_add(), with the reason in why.
+ * A queue of the device, which is made when it is not there, with virtio's header and all
+ * offloads. *fd does not block. Errors as tap_add(), with the reason in why.
  */
-err_t tap_open(const char *device, const u8 mac[6], u32 mtu, int *fd, char *why, size_t size);
+err_t tap_open(const char *device, bool one_of_several, int *fd, char *why, size_t size);
+
+/* Give it its address and MTU, and bring it up. ERR_IO, with the reason in why. */
+err_t tap_device_set(const char *device, const u8 mac[6], u32 mtu, char *why, size_t size);
 
 /* Before privileges are dropped: where only root may open the device, have some open for
  * interfaces that come later. */
