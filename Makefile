@@ -315,6 +315,13 @@ bench-exits: setup $B/caisson.elf $B/tools/pace.so
 	@tools/mkguest cloud
 	@tests/bench/exits $(BENCH_OPTIONS)
 
+.PHONY: bench-dispatch
+## make bench-dispatch guest-driven, VMM-driven and adaptive side by side (ten minutes; QUICK=1),
+##                 into build/bench/dispatch.json and .svg
+bench-dispatch: setup $B/caisson.elf
+	@tools/mkguest amd64
+	@tests/bench/dispatch $(BENCH_OPTIONS)
+
 # --- all of it -------------------------------------------------------------
 # A part of the tests: tools/run-tests --only PART (style, unit, fuzz, guest, system).
 .PHONY: demo check test
