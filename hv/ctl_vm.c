@@ -177,6 +177,7 @@ err_t ctl_interface_add(struct ctl *c)
 		.mtu = (u32)ctl_num(c, "mtu", 0),
 		.check_source = ctl_num(c, "check-source", 1),
 		.storm = (u32)ctl_num(c, "storm", 0),
+		.queues = (u32)ctl_num(c, "queues", 0),
 	};
 	struct vm *vm = vm_of_interface(c->stmt->name);
 	struct dispatch_settings modes;

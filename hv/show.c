@@ -152,6 +152,8 @@ static void config_interface(const struct out *out, const struct vm_interface *n
 	ctl_also_print(out, &nic->net.port.also);
 	if (nic->net.port.storm)
 		out_printf(out, " storm %u", nic->net.port.storm);
+	if (nic->queues_fixed)
+		out_printf(out, " queues %u", nic->net.pairs);
 	if (o && o->id)
 		out_printf(out, " overlay %s", o->name);
 	out_printf(out, "%s\n", dispatch_lang_write(&nic->dispatch.set, false, modes));

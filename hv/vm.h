@@ -83,7 +83,10 @@ struct vm_interface {
 	char name[VM_NAME_MAX]; /* "g1.eth0" */
 	bool check_source;
 	bool mtu_fixed;		/* configured; else as the links leave it */
-	bool more;		/* poll the port again from the loop */
+	bool queues_fixed;	/* configured; else one for each vCPU */
+	u32 more;		/* bit per queue that is to be polled; atomic */
+	size_t more_bytes;	/* of net.more */
+	struct epoch_mark closing; /* when a reset began */
 	enum vm_link want_link; /* atomic */
 	struct nic_dispatch dispatch;
 };
@@ -96,6 +99,7 @@ struct vm_interface_config {
 	struct vnet_also also;
 	u32 storm;   /* group frames a second; 0: any number */
 	u32 overlay; /* its id */
+	u32 queues;  /* 0: one for each vCPU */
 	struct dispatch_settings dispatch;
 };
 
@@ -289,8 +293,10 @@ void vm_poll_devices(struct vm *vm, u64 now_ns);
 void vm_console_feed(struct vm *vm);
 
 /* Frames that refer to the guest's memory and are still on their way. */
-u32 vm_net_in_flight(const struct vm *vm);
+u32 vm_net_in_flight(struct vm *vm);
 void vm_net_reset(struct vm *vm);
+/* Cables that were plugged or unplugged. */
+void vm_net_apply_links(struct vm *vm);
 /* Poll the ports that asked for it. */
 void vm_net_poll_more(struct vm *vm);
 /* Boot core: once the configuration is read, and now and then. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VM's virtio NICs as ports of the overlay. Guest-driven dispatch: the
+ * A VM's virtio NICs as ports of the overlay, with a pair of queues for each
+ * vCPU. Guest-driven dispatch: pair i belongs to the core of vCPU i, and the
  * guest's notification carries its frames all the way to the link.
  */
 #include "hv/vm.h"
@@ -19,6 +20,10 @@
 #define ROOM_BYTES 8192u
 /* A full NIC is looked at again after so long: at 1 Gbit/s, 6 KB have gone. */
 #define ROOM_WAIT_NS (50ull * 1000)
+/* A driver that resets its NIC reads the status until it is 0. In the exit that asks
+ * for it the other cores, which are in the middle of a burst at the most, are given so
+ * long: drivers that do not read it get along, too. */
+#define SETTLE_NS (100ull * 1000)
 
 struct vm_interface *vm_interface_find(const char *name)
 {
@@ -32,10 +37,11 @@ struct vm_interface *vm_interface_find(const char *name)
 	return NULL;
 }
 
-static void poll_again(struct vm_interface *nic)
+/* Have whoever has the queue's way in look at it. */
+static void poll_again(struct vm_interface *nic, u32 pair)
 {
-	nic->more = true;
-	vm_wake(nic->vm);
+	__atomic_fetch_or(&nic->more, BIT(pair), __ATOMIC_SEQ_CST);
+	core_raise(vnet_port_core(&virtio_net_pair(&nic->net, pair)->port, VNET_IN), CORE_EV_VM);
 }
 
 /* Frames of the port that the NIC has room for. */
@@ -50,55 +56,94 @@ static u32 room_for(const struct vnet_port *port)
  * Carry what waits; notifications stay off while more of it does. A full NIC
  * leaves frames in the guest's ring, also those that would not have gone there.
  */
-static void drain(struct vm_interface *nic)
+static void drain(struct vm_interface *nic, u32 pair)
 {
-	struct vnet_port *port = &nic->net.port;
+	struct vnet_port *port = &virtio_net_pair(&nic->net, pair)->port;
 	u32 budget = MIN(NET_POLL_BUDGET, room_for(port));
 
 	if (!budget) {
 		port->ops->notify(port, false);
-		nic->more = true;
+		__atomic_fetch_or(&nic->more, BIT(pair), __ATOMIC_RELAXED);
 		core_defer(core_this(), CORE_EV_VM, ROOM_WAIT_NS);
 	} else if (vnet_poll(port, budget) == budget) {
-		poll_again(nic);
+		poll_again(nic, pair);
 	} else {
 		port->ops->notify(port, true);
 	}
 }
 
-/* The guest's kick, in the exit of any vCPU: the port's core looks at it next. */
-static void nic_kicked(void *ctx)
+/* The guest's kick, in the exit of any vCPU: the queue's core looks at it next. */
+static void nic_kicked(void *ctx, u32 pair)
 {
 	core_this()->loaded->stats.kicks++;
-	poll_again(ctx);
+	poll_again(ctx, pair);
 }
 
-static void nic_more(void *ctx)
+static void nic_more(void *ctx, u32 pair)
 {
-	poll_again(ctx);
+	poll_again(ctx, pair);
 }
 
-/* The device's state changes on its own core. */
+static struct pkt_pool *nic_pool(void *ctx, u32 core)
+{
+	(void)ctx;
+	return netcore_pool(core);
+}
+
+static bool nic_settled(void *ctx, bool begin)
+{
+	struct vm_interface *nic = ctx;
+	u64 end = plat_now_ns() + SETTLE_NS;
+
+	if (begin)
+		epoch_now(&nic->closing);
+	while (begin && !epoch_passed(&nic->closing) && plat_now_ns() < end)
+		plat_relax();
+	return epoch_passed(&nic->closing);
+}
+
+/* Registers change: on the VM's core, under its lock. */
 static void apply_link(struct vm_interface *nic)
 {
 	enum vm_link want = __atomic_exchange_n(&nic->want_link, VM_LINK_AS_IS, __ATOMIC_ACQ_REL);
 
-	if (want != VM_LINK_AS_IS)
-		virtio_net_set_link(&nic->net, want == VM_LINK_UP);
+	if (want == VM_LINK_AS_IS)
+		return;
+	vm_lock(nic->vm);
+	virtio_net_set_link(&nic->net, want == VM_LINK_UP);
+	vm_unlock(nic->vm);
+}
+
+void vm_net_apply_links(struct vm *vm)
+{
+	for (u32 i = 0; i < VM_MAX_INTERFACES; i++)
+		if (vm->interface[i])
+			apply_link(vm->interface[i]);
+}
+
+/* Those of the queues that are asked for and this core's. Of one that changes hands
+ * meanwhile, the new owner looks at the ring when it gets it. */
+static void poll_nic(struct vm_interface *nic)
+{
+	u32 more = __atomic_load_n(&nic->more, __ATOMIC_ACQUIRE);
+
+	for (; more; more &= more - 1) {
+		u32 pair = (u32)__builtin_ctz(more);
+
+		if (vnet_port_core(&virtio_net_pair(&nic->net, pair)->port, VNET_IN) != plat_core())
+			continue;
+		__atomic_fetch_and(&nic->more, ~BIT(pair), __ATOMIC_SEQ_CST);
+		drain(nic, pair);
+	}
 }
 
 void vm_net_poll_more(struct vm *vm)
 {
 	for (u32 i = 0; i < VM_MAX_INTERFACES; i++) {
-		struct vm_interface *nic = vm->interface[i];
+		struct vm_interface *nic = __atomic_load_n(&vm->interface[i], __ATOMIC_ACQUIRE);
 
-		if (!nic)
-			continue;
-		apply_link(nic);
-		if (!nic->more)
-			continue;
-		nic->more = false;
-		drain(nic);
+		if (nic)
+			poll_nic(nic);
 	}
 }
 
@@ -123,22 +168,28 @@ void vm_net_follow_links(void)
 	}
 }
 
-u32 vm_net_in_flight(const struct vm *vm)
+u32 vm_net_in_flight(struct vm *vm)
 {
 	u32 n = 0;
 
-	for (u32 i = 0; i < VM_MAX_INTERFACES; i++)
-		n += vm->interface[i] ? virtio_net_in_flight(&vm->interface[i]->net) : 0;
+	for (u32 i = 0; i < VM_MAX_INTERFACES; i++) {
+		struct vm_interface *nic = vm->interface[i];
+
+		if (!nic)
+			continue;
+		n += virtio_net_in_flight(&nic->net);
+		/* A reset that waits for other cores. */
+		if (nic->net.dev.closing && !virtio_pci_reset(&nic->pci))
+			n++;
+	}
 	return n;
 }
 
 void vm_net_reset(struct vm *vm)
 {
 	for (u32 i = 0; i < VM_MAX_INTERFACES; i++) {
-		if (!vm->interface[i])
-			continue;
-		vm->interface[i]->more = false;
-		virtio_pci_reset(&vm->interface[i]->pci);
+		if (vm->interface[i])
+			(void)virtio_pci_reset(&vm->interface[i]->pci);
 	}
 }
 
@@ -151,12 +202,34 @@ void vm_interface_set_link(struct vm_interface *nic, bool up)
 /* No core can reach the port any more. */
 static void nic_gone(void *ctx)
 {
-	plat_free(ctx, sizeof(struct vm_interface));
+	struct vm_interface *nic = ctx;
+
+	plat_free(nic->net.more, nic->more_bytes);
+	plat_free(nic, sizeof(*nic));
 }
 
 static const struct virtio_net_hooks hooks = {
-	.kick = nic_kicked, .more = nic_more, .gone = nic_gone,
+	.kick = nic_kicked,
+	.more = nic_more,
+	.pool = nic_pool,
+	.settled = nic_settled,
+	.gone = nic_gone,
 };
+
+/* How many pairs of queues it gets, and memory for those behind the first. */
+static err_t queues_for(struct vm_interface *nic, const struct vm_interface_config *cfg,
+			struct virtio_net_cfg *net)
+{
+	u32 cpus = nic->vm->cfg.cpus;
+
+	net->pairs = cfg->queues ? cfg->queues : MIN(cpus, (u32)VIRTIO_NET_PAIRS_MAX);
+	nic->queues_fixed = cfg->queues != 0;
+	if (net->pairs == 1)
+		return ERR_OK;
+	nic->more_bytes = (net->pairs - 1) * sizeof(struct virtio_net_pair);
+	net->more = plat_alloc(nic->more_bytes);
+	return net->more ? ERR_OK : ERR_NOMEM;
+}
 
 static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_interface_config *cfg,
 		    char *why, size_t size)
@@ -171,10 +244,19 @@ static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_int
 		.hooks = &hooks,
 		.hook_ctx = nic,
 	};
-	err_t err;
+	u32 core[VIRTIO_NET_PAIRS_MAX];
+	err_t err = queues_for(nic, cfg, &net);
 
+	if (err) {
+		fmt_snprintf(why, size, "no memory for %u pairs of queues", net.pairs);
+		return err;
+	}
+	for (u32 i = 0; i + 1 < net.pairs; i++)
+		core[i] = vm->cfg.core[(i + 1) % vm->cfg.cpus];
+	net.more_core = core;
 	memcpy(net.mac, cfg->mac, sizeof(net.mac));
 	err = virtio_net_init(&nic->net, &net);
+	nic->net.more = net.more;
 	if (err) {
 		fmt_snprintf(why, size, "mtu %u: %s", net.mtu, err_str(err));
 		return err;
@@ -194,9 +276,11 @@ static err_t create(struct vm *vm, struct vm_interface *nic, const struct vm_int
 			     err == ERR_EXIST ? "its name is in use" : err_str(err));
 		return err;
 	}
-	err = virtio_pci_init(&nic->pci, &nic->net.dev, &vm->pci);
+	err = virtio_net_add_queues(&nic->net);
+	if (!err)
+		err = virtio_pci_init(&nic->pci, &nic->net.dev, &vm->pci);
 	if (err) {
-		fmt_snprintf(why, size, "no room on the guest's PCI bus");
+		fmt_snprintf(why, size, "no room on the guest's PCI bus, or for more ports");
 		vnet_port_del(&nic->net.port, true);
 	}
 	return err;
@@ -229,16 +313,17 @@ err_t vm_interface_add(struct vm *vm, const struct vm_interface_config *cfg, cha
 	if (err) {
 		/* A port that was added is freed when it is gone. */
 		if (!nic->net.port.id)
-			plat_free(nic, sizeof(*nic));
+			nic_gone(nic);
 		return err;
 	}
-	vm->interface[slot] = nic;
+	__atomic_store_n(&vm->interface[slot], nic, __ATOMIC_RELEASE);
 	return ERR_OK;
 }
 
 err_t vm_interface_del(struct vm_interface *nic, bool force, char *why, size_t size)
 {
 	struct vm *vm = nic->vm;
+	u32 slot = 0;
 	err_t err;
 
 	if (vm->state != VM_STOPPED) {
@@ -246,15 +331,17 @@ err_t vm_interface_del(struct vm_interface *nic, bool force, char *why, size_t s
 			     vm_state_name(vm->state));
 		return ERR_BUSY;
 	}
+	while (vm->interface[slot] != nic)
+		slot++;
+	/* First of all, so that no core finds it any more when the port goes. */
+	__atomic_store_n(&vm->interface[slot], NULL, __ATOMIC_RELEASE);
 	err = vnet_port_del(&nic->net.port, force);
 	if (err) {
+		__atomic_store_n(&vm->interface[slot], nic, __ATOMIC_RELEASE);
 		fmt_snprintf(why, size, "%u routes name it; delete them, or force",
 			     route_port_uses(nic->net.port.id));
 		return err;
 	}
 	pci_bus_remove(&vm->pci, &nic->pci.pci);
-	for (u32 i = 0; i < VM_MAX_INTERFACES; i++)
-		if (vm->interface[i] == nic)
-			vm->interface[i] = NULL;
 	return ERR_OK;
 }

@@ -295,7 +295,7 @@ static void look_after(struct vm *vm)
 		virtio_console_poll(&vm->vcon);
 	}
 	vm_unlock(vm);
-	vm_net_poll_more(vm);
+	vm_net_apply_links(vm);
 }
 
 void vm_core_event(struct core *c)
@@ -307,6 +307,7 @@ void vm_core_event(struct core *c)
 			continue;
 		if (vm_core(vm) == c->index)
 			look_after(vm);
+		vm_net_poll_more(vm);
 		for (u32 k = 0; k < vm->cfg.cpus; k++)
 			if (vm->vcpu[k].core == c->index)
 				take_turn(&vm->vcpu[k]);

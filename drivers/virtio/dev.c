@@ -9,16 +9,25 @@
 	(VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_DRIVER_OK |    \
 	 VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_FAILED)
 
-void virtio_dev_reset(struct virtio_dev *d)
+bool virtio_dev_reset(struct virtio_dev *d)
 {
+	if ((d->status & VIRTIO_STATUS_DRIVER_OK) && d->ops->settled) {
+		bool begin = !d->closing;
+
+		__atomic_store_n(&d->closing, true, __ATOMIC_SEQ_CST);
+		if (!d->ops->settled(d, begin))
+			return false;
+	}
 	d->ops->reset(d);
 	for (u16 i = 0; i < d->nvq; i++)
 		virtq_reset(&d->vq[i]);
 	d->accepted = 0;
-	d->status = 0;
 	d->fault = VIRTQ_OK;
 	d->broken_queue = VIRTIO_NO_QUEUE;
 	d->resets++;
+	__atomic_store_n(&d->status, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&d->closing, false, __ATOMIC_RELEASE);
+	return true;
 }
 
 /* VERSION_1 is mandatory: there is no legacy interface (6.1, 2.2.3). */
@@ -35,10 +44,8 @@ void virtio_dev_set_status(struct virtio_dev *d, u8 status)
 {
 	u8 set;
 
-	if (status == 0) {
-		virtio_dev_reset(d);
+	if (d->closing)
 		return;
-	}
 	/* A driver must not clear bits (2.1.1); those it forgets stay. */
 	set = status & STATUS_DRIVER_BITS & (u8)~d->status;
 	if ((set & VIRTIO_STATUS_FEATURES_OK) && !features_acceptable(d)) {
@@ -50,7 +57,8 @@ void virtio_dev_set_status(struct virtio_dev *d, u8 status)
 	}
 	if (!((d->status | set) & VIRTIO_STATUS_FEATURES_OK))
 		set &= (u8)~VIRTIO_STATUS_DRIVER_OK;
-	d->status |= set;
+	/* Release: owners that see DRIVER_OK see the queues, too. */
+	__atomic_fetch_or(&d->status, set, __ATOMIC_ACQ_REL);
 	if (set & VIRTIO_STATUS_FAILED)
 		LOG_LIMITED(LOG_WARN, d->name, "%s: the driver gave up", d->ops->name);
 	if ((set & VIRTIO_STATUS_DRIVER_OK) && virtio_dev_live(d))
@@ -91,9 +99,9 @@ void virtio_dev_kick(struct virtio_dev *d, u16 queue)
 
 void virtio_dev_break(struct virtio_dev *d, u16 queue, enum virtq_fault fault)
 {
-	if (d->status & VIRTIO_STATUS_NEEDS_RESET)
+	if (__atomic_fetch_or(&d->status, VIRTIO_STATUS_NEEDS_RESET, __ATOMIC_ACQ_REL) &
+	    VIRTIO_STATUS_NEEDS_RESET)
 		return;
-	d->status |= VIRTIO_STATUS_NEEDS_RESET;
 	d->fault = (u8)fault;
 	d->broken_queue = queue;
 	d->breaks++;
@@ -145,7 +153,7 @@ void virtio_dev_flush(struct virtio_dev *d, u16 queue)
 
 void virtio_dev_config_changed(struct virtio_dev *d)
 {
-	d->config_gen++;
+	__atomic_fetch_add(&d->config_gen, 1, __ATOMIC_ACQ_REL);
 	if (d->status & VIRTIO_STATUS_DRIVER_OK)
 		d->transport->config_irq(d->transport_ctx);
 }

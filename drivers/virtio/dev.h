@@ -9,14 +9,18 @@
  * DEVICE_NEEDS_RESET is set, the reason is kept and logged once, and nothing
  * moves until the driver resets it (2.1.2).
  *
- * All calls on the device's owner core.
+ * Threads: what the driver does to registers comes from one core at a time. Each
+ * queue has an owner core, which works on it at any time while the device is
+ * live; it may break the device and raise interrupts. A reset takes the queues
+ * from their owners: the device is no longer live, and is not reset before they
+ * have all noticed (settled()).
  */
 #ifndef DRIVERS_VIRTIO_DEV_H
 #define DRIVERS_VIRTIO_DEV_H
 
 #include "drivers/virtio/queue.h"
 
-#define VIRTIO_MAX_QUEUES 8
+#define VIRTIO_MAX_QUEUES 17 /* eight pairs and a control queue */
 #define VIRTIO_NO_QUEUE 0xffff /* in virtio_dev.broken_queue: not a queue's fault */
 
 struct virtio_dev;
@@ -34,9 +38,12 @@ struct virtio_dev_ops {
 	/* Forget everything that came from the driver. The queues are still
 	 * enabled and are reset right after. */
 	void (*reset)(struct virtio_dev *d);
+	/* The device is not live any more: has every owner seen that, since the
+	 * call with `begin`? NULL: the queues belong to the calling core. */
+	bool (*settled)(struct virtio_dev *d, bool begin);
 };
 
-/* How a device reaches its driver. */
+/* How a device reaches its driver; any core. */
 struct virtio_transport {
 	void (*queue_irq)(void *ctx, u16 queue);
 	void (*config_irq)(void *ctx);
@@ -58,14 +65,15 @@ struct virtio_dev {
 	void *transport_ctx;
 	/* state of the negotiation */
 	u64 accepted;	    /* the driver's features; binding once FEATURES_OK is set */
-	u8 status;
-	u8 config_gen;	    /* changes whenever config does (2.5.1) */
+	u8 status;	    /* atomic: owners of queues set NEEDS_RESET */
+	bool closing;	    /* a reset waits for the owners; atomic */
+	u8 config_gen;	    /* changes whenever config does (2.5.1); atomic */
 	u8 fault;	    /* enum virtq_fault, while NEEDS_RESET is set */
 	u16 broken_queue;
 	u64 resets, breaks; /* counters */
 };
 
-/* The driver writes device_status; 0 is a reset (2.1). */
+/* The driver writes device_status; 0 is a reset (2.1), which the transport does. */
 void virtio_dev_set_status(struct virtio_dev *d, u8 status);
 
 /* The driver writes features [32 * half, 32 * half + 31]; ignored after FEATURES_OK. */
@@ -78,14 +86,19 @@ err_t virtio_dev_enable_queue(struct virtio_dev *d, u16 queue, const struct virt
 /* The driver notifies a queue. */
 void virtio_dev_kick(struct virtio_dev *d, u16 queue);
 
-/* As after power-on; also when the VM is reset. */
-void virtio_dev_reset(struct virtio_dev *d);
+/* As after power-on; also when the VM is reset. False: owners of queues have yet
+ * to notice; call it again until it is true. */
+bool virtio_dev_reset(struct virtio_dev *d);
 
-/* The driver is ready and the device is not broken. */
+/* The driver is ready, the device is not broken and not about to be reset. Any
+ * core; what the driver did before is seen. */
 static inline bool virtio_dev_live(const struct virtio_dev *d)
 {
-	return (d->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) ==
-	       VIRTIO_STATUS_DRIVER_OK;
+	u8 status = __atomic_load_n(&d->status, __ATOMIC_ACQUIRE);
+
+	return (status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_NEEDS_RESET)) ==
+		       VIRTIO_STATUS_DRIVER_OK &&
+	       !__atomic_load_n(&d->closing, __ATOMIC_RELAXED);
 }
 
 static inline bool virtio_dev_has(const struct virtio_dev *d, u64 feature)

@@ -14,12 +14,6 @@
 	 VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |                  \
 	 VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
 
-static const u16 queue_sizes[VIRTIO_NET_QUEUES] = {
-	[VIRTIO_NET_RX] = VIRTIO_NET_RING_SIZE,
-	[VIRTIO_NET_TX] = VIRTIO_NET_RING_SIZE,
-	[VIRTIO_NET_CTRL] = VIRTIO_NET_CTRL_SIZE,
-};
-
 static struct virtio_net *net_of_dev(struct virtio_dev *d)
 {
 	return container_of(d, struct virtio_net, dev);
@@ -31,7 +25,8 @@ static bool net_features_ok(const struct virtio_dev *d, u64 features)
 	static const struct {
 		u64 any, needs;
 	} rule[] = {
-		{ VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE, VIRTIO_NET_F_CTRL_VQ },
+		{ VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE | VIRTIO_NET_F_MQ,
+		  VIRTIO_NET_F_CTRL_VQ },
 		{ VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_CSUM },
 		{ VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_GUEST_CSUM },
 	};
@@ -51,35 +46,72 @@ static u32 net_caps(const struct virtio_dev *d)
 	       (virtio_dev_has(d, VIRTIO_NET_F_GUEST_TSO6) ? PKT_CAP_TSO6 : 0);
 }
 
+/* Pairs that the driver may use. */
+static u32 net_pairs(const struct virtio_net *net)
+{
+	return virtio_dev_has(&net->dev, VIRTIO_NET_F_MQ) ? net->pairs : 1;
+}
+
+static void set_up(struct virtio_net *net, bool up)
+{
+	for (u32 i = 0; i < net->pairs; i++)
+		__atomic_store_n(&virtio_net_pair(net, i)->port.up, up && i < net_pairs(net),
+				 __ATOMIC_RELEASE);
+}
+
+void net_use_pairs(struct virtio_net *net, u32 n)
+{
+	__atomic_store_n(&net->used_pairs, n, __ATOMIC_RELAXED);
+	vnet_port_use_queues(&net->port, n);
+}
+
 static void net_driver_ok(struct virtio_dev *d)
 {
 	struct virtio_net *net = net_of_dev(d);
 
-	/* New receive buffers are found when a frame needs them. */
-	virtq_notify_off(&net->vq[VIRTIO_NET_RX]);
-	net->port.caps = net_caps(d);
-	net->port.up = net_ready(net);
+	for (u32 i = 0; i < net->pairs; i++) {
+		struct virtio_net_pair *pair = virtio_net_pair(net, i);
+
+		pair->port.caps = net_caps(d);
+		/* New receive buffers are found when a frame needs them. */
+		if (i < net_pairs(net))
+			virtq_notify_off(pair->rx);
+	}
+	set_up(net, net_ready(net));
 }
 
 static void net_kick(struct virtio_dev *d, u16 queue)
 {
 	struct virtio_net *net = net_of_dev(d);
 
-	if (queue == VIRTIO_NET_TX)
-		net->hooks->kick(net->hook_ctx);
-	else if (queue == VIRTIO_NET_CTRL)
+	if (queue == net_ctrl_queue(net))
 		net_ctrl_run(net);
+	else if (queue % 2 == VIRTIO_NET_TX && queue / 2u < net_pairs(net))
+		net->hooks->kick(net->hook_ctx, queue / 2u);
 }
 
 static void net_reset(struct virtio_dev *d)
 {
 	struct virtio_net *net = net_of_dev(d);
 
-	net->epoch++;
-	net->polled = false;
-	net->port.up = false;
-	net->port.caps = 0;
+	__atomic_fetch_add(&net->epoch, 1, __ATOMIC_ACQ_REL);
+	for (u32 i = 0; i < net->pairs; i++) {
+		struct virtio_net_pair *pair = virtio_net_pair(net, i);
+
+		pair->polled = false;
+		pair->port.caps = 0;
+	}
+	set_up(net, false);
+	/* Until the driver says otherwise (5.1.6.5.5). */
+	net_use_pairs(net, 1);
 	net->config.status &= (u16)~VIRTIO_NET_S_ANNOUNCE;
+}
+
+static bool net_settled(struct virtio_dev *d, bool begin)
+{
+	struct virtio_net *net = net_of_dev(d);
+
+	return !net->hooks->settled || net->hooks->settled(net->hook_ctx, begin);
 }
 
 static const struct virtio_dev_ops net_dev_ops = {
@@ -90,22 +122,45 @@ static const struct virtio_dev_ops net_dev_ops = {
 	.driver_ok = net_driver_ok,
 	.kick = net_kick,
 	.reset = net_reset,
+	.settled = net_settled,
 };
 
-/* End of a burst in either direction. */
+/* End of a burst for the guest. */
 static void net_flush(struct vnet_port *port)
 {
-	struct virtio_net *net = net_of_port(port);
+	struct virtio_net_pair *pair = pair_of_port(port);
 
-	if (!virtio_dev_live(&net->dev))
+	if (virtio_dev_live(&pair->net->dev))
+		virtio_dev_flush(&pair->net->dev, pair->rx_queue);
+}
+
+static u32 net_unfinished(const struct vnet_port *port)
+{
+	return __atomic_load_n(&pair_of_port(port)->tx_in_flight, __ATOMIC_RELAXED);
+}
+
+static struct pkt_pool *pool_of(const struct virtio_net *net, u32 core)
+{
+	return net->hooks->pool ? net->hooks->pool(net->hook_ctx, core) : net->pool;
+}
+
+static void net_moved(struct vnet_port *port, enum vnet_way way)
+{
+	struct virtio_net_pair *pair = pair_of_port(port);
+	struct virtio_net *net = pair->net;
+	struct pkt_pool *pool = pool_of(net, vnet_port_core(port, way));
+
+	if (way == VNET_OUT) {
+		port->pool = pool;
 		return;
-	virtio_dev_flush(&net->dev, VIRTIO_NET_RX);
-	virtio_dev_flush(&net->dev, VIRTIO_NET_TX);
+	}
+	pair->pool = pool;
+	net->hooks->kick(net->hook_ctx, port->queue);
 }
 
 static void net_gone(struct vnet_port *port)
 {
-	struct virtio_net *net = net_of_port(port);
+	struct virtio_net *net = pair_of_port(port)->net;
 
 	if (net->hooks->gone)
 		net->hooks->gone(net->hook_ctx);
@@ -117,13 +172,39 @@ static const struct vnet_port_ops net_port_ops = {
 	.notify = net_notify,
 	.flush = net_flush,
 	.gone = net_gone,
+	.unfinished = net_unfinished,
+	.moved = net_moved,
 };
+
+static void init_pair(struct virtio_net *net, u32 i, const struct virtio_net_cfg *cfg)
+{
+	struct virtio_net_pair *pair = virtio_net_pair(net, i);
+	u32 core = i ? cfg->more_core[i - 1] : cfg->core;
+
+	pair->net = net;
+	pair->rx_queue = (u16)(2 * i + VIRTIO_NET_RX);
+	pair->tx_queue = (u16)(2 * i + VIRTIO_NET_TX);
+	pair->rx = &net->vq[pair->rx_queue];
+	pair->tx = &net->vq[pair->tx_queue];
+	pair->pool = pool_of(net, core);
+	pair->port = (struct vnet_port){
+		.ops = &net_port_ops,
+		.kind = VNET_PORT_INTERFACE,
+		.overlay = cfg->overlay,
+		.core = core,
+		.mtu = cfg->mtu,
+		.caps_max = cfg->mtu + NET_L2_BYTES,
+		.pool = pair->pool,
+		.ctx = pair,
+	};
+}
 
 err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg)
 {
 	size_t name_len = strnlen(cfg->name, VNET_NAME_MAX);
+	u32 pairs = MAX(cfg->pairs, 1u);
 
-	if (cfg->mtu < VIRTIO_NET_MTU_MIN || cfg->mtu > VIRTIO_NET_MTU_MAX ||
+	if (pairs > VIRTIO_NET_PAIRS_MAX || cfg->mtu < VIRTIO_NET_MTU_MIN || cfg->mtu > VIRTIO_NET_MTU_MAX ||
 	    cfg->pool->buf_size < PKT_HEADROOM + PKT_COPY_WHOLE || name_len >= VNET_NAME_MAX)
 		return ERR_INVAL;
 	net->pool = cfg->pool;
@@ -132,19 +213,16 @@ err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg)
 	net->link_up = true;
 	memcpy(net->config.mac, cfg->mac, sizeof(net->config.mac));
 	net->config.status = VIRTIO_NET_S_LINK_UP;
-	net->config.max_virtqueue_pairs = 1;
+	net->config.max_virtqueue_pairs = (u16)pairs;
 	net->config.mtu = (u16)cfg->mtu;
-
-	net->port = (struct vnet_port){
-		.ops = &net_port_ops,
-		.kind = VNET_PORT_INTERFACE,
-		.overlay = cfg->overlay,
-		.core = cfg->core,
-		.mtu = cfg->mtu,
-		.caps_max = cfg->mtu + NET_L2_BYTES,
-		.pool = cfg->pool,
-		.ctx = net,
-	};
+	net->pairs = pairs;
+	net->used_pairs = 1;
+	net->more = cfg->more;
+	for (u32 i = 0; i < pairs; i++)
+		init_pair(net, i, cfg);
+	for (u32 i = 0; i < VIRTIO_NET_QUEUES_MAX; i++)
+		net->vq_max[i] = VIRTIO_NET_RING_SIZE;
+	net->vq_max[2 * pairs] = VIRTIO_NET_CTRL_SIZE;
 	memcpy(net->port.name, cfg->name, name_len + 1);
 	memcpy(net->port.mac, cfg->mac, sizeof(net->port.mac));
 
@@ -155,12 +233,34 @@ err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg)
 		.config = &net->config,
 		.config_len = sizeof(net->config),
 		.vq = net->vq,
-		.vq_max = queue_sizes,
-		.nvq = VIRTIO_NET_QUEUES,
-		.offered = NET_FEATURES,
+		.vq_max = net->vq_max,
+		.nvq = (u16)(2 * pairs + 1),
+		.offered = NET_FEATURES | (pairs > 1 ? VIRTIO_NET_F_MQ : 0),
 		.broken_queue = VIRTIO_NO_QUEUE,
 	};
 	return ERR_OK;
+}
+
+err_t virtio_net_add_queues(struct virtio_net *net)
+{
+	struct vnet_port *port[VIRTIO_NET_PAIRS_MAX - 1];
+	err_t err;
+
+	for (u32 i = 1; i < net->pairs; i++)
+		port[i - 1] = &virtio_net_pair(net, i)->port;
+	err = net->pairs > 1 ? vnet_port_add_queues(&net->port, port, net->pairs - 1) : ERR_OK;
+	if (!err)
+		net_use_pairs(net, 1);
+	return err;
+}
+
+u32 virtio_net_in_flight(struct virtio_net *net)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < net->pairs; i++)
+		n += net_unfinished(&virtio_net_pair(net, i)->port);
+	return n;
 }
 
 bool virtio_net_set_mtu(struct virtio_net *net, u32 mtu)
@@ -168,8 +268,12 @@ bool virtio_net_set_mtu(struct virtio_net *net, u32 mtu)
 	if (net->dev.status & VIRTIO_STATUS_DRIVER)
 		return false;
 	net->config.mtu = (u16)mtu;
-	net->port.mtu = mtu;
-	net->port.caps_max = mtu + NET_L2_BYTES;
+	for (u32 i = 0; i < net->pairs; i++) {
+		struct vnet_port *port = &virtio_net_pair(net, i)->port;
+
+		port->mtu = mtu;
+		port->caps_max = mtu + NET_L2_BYTES;
+	}
 	return true;
 }
 
@@ -177,8 +281,8 @@ void virtio_net_set_link(struct virtio_net *net, bool up)
 {
 	if (net->link_up == up)
 		return;
-	net->link_up = up;
-	net->port.up = net_ready(net);
+	__atomic_store_n(&net->link_up, up, __ATOMIC_RELAXED);
+	set_up(net, net_ready(net));
 	if (up)
 		net->config.status |= VIRTIO_NET_S_LINK_UP;
 	else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest's network device (virtio 1.2 5.1) as a port of the overlay.
+ * A guest's network device (virtio 1.2 5.1) as a port of the overlay, with one
+ * queue of that port for each pair of receive and transmit queues.
  *
  * Sending: collect() pops chains from the transmit queue. The first
  * PKT_HEADER_COPY bytes of a frame are copied into the packet's header
@@ -21,13 +22,20 @@
  * (vnet_input()); what the driver takes with such fields is the port's caps,
  * and they go into the header in front of the frame (rx_header() in net_rx.c).
  *
- * Context: the port's owner core, also for register accesses of the guest.
+ * Several pairs (VIRTIO_NET_F_MQ): the driver says how many it uses
+ * (VQ_PAIRS_SET); what it receives by which of them is up to vnet/queues.h, that
+ * is, by the pair that it sent the flow by last (5.1.6.5.6.1).
+ *
+ * Threads: each pair's transmit queue belongs to the core of its port's way in,
+ * its receive queue to that of the way out; registers and the control queue are
+ * for one core at a time, which need be none of these.
  */
 #ifndef DRIVERS_VIRTIO_NET_H
 #define DRIVERS_VIRTIO_NET_H
 
 #include "drivers/virtio/dev.h"
 #include "hv/base/pkt.h"
+#include "vnet/queues.h"
 #include "vnet/vnet.h"
 
 /* Features (5.1.3). */
@@ -44,12 +52,13 @@
 #define VIRTIO_NET_F_CTRL_VQ BIT64(17)
 #define VIRTIO_NET_F_CTRL_RX BIT64(18)
 #define VIRTIO_NET_F_GUEST_ANNOUNCE BIT64(21)
+#define VIRTIO_NET_F_MQ BIT64(22)
 
 /* Device configuration (5.1.4), as far as the offered features reach. */
 struct virtio_net_config {
 	u8 mac[6];
 	u16 status;
-	u16 max_virtqueue_pairs; /* only with VIRTIO_NET_F_MQ, which is not offered */
+	u16 max_virtqueue_pairs; /* only with VIRTIO_NET_F_MQ */
 	u16 mtu;
 };
 
@@ -106,7 +115,8 @@ STATIC_ASSERT(sizeof(struct virtio_net_ctrl_hdr) == 2, "virtio 1.2 5.1.6.5");
 #define VIRTIO_NET_CTRL_GUEST_OFFLOADS 5 /* 5.1.6.5.7 */
 #define VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET 0
 
-/* Queues (5.1.2). */
+/* Queues (5.1.2): pairs, then the control queue. Without VIRTIO_NET_F_MQ it is
+ * behind the first pair. */
 enum virtio_net_queue {
 	VIRTIO_NET_RX,
 	VIRTIO_NET_TX,
@@ -114,23 +124,33 @@ enum virtio_net_queue {
 	VIRTIO_NET_QUEUES,
 };
 
+#define VIRTIO_NET_PAIRS_MAX VNET_MAX_QUEUES
+#define VIRTIO_NET_QUEUES_MAX (2 * VIRTIO_NET_PAIRS_MAX + 1)
+STATIC_ASSERT(VIRTIO_NET_QUEUES_MAX <= VIRTIO_MAX_QUEUES, "a device has them all");
+
 #define VIRTIO_NET_RING_SIZE VIRTQ_MAX_SIZE
 #define VIRTIO_NET_CTRL_SIZE 64
 
-/* What the device asks of whoever runs it. Called on the owner core. */
+/* What the device asks of whoever runs it. */
 struct virtio_net_hooks {
 	/*
-	 * The guest notified the transmit queue: have vnet_poll() run for the
-	 * port, here and now or on another occasion, and the port's notify(on)
-	 * when nothing is left. Never called from within the port's operations.
+	 * The guest notified the pair's transmit queue, or the way in of its port
+	 * has come to the calling core: have vnet_poll() run for the port on the
+	 * core of its way in, and the port's notify(on) when nothing is left.
+	 * Any core. Never called from within the port's operations.
 	 */
-	void (*kick)(void *ctx);
+	void (*kick)(void *ctx, u32 pair);
 	/*
 	 * notify(on) found frames waiting (new ones, or more than the budget or
 	 * the packet pool allowed) and left notifications off: note that
-	 * vnet_poll() must run again soon. It must not be run from here.
+	 * vnet_poll() must run again soon. It must not be run from here. On the
+	 * core of the port's way in.
 	 */
-	void (*more)(void *ctx);
+	void (*more)(void *ctx, u32 pair);
+	/* What a core takes packets from. NULL: one pool for all, cfg.pool. */
+	struct pkt_pool *(*pool)(void *ctx, u32 core);
+	/* See virtio_dev_ops.settled. NULL: all queues are the calling core's. */
+	bool (*settled)(void *ctx, bool begin);
 	/* The port was deleted and no core names it any more: on the boot core.
 	 * NULL: nobody waits for it. */
 	void (*gone)(void *ctx);
@@ -141,11 +161,14 @@ struct virtio_net_cfg {
 	u8 mac[6];
 	u32 mtu;	  /* VIRTIO_NET_MTU_MIN .. VIRTIO_NET_MTU_MAX */
 	u32 overlay;
-	u32 core;	  /* owner core */
+	u32 core;	  /* owner core of the first pair */
 	struct gmem *gm;
 	struct pkt_pool *pool; /* of that core; what collect() takes packets from */
 	const struct virtio_net_hooks *hooks;
 	void *hook_ctx;
+	u32 pairs;	  /* 0 is 1, at most VIRTIO_NET_PAIRS_MAX */
+	struct virtio_net_pair *more; /* pairs - 1 of them, zeroed, the caller's */
+	const u32 *more_core; /* their owner cores */
 };
 
 /* A buffer chain of the guest that a frame being received occupies. */
@@ -154,23 +177,44 @@ struct virtio_net_rx_used {
 	u32 len;
 };
 
+/* A pair of queues and its port. */
+struct virtio_net_pair {
+	struct vnet_port port;
+	struct virtio_net *net;
+	struct virtq *rx, *tx;
+	u16 rx_queue, tx_queue; /* their numbers */
+	/* of the core of the way in: */
+	struct pkt_pool *pool ALIGNED(CACHE_LINE);
+	bool polled;	  /* transmit notifications are off: completions are batched */
+	u32 tx_in_flight; /* frames by this queue out there that refer to the guest's memory */
+	struct virtq_chain tx_chain; /* scratch of one call */
+	/* of the core of the way out: */
+	struct virtq_chain rx_first ALIGNED(CACHE_LINE);
+	struct virtq_chain rx_more;
+	struct virtio_net_rx_used rx_used[VIRTQ_MAX_SIZE];
+};
+
 struct virtio_net {
 	struct virtio_dev dev; /* hand it to virtio_pci_init() */
-	struct vnet_port port; /* hand it to vnet_port_add() */
+	union {
+		/* The first pair's: hand it to vnet_port_add(). Later its settings
+		 * are for all pairs. */
+		struct vnet_port port;
+		struct virtio_net_pair first;
+	};
+	struct virtio_net_pair *more;
+	u32 pairs;
+	u32 used_pairs; /* that the driver receives by; atomic */
 	struct virtio_net_config config;
-	struct virtq vq[VIRTIO_NET_QUEUES];
-	struct pkt_pool *pool;
+	struct virtq vq[VIRTIO_NET_QUEUES_MAX];
+	u16 vq_max[VIRTIO_NET_QUEUES_MAX];
+	struct pkt_pool *pool; /* see hooks.pool */
 	const struct virtio_net_hooks *hooks;
 	void *hook_ctx;
-	bool link_up;
-	bool polled;	  /* transmit notifications are off: completions are batched */
-	u32 epoch;	  /* counts resets; chains of an older one are not given back */
-	u32 tx_in_flight; /* frames of this guest out there that refer to its memory */
+	bool link_up; /* atomic */
+	u32 epoch;    /* counts resets; chains of an older one are not given back; atomic */
 	u64 ctrl_commands, ctrl_refused;
-	struct virtq_chain tx_chain; /* scratch of one call */
-	struct virtq_chain ctrl_chain;
-	struct virtq_chain rx_first, rx_more;
-	struct virtio_net_rx_used rx_used[VIRTQ_MAX_SIZE];
+	struct virtq_chain ctrl_chain; /* scratch of one call */
 };
 
 /*
@@ -180,6 +224,15 @@ struct virtio_net {
  * whose buffers hold no PKT_COPY_WHOLE bytes.
  */
 err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg);
+
+/* After vnet_port_add(&net->port): the further pairs' ports. As
+ * vnet_port_add_queues(); nothing to do for one pair. */
+err_t virtio_net_add_queues(struct virtio_net *net);
+
+static inline struct virtio_net_pair *virtio_net_pair(struct virtio_net *net, u32 i)
+{
+	return i ? &net->more[i - 1] : &net->first;
+}
 
 /* Tell the guest that its link is up or down; frames are dropped while down. */
 void virtio_net_set_link(struct virtio_net *net, bool up);
@@ -194,11 +247,8 @@ bool virtio_net_announce(struct virtio_net *net);
 
 /*
  * Frames that refer to the guest's memory and were not let go of yet. After a
- * reset the guest's memory may be freed or reused only at 0.
+ * reset the guest's memory may be freed or reused only at 0. Any core.
  */
-static inline u32 virtio_net_in_flight(const struct virtio_net *net)
-{
-	return net->tx_in_flight;
-}
+u32 virtio_net_in_flight(struct virtio_net *net);
 
 #endif

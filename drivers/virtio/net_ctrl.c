@@ -42,6 +42,19 @@ static bool ctrl_announce(struct virtio_net *net, const struct command *c)
 	return true;
 }
 
+/* How many pairs the driver receives by (5.1.6.5.5). */
+static bool ctrl_pairs(struct virtio_net *net, const struct command *c)
+{
+	u16 n = load_le16(c->data);
+
+	if (c->hdr.command != VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET || c->len < sizeof(n) || !n)
+		return false;
+	if (n > (virtio_dev_has(&net->dev, VIRTIO_NET_F_MQ) ? net->pairs : 1))
+		return false;
+	net_use_pairs(net, n);
+	return true;
+}
+
 static bool ctrl_command(struct virtio_net *net, const struct command *c)
 {
 	switch (c->hdr.class) {
@@ -55,8 +68,7 @@ static bool ctrl_command(struct virtio_net *net, const struct command *c)
 	case VIRTIO_NET_CTRL_ANNOUNCE:
 		return ctrl_announce(net, c);
 	case VIRTIO_NET_CTRL_MQ:
-		return c->hdr.command == VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET &&
-		       load_le16(c->data) == net->config.max_virtqueue_pairs;
+		return ctrl_pairs(net, c);
 	case VIRTIO_NET_CTRL_GUEST_OFFLOADS:
 		return c->hdr.command == VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET &&
 		       load_le64(c->data) == 0;
@@ -68,7 +80,7 @@ static bool ctrl_command(struct virtio_net *net, const struct command *c)
 /* One chain: header and data to read, one status byte to write. */
 static enum virtq_fault ctrl_one(struct virtio_net *net, const struct virtq_chain *chain)
 {
-	struct virtq *q = &net->vq[VIRTIO_NET_CTRL];
+	struct virtq *q = &net->vq[net_ctrl_queue(net)];
 	struct command c = { .len = 0 };
 	u8 ack;
 
@@ -92,21 +104,22 @@ void net_ctrl_run(struct virtio_net *net)
 {
 	struct virtio_dev *d = &net->dev;
 	struct virtq_chain *chain = &net->ctrl_chain;
+	u16 queue = net_ctrl_queue(net);
 	u32 round = 0;
 
 	do {
 		for (u16 i = 0; i < VIRTIO_NET_CTRL_SIZE; i++) {
 			enum virtq_fault fault;
 
-			if (virtio_dev_pop(d, VIRTIO_NET_CTRL, chain))
+			if (virtio_dev_pop(d, queue, chain))
 				break;
 			fault = ctrl_one(net, chain);
 			if (fault) {
-				virtq_break(&net->vq[VIRTIO_NET_CTRL], fault);
-				virtio_dev_check(d, VIRTIO_NET_CTRL);
+				virtq_break(&net->vq[queue], fault);
+				virtio_dev_check(d, queue);
 				return;
 			}
 		}
-		virtio_dev_flush(d, VIRTIO_NET_CTRL);
-	} while (virtio_dev_notify_on(d, VIRTIO_NET_CTRL) && ++round < CTRL_ROUNDS);
+		virtio_dev_flush(d, queue);
+	} while (virtio_dev_notify_on(d, queue) && ++round < CTRL_ROUNDS);
 }

@@ -10,14 +10,31 @@
 /* Ethernet header and one VLAN tag, which the MTU does not count. */
 #define NET_L2_BYTES 18
 
-static inline struct virtio_net *net_of_port(struct vnet_port *port)
+static inline struct virtio_net_pair *pair_of_port(const struct vnet_port *port)
 {
 	return port->ctx;
 }
 
+static inline bool net_link_is_up(const struct virtio_net *net)
+{
+	return __atomic_load_n(&net->link_up, __ATOMIC_RELAXED);
+}
+
 static inline bool net_ready(const struct virtio_net *net)
 {
-	return virtio_dev_live(&net->dev) && net->link_up;
+	return virtio_dev_live(&net->dev) && net_link_is_up(net);
+}
+
+static inline u32 net_used_pairs(const struct virtio_net *net)
+{
+	return __atomic_load_n(&net->used_pairs, __ATOMIC_RELAXED);
+}
+
+/* Where the driver finds the control queue (5.1.2). */
+static inline u16 net_ctrl_queue(const struct virtio_net *net)
+{
+	return virtio_dev_has(&net->dev, VIRTIO_NET_F_MQ) ? (u16)(2 * net->pairs)
+							  : (u16)VIRTIO_NET_CTRL;
 }
 
 /* Without that header; with a long frame the IP packet may have its limit. */
@@ -34,6 +51,9 @@ void net_notify(struct vnet_port *port, bool on);
 
 /* net_rx.c */
 void net_deliver(struct vnet_port *port, struct pkt **pkts, u32 n);
+
+/* net.c: receive by the first n pairs from now on. */
+void net_use_pairs(struct virtio_net *net, u32 n);
 
 /* net_ctrl.c: carry out what stands in the control queue. */
 void net_ctrl_run(struct virtio_net *net);

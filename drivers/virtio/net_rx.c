@@ -11,46 +11,46 @@
 
 /* Where the next byte of a frame goes. */
 struct rx_cursor {
-	struct virtio_net *net;
+	struct virtio_net_pair *pair;
 	struct virtq_chain *chain;
 	u32 off;	/* in chain's writable part */
-	u16 buffers;	/* chains popped for this frame, noted in net->rx_used */
+	u16 buffers;	/* chains popped for this frame, noted in pair->rx_used */
 };
 
 /* What rx_*() return when a frame goes on; otherwise why it does not. */
 #define RX_OK VNET_DROP_COUNT
 
-static enum vnet_drop rx_broken(struct virtio_net *net, enum virtq_fault fault)
+static enum vnet_drop rx_broken(struct virtio_net_pair *pair, enum virtq_fault fault)
 {
-	virtq_break(&net->vq[VIRTIO_NET_RX], fault);
-	virtio_dev_check(&net->dev, VIRTIO_NET_RX);
+	virtq_break(pair->rx, fault);
+	virtio_dev_check(&pair->net->dev, pair->rx_queue);
 	return VNET_DROP_BAD_RING;
 }
 
 /* Take one more of the guest's buffers, with room for at least `least` bytes. */
 static enum vnet_drop rx_next_buffer(struct rx_cursor *cur, u32 least)
 {
-	struct virtio_net *net = cur->net;
-	struct virtq_chain *chain = cur->buffers ? &net->rx_more : &net->rx_first;
+	struct virtio_net_pair *pair = cur->pair;
+	struct virtq_chain *chain = cur->buffers ? &pair->rx_more : &pair->rx_first;
 	err_t err;
 
 	/* Without mergeable buffers a frame must fit into one. */
-	if (cur->buffers && !virtio_dev_has(&net->dev, VIRTIO_NET_F_MRG_RXBUF))
+	if (cur->buffers && !virtio_dev_has(&pair->net->dev, VIRTIO_NET_F_MRG_RXBUF))
 		return VNET_DROP_TOO_BIG;
-	err = virtio_dev_pop(&net->dev, VIRTIO_NET_RX, chain);
+	err = virtio_dev_pop(&pair->net->dev, pair->rx_queue, chain);
 	if (err)
 		return err == ERR_NOENT ? VNET_DROP_NO_BUFFER : VNET_DROP_BAD_RING;
 	if (chain->write_len < least)
-		return rx_broken(net, VIRTQ_BAD_CONTENT);
+		return rx_broken(pair, VIRTQ_BAD_CONTENT);
 	cur->chain = chain;
 	cur->off = 0;
-	net->rx_used[cur->buffers++] = (struct virtio_net_rx_used){ .head = chain->head };
+	pair->rx_used[cur->buffers++] = (struct virtio_net_rx_used){ .head = chain->head };
 	return RX_OK;
 }
 
 static enum vnet_drop rx_put(struct rx_cursor *cur, const void *src, u32 len)
 {
-	struct virtio_net *net = cur->net;
+	struct virtio_net_pair *pair = cur->pair;
 	const u8 *from = src;
 
 	while (len) {
@@ -63,10 +63,10 @@ static enum vnet_drop rx_put(struct rx_cursor *cur, const void *src, u32 len)
 				return reason;
 			continue;
 		}
-		if (virtq_chain_write(&net->vq[VIRTIO_NET_RX], cur->chain, cur->off, from, part))
-			return rx_broken(net, VIRTQ_BAD_BUFFER);
+		if (virtq_chain_write(pair->rx, cur->chain, cur->off, from, part))
+			return rx_broken(pair, VIRTQ_BAD_BUFFER);
 		cur->off += part;
-		net->rx_used[cur->buffers - 1].len = cur->off;
+		pair->rx_used[cur->buffers - 1].len = cur->off;
 		from += part;
 		len -= part;
 	}
@@ -75,7 +75,7 @@ static enum vnet_drop rx_put(struct rx_cursor *cur, const void *src, u32 len)
 
 /* The header of a frame (5.1.6.4.1), whose offload fields are such as the port's
  * caps allow; num_buffers is 1 until known better. */
-static struct virtio_net_hdr rx_header(const struct virtio_net *net, const struct pkt *p)
+static struct virtio_net_hdr rx_header(const struct vnet_port *port, const struct pkt *p)
 {
 	struct virtio_net_hdr h = { .gso_type = VIRTIO_NET_HDR_GSO_NONE, .num_buffers = 1 };
 
@@ -83,7 +83,7 @@ static struct virtio_net_hdr rx_header(const struct virtio_net *net, const struc
 		h.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 		h.csum_start = p->csum_start;
 		h.csum_offset = p->csum_offset;
-	} else if ((p->flags & PKT_F_CSUM_GOOD) && (net->port.caps & PKT_CAP_CSUM)) {
+	} else if ((p->flags & PKT_F_CSUM_GOOD) && (port->caps & PKT_CAP_CSUM)) {
 		h.flags = VIRTIO_NET_HDR_F_DATA_VALID;
 	}
 	if (p->gso_type != PKT_GSO_NONE) {
@@ -98,20 +98,20 @@ static struct virtio_net_hdr rx_header(const struct virtio_net *net, const struc
 /* num_buffers of the header, once all of them are filled. */
 static enum vnet_drop rx_close(struct rx_cursor *cur)
 {
-	struct virtio_net *net = cur->net;
+	struct virtio_net_pair *pair = cur->pair;
 
 	if (cur->buffers > 1 &&
-	    virtq_chain_write(&net->vq[VIRTIO_NET_RX], &net->rx_first,
+	    virtq_chain_write(pair->rx, &pair->rx_first,
 			      offsetof(struct virtio_net_hdr, num_buffers), &cur->buffers,
 			      sizeof(cur->buffers)))
-		return rx_broken(net, VIRTQ_BAD_BUFFER);
+		return rx_broken(pair, VIRTQ_BAD_BUFFER);
 	return RX_OK;
 }
 
 /* Copy header and frame into buffers. */
 static enum vnet_drop rx_fill(struct rx_cursor *cur, const struct pkt *p)
 {
-	const struct virtio_net_hdr hdr = rx_header(cur->net, p);
+	const struct virtio_net_hdr hdr = rx_header(&cur->pair->port, p);
 	enum vnet_drop reason = rx_next_buffer(cur, NET_HDR_BYTES);
 
 	if (reason == RX_OK)
@@ -158,14 +158,16 @@ static void rx_count(struct vnet_counters *c, const struct pkt *p)
 }
 
 /* n frames, as the one that run describes when n > 1: all or none. */
-static enum vnet_drop rx_frames(struct virtio_net *net, struct pkt *const *pkts, u32 n,
+static enum vnet_drop rx_frames(struct virtio_net_pair *pair, struct pkt *const *pkts, u32 n,
 				const struct gro_run *run)
 {
-	struct virtq *q = &net->vq[VIRTIO_NET_RX];
-	struct rx_cursor cur = { .net = net };
+	const struct virtio_net *net = pair->net;
+	struct virtq *q = pair->rx;
+	struct rx_cursor cur = { .pair = pair };
 	enum vnet_drop reason;
 
-	if (!net_ready(net) || !q->enabled)
+	/* Not by pairs that the driver gave up (5.1.6.5.5). */
+	if (!net_ready(net) || !q->enabled || pair->port.queue >= net_used_pairs(net))
 		return VNET_DROP_PORT_DOWN;
 	/* Of a run, no frame is longer than the first. */
 	if (pkt_wire_len(pkts[0]) > net_frame_max(net))
@@ -177,15 +179,15 @@ static enum vnet_drop rx_frames(struct virtio_net *net, struct pkt *const *pkts,
 		return reason;
 	}
 	for (u16 i = 0; i < cur.buffers; i++)
-		virtq_push(q, net->rx_used[i].head, net->rx_used[i].len);
+		virtq_push(q, pair->rx_used[i].head, pair->rx_used[i].len);
 	for (u32 i = 0; i < n; i++)
-		rx_count(&net->port.count, pkts[i]);
+		rx_count(&pair->port.count, pkts[i]);
 	return RX_OK;
 }
 
 void net_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
-	struct virtio_net *net = net_of_port(port);
+	struct virtio_net_pair *pair = pair_of_port(port);
 	bool join = (port->caps & PKT_CAP_TSO4) && (port->caps & PKT_CAP_CSUM);
 	struct gro_run run;
 
@@ -193,11 +195,11 @@ void net_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 		enum vnet_drop reason;
 
 		count = join ? gro_begin(pkts + i, n - i, &run) : 1;
-		reason = rx_frames(net, pkts + i, count, &run);
+		reason = rx_frames(pair, pkts + i, count, &run);
 		if (reason != RX_OK && count > 1) {
 			/* Too few buffers for all: as many as there are for each. */
 			count = 1;
-			reason = rx_frames(net, pkts + i, count, NULL);
+			reason = rx_frames(pair, pkts + i, count, NULL);
 		}
 		if (reason == RX_OK)
 			port->count.tx_joined += count - 1;
@@ -209,5 +211,6 @@ void net_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 		}
 	}
 	/* A ring that broke takes the port down until its driver resets it. */
-	port->up = net_ready(net);
+	if (!net_ready(pair->net))
+		__atomic_store_n(&port->up, false, __ATOMIC_RELAXED);
 }

@@ -23,18 +23,21 @@
 /* The last holder let go of a frame: give its chain back to the driver. */
 static void tx_done(struct pkt *p)
 {
-	struct virtio_net *net = p->done_ctx;
+	struct virtio_net_pair *pair = p->done_ctx;
+	struct virtio_net *net = pair->net;
 	u32 maps = (u32)(p->done_cookie >> COOKIE_MAPS_SHIFT) & COOKIE_MAPS_MASK;
 
 	while (maps--)
 		gmem_dma_unmap(net->dev.gm);
-	net->tx_in_flight--;
-	/* The device was reset meanwhile: that ring is gone. */
-	if ((u32)(p->done_cookie >> COOKIE_EPOCH_SHIFT) != net->epoch)
+	__atomic_store_n(&pair->tx_in_flight, pair->tx_in_flight - 1, __ATOMIC_RELEASE);
+	/* The device was reset meanwhile, or is about to be: that ring is gone. */
+	if (!virtio_dev_live(&net->dev) ||
+	    (u32)(p->done_cookie >> COOKIE_EPOCH_SHIFT) !=
+		    __atomic_load_n(&net->epoch, __ATOMIC_ACQUIRE))
 		return;
-	virtq_push(&net->vq[VIRTIO_NET_TX], (u16)p->done_cookie, 0);
-	if (!net->polled && virtio_dev_live(&net->dev))
-		virtio_dev_flush(&net->dev, VIRTIO_NET_TX);
+	virtq_push(pair->tx, (u16)p->done_cookie, 0);
+	if (!pair->polled)
+		virtio_dev_flush(&net->dev, pair->tx_queue);
 }
 
 /*
@@ -76,9 +79,9 @@ static bool tx_header(const struct virtio_net *net, struct pkt *p,
 }
 
 /* Copy the frame's bytes [0, len) into the header fragment. */
-static bool tx_copy(struct virtio_net *net, struct pkt *p, u32 len)
+static bool tx_copy(struct virtio_net_pair *pair, struct pkt *p, u32 len)
 {
-	if (virtq_chain_read(&net->vq[VIRTIO_NET_TX], &net->tx_chain, NET_HDR_BYTES, p->data, len))
+	if (virtq_chain_read(pair->tx, &pair->tx_chain, NET_HDR_BYTES, p->data, len))
 		return false;
 	p->head_len = len;
 	p->len = len;
@@ -113,9 +116,10 @@ static void *tx_map_piece(struct virtio_net *net, gpa_t at, u32 *len, bus_t *bus
  * ERR_FULL when they are in too many pieces, ERR_RANGE when one lies outside
  * memory.
  */
-static err_t tx_map(struct virtio_net *net, struct pkt *p, u32 off)
+static err_t tx_map(struct virtio_net_pair *pair, struct pkt *p, u32 off)
 {
-	const struct virtq_chain *c = &net->tx_chain;
+	const struct virtq_chain *c = &pair->tx_chain;
+	struct virtio_net *net = pair->net;
 	u32 skip = NET_HDR_BYTES + off;
 	err_t err = ERR_OK;
 
@@ -146,45 +150,46 @@ static err_t tx_map(struct virtio_net *net, struct pkt *p, u32 off)
 }
 
 /* The long way for frames in too many pieces: one payload copy. */
-static enum vnet_drop tx_copy_all(struct virtio_net *net, struct pkt *p, u32 len)
+static enum vnet_drop tx_copy_all(struct virtio_net_pair *pair, struct pkt *p, u32 len)
 {
-	if (len > net->pool->buf_size - PKT_HEADROOM)
+	if (len > pair->pool->buf_size - PKT_HEADROOM)
 		return VNET_DROP_TOO_BIG;
-	if (!tx_copy(net, p, len))
+	if (!tx_copy(pair, p, len))
 		return VNET_DROP_BAD_RING;
-	net->port.count.rx_copies++;
-	net->port.count.rx_copied_bytes += len;
-	virtq_push(&net->vq[VIRTIO_NET_TX], net->tx_chain.head, 0);
+	pair->port.count.rx_copies++;
+	pair->port.count.rx_copied_bytes += len;
+	virtq_push(pair->tx, pair->tx_chain.head, 0);
 	return TX_OK;
 }
 
 /* A frame by reference, but for its headers. */
-static enum vnet_drop tx_refer(struct virtio_net *net, struct pkt *p, u32 len)
+static enum vnet_drop tx_refer(struct virtio_net_pair *pair, struct pkt *p, u32 len)
 {
 	err_t err;
 
-	if (!tx_copy(net, p, PKT_HEADER_COPY))
+	if (!tx_copy(pair, p, PKT_HEADER_COPY))
 		return VNET_DROP_BAD_RING;
-	err = tx_map(net, p, PKT_HEADER_COPY);
+	err = tx_map(pair, p, PKT_HEADER_COPY);
 	if (err == ERR_FULL)
-		return tx_copy_all(net, p, len);
+		return tx_copy_all(pair, p, len);
 	if (err) {
-		virtq_break(&net->vq[VIRTIO_NET_TX], VIRTQ_BAD_BUFFER);
+		virtq_break(pair->tx, VIRTQ_BAD_BUFFER);
 		return VNET_DROP_BAD_RING;
 	}
 	p->done = tx_done;
-	p->done_ctx = net;
-	p->done_cookie = (u64)net->epoch << COOKIE_EPOCH_SHIFT |
-			 (u64)p->nseg << COOKIE_MAPS_SHIFT | net->tx_chain.head;
-	net->tx_in_flight++;
+	p->done_ctx = pair;
+	p->done_cookie = (u64)pair->net->epoch << COOKIE_EPOCH_SHIFT |
+			 (u64)p->nseg << COOKIE_MAPS_SHIFT | pair->tx_chain.head;
+	__atomic_store_n(&pair->tx_in_flight, pair->tx_in_flight + 1, __ATOMIC_RELAXED);
 	return TX_OK;
 }
 
 /* Turn the popped chain into packet p. */
-static enum vnet_drop tx_build(struct virtio_net *net, struct pkt *p)
+static enum vnet_drop tx_build(struct virtio_net_pair *pair, struct pkt *p)
 {
-	struct virtq *q = &net->vq[VIRTIO_NET_TX];
-	const struct virtq_chain *c = &net->tx_chain;
+	const struct virtq_chain *c = &pair->tx_chain;
+	const struct virtio_net *net = pair->net;
+	struct virtq *q = pair->tx;
 	struct virtio_net_hdr hdr;
 	u32 len;
 
@@ -196,15 +201,15 @@ static enum vnet_drop tx_build(struct virtio_net *net, struct pkt *p)
 		return VNET_DROP_BAD_RING;
 	len = c->read_len - NET_HDR_BYTES;
 	p->len = len; /* what a drop accounts for */
-	if (!net->link_up)
+	if (!net_link_is_up(net))
 		return VNET_DROP_PORT_DOWN;
 	if (!tx_header(net, p, &hdr))
 		return VNET_DROP_BAD_OFFLOAD;
 	if (len > (p->gso_type == PKT_GSO_NONE ? net_frame_max(net) : NET_LONG_MAX + NET_L2_BYTES))
 		return VNET_DROP_TOO_BIG;
 	if (len > PKT_COPY_WHOLE)
-		return tx_refer(net, p, len);
-	if (!tx_copy(net, p, len))
+		return tx_refer(pair, p, len);
+	if (!tx_copy(pair, p, len))
 		return VNET_DROP_BAD_RING;
 	virtq_push(q, c->head, 0);
 	return TX_OK;
@@ -216,53 +221,53 @@ static enum vnet_drop tx_build(struct virtio_net *net, struct pkt *p)
  */
 u32 net_collect(struct vnet_port *port, struct pkt **pkts, u32 max)
 {
-	struct virtio_net *net = net_of_port(port);
-	struct virtio_dev *d = &net->dev;
+	struct virtio_net_pair *pair = pair_of_port(port);
+	struct virtio_dev *d = &pair->net->dev;
 	u32 n = 0;
 
 	if (!virtio_dev_live(d))
 		return 0;
-	if (!net->polled)
+	if (!pair->polled)
 		net_notify(port, false);
-	for (u32 i = 0; i < max && virtio_dev_available(d, VIRTIO_NET_TX); i++) {
-		struct pkt *p = pkt_get(net->pool);
+	for (u32 i = 0; i < max && virtio_dev_available(d, pair->tx_queue); i++) {
+		struct pkt *p = pkt_get(pair->pool);
 		enum vnet_drop reason;
 
 		if (!p)
 			break;
-		if (virtio_dev_pop(d, VIRTIO_NET_TX, &net->tx_chain)) {
+		if (virtio_dev_pop(d, pair->tx_queue, &pair->tx_chain)) {
 			pkt_put(p);
 			break;
 		}
-		reason = tx_build(net, p);
+		reason = tx_build(pair, p);
 		if (reason == TX_OK) {
 			pkts[n++] = p;
 			continue;
 		}
 		vnet_port_drop(port, p, reason);
-		virtq_push(&net->vq[VIRTIO_NET_TX], net->tx_chain.head, 0);
-		virtio_dev_check(d, VIRTIO_NET_TX);
+		virtq_push(pair->tx, pair->tx_chain.head, 0);
+		virtio_dev_check(d, pair->tx_queue);
 	}
 	if (virtio_dev_live(d))
-		virtio_dev_flush(d, VIRTIO_NET_TX);
+		virtio_dev_flush(d, pair->tx_queue);
 	return n;
 }
 
 void net_notify(struct vnet_port *port, bool on)
 {
-	struct virtio_net *net = net_of_port(port);
-	struct virtio_dev *d = &net->dev;
+	struct virtio_net_pair *pair = pair_of_port(port);
+	struct virtio_dev *d = &pair->net->dev;
 
-	net->polled = !on;
+	pair->polled = !on;
 	if (!on) {
-		virtq_notify_off(&net->vq[VIRTIO_NET_TX]);
+		virtq_notify_off(pair->tx);
 		return;
 	}
 	if (!virtio_dev_live(d))
 		return;
-	virtio_dev_flush(d, VIRTIO_NET_TX);
-	if (virtio_dev_notify_on(d, VIRTIO_NET_TX)) {
+	virtio_dev_flush(d, pair->tx_queue);
+	if (virtio_dev_notify_on(d, pair->tx_queue)) {
 		net_notify(port, false);
-		net->hooks->more(net->hook_ctx);
+		pair->net->hooks->more(pair->net->hook_ctx, port->queue);
 	}
 }

@@ -16,9 +16,10 @@ static struct virtio_pci_queue *selected(struct virtio_pci *vp)
 	return vp->queue_select < vp->dev->nvq ? &vp->q[vp->queue_select] : NULL;
 }
 
-void virtio_pci_reset(struct virtio_pci *vp)
+bool virtio_pci_reset(struct virtio_pci *vp)
 {
-	virtio_dev_reset(vp->dev);
+	if (!virtio_dev_reset(vp->dev))
+		return false;
 	vp->device_feature_select = 0;
 	vp->driver_feature_select = 0;
 	vp->config_vector = VIRTIO_MSI_NO_VECTOR;
@@ -29,6 +30,7 @@ void virtio_pci_reset(struct virtio_pci *vp)
 			.size = vp->dev->vq_max[i],
 			.vector = VIRTIO_MSI_NO_VECTOR,
 		};
+	return true;
 }
 
 /* --- interrupts (4.1.5.3, 4.1.5.4, 4.1.4.5) -------------------------------- */
@@ -38,18 +40,18 @@ static void queue_irq(void *ctx, u16 queue)
 	struct virtio_pci *vp = ctx;
 
 	if (pci_msix_enabled(&vp->pci))
-		pci_msix_notify(&vp->pci, vp->q[queue].vector);
+		pci_msix_notify(&vp->pci, __atomic_load_n(&vp->q[queue].vector, __ATOMIC_RELAXED));
 	else
-		vp->isr |= VIRTIO_ISR_QUEUE;
+		__atomic_fetch_or(&vp->isr, VIRTIO_ISR_QUEUE, __ATOMIC_ACQ_REL);
 }
 
 static void config_irq(void *ctx)
 {
 	struct virtio_pci *vp = ctx;
 
-	vp->isr |= VIRTIO_ISR_CONFIG;
+	__atomic_fetch_or(&vp->isr, VIRTIO_ISR_CONFIG, __ATOMIC_ACQ_REL);
 	if (pci_msix_enabled(&vp->pci))
-		pci_msix_notify(&vp->pci, vp->config_vector);
+		pci_msix_notify(&vp->pci, __atomic_load_n(&vp->config_vector, __ATOMIC_RELAXED));
 }
 
 static const struct virtio_transport transport = {
@@ -131,7 +133,7 @@ static u32 queue_read(struct virtio_pci *vp, u64 reg)
 
 static u32 common_read(struct virtio_pci *vp, u64 reg)
 {
-	const struct virtio_dev *d = vp->dev;
+	struct virtio_dev *d = vp->dev;
 
 	switch (reg) {
 	case VPCI_DEVICE_FEATURE_SELECT:
@@ -147,9 +149,12 @@ static u32 common_read(struct virtio_pci *vp, u64 reg)
 	case VPCI_NUM_QUEUES:
 		return d->nvq;
 	case VPCI_DEVICE_STATUS:
-		return d->status;
+		/* Drivers read it until it is 0 (4.1.4.3.2): that ends a reset. */
+		if (d->closing)
+			(void)virtio_pci_reset(vp);
+		return __atomic_load_n(&d->status, __ATOMIC_ACQUIRE);
 	case VPCI_CONFIG_GENERATION:
-		return d->config_gen;
+		return __atomic_load_n(&d->config_gen, __ATOMIC_ACQUIRE);
 	case VPCI_QUEUE_SELECT:
 		return vp->queue_select;
 	default:
@@ -189,7 +194,7 @@ static void queue_write(struct virtio_pci *vp, u64 reg, u32 value)
 		q->size = (u16)value;
 		break;
 	case VPCI_QUEUE_MSIX_VECTOR:
-		q->vector = vector_checked(vp, (u16)value);
+		__atomic_store_n(&q->vector, vector_checked(vp, (u16)value), __ATOMIC_RELAXED);
 		break;
 	case VPCI_QUEUE_ENABLE:
 		/* Only 1 may be written (4.1.4.3.2). */
@@ -226,12 +231,13 @@ static void common_write(struct virtio_pci *vp, u64 reg, u32 value)
 		virtio_dev_set_features(vp->dev, vp->driver_feature_select, value);
 		break;
 	case VPCI_CONFIG_MSIX_VECTOR:
-		vp->config_vector = vector_checked(vp, (u16)value);
+		__atomic_store_n(&vp->config_vector, vector_checked(vp, (u16)value),
+				 __ATOMIC_RELAXED);
 		break;
 	case VPCI_DEVICE_STATUS:
-		if ((u8)value == 0)
-			virtio_pci_reset(vp);
-		else
+		if ((u8)value == 0 || vp->dev->closing)
+			(void)virtio_pci_reset(vp);
+		if ((u8)value != 0)
 			virtio_dev_set_status(vp->dev, (u8)value);
 		break;
 	case VPCI_QUEUE_SELECT:
@@ -270,8 +276,7 @@ static void isr_access(struct virtio_pci *vp, struct io_access *a)
 {
 	if (a->write)
 		return;
-	a->value = vp->isr;
-	vp->isr = 0;
+	a->value = __atomic_exchange_n(&vp->isr, 0, __ATOMIC_ACQ_REL);
 }
 
 /* Device configuration is bytes, in any width. None of our devices has a field
@@ -446,7 +451,7 @@ err_t virtio_pci_init(struct virtio_pci *vp, struct virtio_dev *dev, struct pci_
 		err = add_caps(vp);
 	if (err)
 		return err;
-	virtio_pci_reset(vp);
+	(void)virtio_pci_reset(vp);
 	return pci_bus_add(bus, &vp->pci);
 }
 

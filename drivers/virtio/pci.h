@@ -12,7 +12,7 @@
  * used buffers and the ISR status only by polling.
  * VIRTIO_F_RING_RESET and VIRTIO_F_NOTIFICATION_DATA are not offered.
  *
- * All calls on the device's owner core.
+ * Registers are for one core at a time; interrupts may come from any.
  */
 #ifndef DRIVERS_VIRTIO_PCI_H
 #define DRIVERS_VIRTIO_PCI_H
@@ -109,9 +109,9 @@ struct virtio_pci {
 	struct virtio_dev *dev;
 	u32 device_feature_select;
 	u32 driver_feature_select;
-	u16 config_vector;
+	u16 config_vector; /* atomic, as the queues' */
 	u16 queue_select;
-	u8 isr;
+	u8 isr; /* atomic */
 	u8 pci_cap; /* offset of the PCI configuration access capability */
 	struct virtio_pci_queue q[VIRTIO_MAX_QUEUES];
 };
@@ -124,7 +124,7 @@ struct virtio_pci {
 err_t virtio_pci_init(struct virtio_pci *vp, struct virtio_dev *dev, struct pci_bus *bus);
 
 /* The VM is reset: device and registers as after power-on (pci_bus_reset()
- * does the configuration space). */
-void virtio_pci_reset(struct virtio_pci *vp);
+ * does the configuration space). False: see virtio_dev_reset(). */
+bool virtio_pci_reset(struct virtio_pci *vp);
 
 #endif

@@ -74,8 +74,13 @@ err_t virtq_enable(struct virtq *q, struct gmem *gm, const struct virtq_layout *
 	q->size = n;
 	q->event_idx = features & VIRTIO_F_EVENT_IDX;
 	q->indirect = features & VIRTIO_F_INDIRECT_DESC;
-	q->enabled = true;
+	__atomic_store_n(&q->enabled, true, __ATOMIC_RELEASE);
 	return ERR_OK;
+}
+
+static bool is_enabled(const struct virtq *q)
+{
+	return __atomic_load_n(&q->enabled, __ATOMIC_ACQUIRE);
 }
 
 /*
@@ -98,7 +103,7 @@ static bool refresh(struct virtq *q)
 
 u16 virtq_available(struct virtq *q)
 {
-	if (!q->enabled || q->fault)
+	if (!is_enabled(q) || q->fault)
 		return 0;
 	if (q->next == q->seen && !refresh(q))
 		return 0;
@@ -232,7 +237,7 @@ void virtq_push(struct virtq *q, u16 head, u32 len)
 {
 	struct vring_used_elem *e;
 
-	if (!q->enabled || q->fault)
+	if (!is_enabled(q) || q->fault)
 		return;
 	ASSERT(q->filled != q->next);
 	e = &q->used->ring[q->filled & (q->size - 1)];
@@ -243,7 +248,7 @@ void virtq_push(struct virtq *q, u16 head, u32 len)
 
 void virtq_publish(struct virtq *q)
 {
-	if (!q->enabled || q->published == q->filled)
+	if (!is_enabled(q) || q->published == q->filled)
 		return;
 	/* Release: entries and buffers first, then the index (2.7.8.2). */
 	__atomic_store_n(&q->used->idx, q->filled, __ATOMIC_RELEASE);
@@ -255,7 +260,7 @@ bool virtq_should_notify(struct virtq *q)
 	u16 old = q->signalled;
 	bool wanted;
 
-	if (!q->enabled || old == q->published)
+	if (!is_enabled(q) || old == q->published)
 		return false;
 	q->signalled = q->published;
 	/* The index must be visible before we look at what the driver wants,
@@ -278,13 +283,13 @@ void virtq_notify_off(struct virtq *q)
 {
 	/* With event indices it is enough to leave avail_event behind; the
 	 * flag must stay 0 then (2.7.10.1). */
-	if (q->enabled && !q->event_idx)
+	if (is_enabled(q) && !q->event_idx)
 		__atomic_store_n(&q->used->flags, (u16)VRING_USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
 }
 
 bool virtq_notify_on(struct virtq *q)
 {
-	if (!q->enabled || q->fault)
+	if (!is_enabled(q) || q->fault)
 		return false;
 	if (q->event_idx)
 		__atomic_store_n(q->avail_event, q->next, __ATOMIC_RELAXED);

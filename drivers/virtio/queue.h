@@ -80,7 +80,7 @@ struct virtq {
 	struct vring_used *used;
 	const u16 *used_event; /* behind avail->ring */
 	u16 *avail_event;      /* behind used->ring */
-	bool enabled;
+	bool enabled; /* atomic; the rest is the owner's once it is set */
 	bool event_idx; /* VIRTIO_F_EVENT_IDX negotiated */
 	bool indirect;	/* VIRTIO_F_INDIRECT_DESC negotiated */
 	u8 fault;	/* enum virtq_fault */

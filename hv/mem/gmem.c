@@ -142,13 +142,13 @@ void *gmem_dma_map(struct gmem *gm, gpa_t gpa, u64 len, bool device_writes, bus_
 
 	if (!r || (device_writes && !r->writable))
 		return refuse(gm);
-	gm->dma_in_flight++;
+	__atomic_fetch_add(&gm->dma_in_flight, 1, __ATOMIC_RELAXED);
 	bus->v = r->bus.v + (gpa.v - r->base.v);
 	return r->host + (gpa.v - r->base.v);
 }
 
 void gmem_dma_unmap(struct gmem *gm)
 {
-	ASSERT(gm->dma_in_flight > 0);
-	gm->dma_in_flight--;
+	ASSERT(__atomic_load_n(&gm->dma_in_flight, __ATOMIC_RELAXED) > 0);
+	__atomic_fetch_sub(&gm->dma_in_flight, 1, __ATOMIC_RELEASE);
 }

@@ -29,7 +29,7 @@ struct gmem_region {
 struct gmem {
 	u32 count;
 	struct gmem_region region[GMEM_MAX_REGIONS];
-	u64 dma_in_flight; /* mappings not yet undone; owner core of the VM's devices */
+	u64 dma_in_flight; /* mappings not yet undone; atomic */
 	u64 refused;	   /* accesses outside memory */
 };
 

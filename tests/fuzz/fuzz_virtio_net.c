@@ -66,9 +66,10 @@ static void ignore_msi(void *ctx, u64 addr, u32 data)
 	(void)data;
 }
 
-static void ignore_hook(void *ctx)
+static void ignore_hook(void *ctx, u32 pair)
 {
 	(void)ctx;
+	(void)pair;
 }
 
 static const struct irq_sink sink = { .set_line = ignore_line, .msi = ignore_msi };

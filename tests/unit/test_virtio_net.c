@@ -41,15 +41,17 @@ static struct {
 	u32 kick, more, gone;
 } hooked;
 
-static void on_kick(void *ctx)
+static void on_kick(void *ctx, u32 pair)
 {
 	(void)ctx;
+	assert_int_equal(pair, 0);
 	hooked.kick++;
 }
 
-static void on_more(void *ctx)
+static void on_more(void *ctx, u32 pair)
 {
 	(void)ctx;
+	assert_int_equal(pair, 0);
 	hooked.more++;
 }
 
@@ -352,7 +354,7 @@ static void tx_notifications_stop_while_polled(void **state)
 		assert_int_equal(hooked.kick, 1); /* quiet */
 		net.port.ops->notify(&net.port, true);
 		assert_int_equal(hooked.more, 1); /* but not forgotten */
-		assert_true(net.polled);
+		assert_true(net.first.polled);
 		assert_int_equal(collect(p, 4), 1);
 		pkt_put(p[0]);
 		net.port.ops->notify(&net.port, true);
