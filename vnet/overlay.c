@@ -3,6 +3,7 @@
 #include "vnet/overlay.h"
 
 #include "hv/base/fmt.h"
+#include "hv/base/plat.h"
 #include "hv/base/str.h"
 #include "vnet/epoch.h"
 #include "vnet/hash.h"
@@ -101,6 +102,11 @@ static err_t tables_for(const struct overlay *o, const struct overlay_setup *s,
 		*learned = learned_new(o->id, s->limit, s->age_s, all.seed);
 	if (s->answers && !*neigh)
 		*neigh = neigh_new(all.seed);
+	/* What comes before the first tick is as old as it is. */
+	if (*learned && *learned != o->learned)
+		learned_tick(*learned, plat_now_ns() / NS_PER_S);
+	if (*neigh && *neigh != o->neigh)
+		neigh_tick(*neigh, plat_now_ns() / NS_PER_S);
 	if ((!s->learn || *learned) && (!s->answers || *neigh))
 		return ERR_OK;
 	if (*learned && *learned != o->learned)
