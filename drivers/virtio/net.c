@@ -155,7 +155,7 @@ static void net_moved(struct vnet_port *port, enum vnet_way way)
 		return;
 	}
 	pair->pool = pool;
-	net->hooks->kick(net->hook_ctx, port->queue);
+	net->hooks->more(net->hook_ctx, port->queue);
 }
 
 static void net_gone(struct vnet_port *port)

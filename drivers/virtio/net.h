@@ -134,17 +134,17 @@ STATIC_ASSERT(VIRTIO_NET_QUEUES_MAX <= VIRTIO_MAX_QUEUES, "a device has them all
 /* What the device asks of whoever runs it. */
 struct virtio_net_hooks {
 	/*
-	 * The guest notified the pair's transmit queue, or the way in of its port
-	 * has come to the calling core: have vnet_poll() run for the port on the
-	 * core of its way in, and the port's notify(on) when nothing is left.
-	 * Any core. Never called from within the port's operations.
+	 * The guest notified the pair's transmit queue: have vnet_poll() run for
+	 * the port on the core of its way in, and the port's notify(on) when
+	 * nothing is left. On the core that the guest's access came from. Never
+	 * called from within the port's operations.
 	 */
 	void (*kick)(void *ctx, u32 pair);
 	/*
 	 * notify(on) found frames waiting (new ones, or more than the budget or
-	 * the packet pool allowed) and left notifications off: note that
-	 * vnet_poll() must run again soon. It must not be run from here. On the
-	 * core of the port's way in.
+	 * the packet pool allowed) and left notifications off, or the way in has
+	 * just come to this core: note that vnet_poll() must run again soon. It
+	 * must not be run from here. On the core of the port's way in.
 	 */
 	void (*more)(void *ctx, u32 pair);
 	/* What a core takes packets from. NULL: one pool for all, cfg.pool. */
