@@ -5,11 +5,9 @@
 #include "ctl/batch.h"
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
-#include "vnet/lang_write.h"
 #include "vnet/port.h"
 #include "vnet/route.h"
 
-#define HELP_COLUMN 44
 #define USERS_MAX 160
 
 err_t ctl_line(const struct lang_source *src, const char *line, size_t len,
@@ -86,16 +84,4 @@ err_t ctl_deleted(struct ctl *c, const struct vnet_port *port, err_t err)
 	list_routes(port, users, sizeof(users));
 	return ctl_fail(c, NULL, err, "%u routes name it (%s); delete them, or force",
 			route_port_uses(port->id), users);
-}
-
-void ctl_help(const struct out *out, const ctl_fn *handlers)
-{
-	for (const struct lang_command *cmd = lang_commands; cmd->object; cmd++) {
-		char usage[LANG_MESSAGE_MAX];
-
-		if (!handlers[cmd->id])
-			continue;
-		out_column(out, HELP_COLUMN, "  %s", lang_write_usage(cmd, usage, sizeof(usage)));
-		out_printf(out, "  %s\n", cmd->help);
-	}
 }

@@ -32,6 +32,9 @@ err_t ctl_execute(struct ctl *c);
  * or sets it so; nothing when there is none. */
 void ctl_config_of(enum lang_id made_by, const char *name, const struct out *out);
 
+/* The program's: the device of the machine's that a port is, NULL for none. */
+const char *ctl_port_device(struct vnet_port *port);
+
 /* Parse a line and carry it out, unless it would change something while a batch goes on
  * (ERR_BUSY, see batch.h). On an error message (LANG_MESSAGE_MAX bytes)
  * holds one line that names the place. */
@@ -58,16 +61,23 @@ struct vnet_port *ctl_port(struct ctl *c, enum vnet_port_kind kind);
 /* The end of a statement that deletes a port: ERR_BUSY names the routes that use it. */
 err_t ctl_deleted(struct ctl *c, const struct vnet_port *port, err_t err);
 
-/* What there is a handler for, as a list; handlers: LANG_ID_COUNT. */
-void ctl_help(const struct out *out, const ctl_fn *handlers);
+/* The program's handlers, by id; NULL where ctl_handler() has one, or there is none. */
+extern const ctl_fn ctl_own_handlers[LANG_ID_COUNT];
+
+/* What carries a statement out here: one of those below that are the same everywhere, or
+ * the program's own. NULL: there is none. */
+ctl_fn ctl_handler(enum lang_id id);
 
 /* Handlers that are the same everywhere. */
+err_t ctl_help(struct ctl *c);
 err_t ctl_overlay_add(struct ctl *c);
 err_t ctl_overlay_set(struct ctl *c);
 err_t ctl_overlay_del(struct ctl *c);
 err_t ctl_overlay_flush(struct ctl *c);
 err_t ctl_route_add(struct ctl *c);
 err_t ctl_route_del(struct ctl *c);
+err_t ctl_show_interface(struct ctl *c);
+err_t ctl_show_link(struct ctl *c);
 err_t ctl_show_overlay(struct ctl *c);
 err_t ctl_show_learned(struct ctl *c);
 err_t ctl_show_neighbour(struct ctl *c);
@@ -91,8 +101,6 @@ err_t ctl_interface_add(struct ctl *c);
 err_t ctl_interface_del(struct ctl *c);
 err_t ctl_interface_set(struct ctl *c);
 err_t ctl_show_node(struct ctl *c);
-err_t ctl_show_interface(struct ctl *c);
-err_t ctl_show_link(struct ctl *c);
 err_t ctl_show_stats(struct ctl *c);
 err_t ctl_show_metrics(struct ctl *c);
 err_t ctl_show_config(struct ctl *c);

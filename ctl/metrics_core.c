@@ -2,12 +2,12 @@
 /* The overlay core's figures, see metrics.h. Directions are the core's: what a
  * port handed to it, and what it handed to the port. */
 #include "ctl/metrics.h"
+#include "ctl/stats.h"
 #include "hv/base/fmt.h"
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
 #include "vnet/edge.h"
 #include "vnet/forward.h"
-#include "vnet/offload.h"
 #include "vnet/overlay.h"
 #include "vnet/port.h"
 #include "vnet/route.h"
@@ -164,7 +164,7 @@ static void core_family(struct metrics *m, const char *name, enum metrics_type t
 
 static void per_core(struct metrics *m)
 {
-	struct offload_stats sum = { 0 };
+	struct offload_stats sum;
 
 	CORE_FAMILY(m, "core_bursts", METRICS_COUNTER, "bursts", "Bursts of frames routed.",
 		    bursts);
@@ -174,14 +174,7 @@ static void per_core(struct metrics *m)
 		    "Frames that the table was asked for.", cache_misses);
 	CORE_FAMILY(m, "cache_entries", METRICS_GAUGE, NULL, "Room in the flow cache.",
 		    cache_entries);
-	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
-		struct offload_stats s;
-
-		offload_stats(i, &s);
-		sum.long_in += s.long_in;
-		sum.long_whole += s.long_whole;
-		sum.long_cut += s.long_cut;
-	}
+	stats_offload(&sum);
 	metrics_one(m, "long_frames", METRICS_COUNTER, "frames", "Long frames that came.",
 		    sum.long_in);
 	metrics_one(m, "long_whole_frames", METRICS_COUNTER, "frames",

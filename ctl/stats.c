@@ -79,6 +79,46 @@ void stats_drops_json(struct json *j)
 	json_close(j, '}');
 }
 
+void stats_offload(struct offload_stats *sum)
+{
+	*sum = (struct offload_stats){ 0 };
+	for (u32 i = 0; i < xcore_count(); i++) {
+		struct offload_stats s;
+
+		offload_stats(i, &s);
+		sum->long_in += s.long_in;
+		sum->long_whole += s.long_whole;
+		sum->long_cut += s.long_cut;
+		sum->segments += s.segments;
+		sum->checksums += s.checksums;
+	}
+}
+
+void stats_offload_json(struct json *j)
+{
+	struct offload_stats sum;
+
+	stats_offload(&sum);
+	json_open(j, "offload", '{');
+	json_num(j, "long_in", sum.long_in);
+	json_num(j, "long_whole", sum.long_whole);
+	json_num(j, "long_cut", sum.long_cut);
+	json_num(j, "segments_made", sum.segments);
+	json_num(j, "checksums_finished", sum.checksums);
+	json_close(j, '}');
+}
+
+void stats_pool_json(struct json *j, const struct pkt_pool *pool)
+{
+	json_open(j, NULL, '{');
+	json_text(j, "name", pool->name);
+	json_num(j, "core", pool->owner);
+	json_num(j, "count", pool->count);
+	json_num(j, "free", pool->free_count);
+	json_num(j, "exhausted", pool->exhausted);
+	json_close(j, '}');
+}
+
 void stats_sum_json(struct json *j)
 {
 	struct vnet_audit a;

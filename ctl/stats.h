@@ -4,6 +4,7 @@
 #define CTL_STATS_H
 
 #include "ctl/json.h"
+#include "vnet/offload.h"
 #include "vnet/vnet.h"
 
 /* Frames that were dropped, whatever the reason. */
@@ -16,6 +17,13 @@ void stats_ports_json(struct json *j, const char *key, enum vnet_port_kind kind,
 
 /* "drops": the ports' reasons and the strays', each once. */
 void stats_drops_json(struct json *j);
+
+/* What all cores did with long frames and unfinished checksums; and that as an object. */
+void stats_offload(struct offload_stats *sum);
+void stats_offload_json(struct json *j);
+
+/* An object of an array, for one pool. */
+void stats_pool_json(struct json *j, const struct pkt_pool *pool);
 
 /* "sum": the conservation sum. */
 void stats_sum_json(struct json *j);

@@ -6,12 +6,6 @@
 
 #include "hv/control.h"
 
-static err_t ctl_nothing(struct ctl *c)
-{
-	(void)c;
-	return ERR_OK;
-}
-
 /* A section begins where a file is read (hv/config.c), not on a terminal. */
 static err_t ctl_node(struct ctl *c)
 {
@@ -33,23 +27,15 @@ static err_t ctl_poweroff(struct ctl *c)
 	return ctl_fail(c, NULL, ERR_NOTSUP, "this machine's ACPI tables do not say how");
 }
 
-static err_t help(struct ctl *c);
-
-static const ctl_fn handlers[LANG_ID_COUNT] = {
-	[LANG_CAISSON] = ctl_nothing,
+const ctl_fn ctl_own_handlers[LANG_ID_COUNT] = {
 	[LANG_NODE] = ctl_node,
 	[LANG_NODE_REBOOT] = ctl_reboot,
 	[LANG_NODE_POWEROFF] = ctl_poweroff,
 	[LANG_CPU_FEATURE] = ctl_cpu_feature,
 	[LANG_CORE_SET] = ctl_core_set,
-	[LANG_HELP] = help,
 	[LANG_UPLINK_ADD] = ctl_uplink_add,
 	[LANG_UPLINK_SET] = ctl_uplink_set,
 	[LANG_UPLINK_DEL] = ctl_uplink_del,
-	[LANG_OVERLAY_ADD] = ctl_overlay_add,
-	[LANG_OVERLAY_SET] = ctl_overlay_set,
-	[LANG_OVERLAY_DEL] = ctl_overlay_del,
-	[LANG_OVERLAY_FLUSH] = ctl_overlay_flush,
 	[LANG_LINK_ADD] = ctl_link_add,
 	[LANG_LINK_DEL] = ctl_link_del,
 	[LANG_LINK_SET] = ctl_link_set,
@@ -66,28 +52,14 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_DISPATCHER_SET] = ctl_dispatcher_set,
 	[LANG_DISPATCHER_DEL] = ctl_dispatcher_del,
 	[LANG_SHOW_DISPATCH] = ctl_show_dispatch,
-	[LANG_ROUTE_ADD] = ctl_route_add,
-	[LANG_ROUTE_DEL] = ctl_route_del,
 	[LANG_CONTROL_LISTEN] = ctl_control_listen,
 	[LANG_CONTROL_CLOSE] = ctl_control_close,
-	[LANG_TRACE] = ctl_trace,
-	[LANG_MATRIX] = ctl_matrix,
-	[LANG_SHOW_MATRIX] = ctl_show_matrix,
 	[LANG_SHOW_NOISE] = ctl_show_noise,
-	[LANG_CAPTURE_START] = ctl_capture_start,
-	[LANG_CAPTURE_READ] = ctl_capture_read,
-	[LANG_CAPTURE_STOP] = ctl_capture_stop,
 	[LANG_CONSOLE_ATTACH] = ctl_console_attach,
 	[LANG_CONSOLE_LOG] = ctl_console_log,
 	[LANG_CONSOLE_EXCHANGE] = ctl_console_exchange,
 	[LANG_SHOW_NODE] = ctl_show_node,
 	[LANG_SHOW_VM] = ctl_show_vm,
-	[LANG_SHOW_INTERFACE] = ctl_show_interface,
-	[LANG_SHOW_LINK] = ctl_show_link,
-	[LANG_SHOW_ROUTE] = ctl_show_route,
-	[LANG_SHOW_OVERLAY] = ctl_show_overlay,
-	[LANG_SHOW_LEARNED] = ctl_show_learned,
-	[LANG_SHOW_NEIGHBOUR] = ctl_show_neighbour,
 	[LANG_SHOW_UPLINK] = ctl_show_uplink,
 	[LANG_SHOW_STATS] = ctl_show_stats,
 	[LANG_SHOW_METRICS] = ctl_show_metrics,
@@ -95,16 +67,10 @@ static const ctl_fn handlers[LANG_ID_COUNT] = {
 	[LANG_SHOW_LOG] = ctl_show_log,
 };
 
-static err_t help(struct ctl *c)
-{
-	ctl_help(c->out, handlers);
-	return ERR_OK;
-}
-
 err_t ctl_execute(struct ctl *c)
 {
 	c->message[0] = '\0';
 	if (!c->stmt->cmd)
 		return ERR_OK;
-	return handlers[c->stmt->cmd->id](c);
+	return ctl_handler(c->stmt->cmd->id)(c);
 }

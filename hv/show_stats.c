@@ -9,7 +9,6 @@
 #include "hv/uplink.h"
 #include "hv/vm.h"
 #include "vnet/forward.h"
-#include "vnet/offload.h"
 #include "vnet/port.h"
 #include "vnet/xcore.h"
 
@@ -68,47 +67,13 @@ static void json_cores(struct json *j)
 	json_close(j, ']');
 }
 
-static void json_offload(struct json *j)
-{
-	struct offload_stats sum = { 0 };
-
-	for (u32 i = 0; i < PLAT_MAX_CORES; i++) {
-		struct offload_stats s;
-
-		offload_stats(i, &s);
-		sum.long_in += s.long_in;
-		sum.long_whole += s.long_whole;
-		sum.long_cut += s.long_cut;
-		sum.segments += s.segments;
-		sum.checksums += s.checksums;
-	}
-	json_open(j, "offload", '{');
-	json_num(j, "long_in", sum.long_in);
-	json_num(j, "long_whole", sum.long_whole);
-	json_num(j, "long_cut", sum.long_cut);
-	json_num(j, "segments_made", sum.segments);
-	json_num(j, "checksums_finished", sum.checksums);
-	json_close(j, '}');
-}
-
-static void json_pool(struct json *j, const struct pkt_pool *pool)
-{
-	json_open(j, NULL, '{');
-	json_text(j, "name", pool->name);
-	json_num(j, "core", pool->owner);
-	json_num(j, "count", pool->count);
-	json_num(j, "free", pool->free_count);
-	json_num(j, "exhausted", pool->exhausted);
-	json_close(j, '}');
-}
-
 static void json_pools(struct json *j)
 {
 	json_open(j, "pools", '[');
 	if (uplink_at(0)->state != UPLINK_ABSENT)
-		json_pool(j, &uplink_at(0)->rx_pool);
+		stats_pool_json(j, &uplink_at(0)->rx_pool);
 	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++)
-		json_pool(j, netcore_pool(i));
+		stats_pool_json(j, netcore_pool(i));
 	json_close(j, ']');
 }
 
@@ -159,7 +124,7 @@ static void stats_json(const struct out *out)
 	json_uplink(&j);
 	control_json(&j);
 	json_cores(&j);
-	json_offload(&j);
+	stats_offload_json(&j);
 	json_pools(&j);
 	stats_drops_json(&j);
 	json_uplink_drops(&j);

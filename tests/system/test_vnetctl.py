@@ -313,7 +313,7 @@ def test_diff_and_apply(world, daemon, tmp_path):
     done = ctl(daemon, "apply", str(other))
     assert (done.returncode, done.stderr) == (0, "")
     assert ctl(daemon, "diff", str(other)).returncode == 0
-    assert "port 9001" in ctl(daemon, "show", "link").stdout
+    assert " 9001 " in ctl(daemon, "show", "link").stdout
     assert ctl(daemon, "apply", str(same)).returncode == 0
     assert (ctl(daemon, "diff", str(same)).stdout, world.ping("a", nskit.OVER["b"], 1)) == ("", [])
     other.write_text(GOOD.replace("node a", "node z"))

@@ -96,7 +96,8 @@ def test_batch(ctl):
 
 @pytest.mark.parametrize("last, says", [
     ("rout add", "batch:101:1: unknown word"), ("route del 4711", "batch:101:11: there is no"),
-    ("vm stop g1", "what the guest was doing"), ("control close", "own answer would be lost"), ("show node", "unknown word"),
+    ("vm stop g1", "what the guest was doing"),
+    ("control close", "own answer would be lost"), ("show node", "unknown word"),
     ("overlay add m links mesh", "file"),
     ("link set gamma state down\noverlay set red learn on\nlink del beta force\n"
      "overlay del red\nlink del gamma force\nlink add x udp remote 1.2.3.4 vni 7", "batch:106:"),

@@ -145,7 +145,7 @@ def test_an_interface_of_its_own_is_no_lan(world):
     daemon = world.vnetpd("a", config())
     status, _ = daemon.ask("link add loop direct device tap0")
     assert "tap0 is an interface of this node" in status
-    assert daemon.ctl("show link lan").startswith("lan  direct  device va0  mtu 1500")
+    assert "device va0" in daemon.ctl("show link lan")
     assert "link add lan direct device va0" in daemon.ctl("show config")
     assert daemon.ctl("link del lan force") == ""
     assert daemon.ctl("link add lan direct device va0") == ""

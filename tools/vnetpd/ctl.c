@@ -11,12 +11,6 @@
 
 static bool changed;
 
-static err_t nothing(struct ctl *c)
-{
-	(void)c;
-	return ERR_OK;
-}
-
 static err_t section(struct ctl *c)
 {
 	return ctl_fail(c, NULL, ERR_NOTSUP, "\"node NAME\" starts a section of a file");
@@ -48,49 +42,29 @@ static err_t no_machine(struct ctl *c)
 	return ctl_fail(c, NULL, ERR_NOTSUP, "vnetpd does not own the machine: ask Linux");
 }
 
-static err_t help(struct ctl *c);
-
-static const ctl_fn handlers[LANG_ID_COUNT] = {
-	[LANG_CAISSON] = nothing,
+const ctl_fn ctl_own_handlers[LANG_ID_COUNT] = {
 	[LANG_NODE] = section,
-	[LANG_HELP] = help,
 	[LANG_UPLINK_ADD] = ctl_uplink_add,
 	[LANG_UPLINK_DEL] = ctl_uplink_del,
-	[LANG_OVERLAY_ADD] = ctl_overlay_add,
-	[LANG_OVERLAY_SET] = ctl_overlay_set,
-	[LANG_OVERLAY_DEL] = ctl_overlay_del,
-	[LANG_OVERLAY_FLUSH] = ctl_overlay_flush,
 	[LANG_LINK_ADD] = ctl_link_add,
 	[LANG_LINK_DEL] = ctl_link_del,
 	[LANG_LINK_SET] = ctl_link_set,
 	[LANG_INTERFACE_ADD] = ctl_interface_add,
 	[LANG_INTERFACE_DEL] = ctl_interface_del,
 	[LANG_INTERFACE_SET] = ctl_interface_set,
-	[LANG_ROUTE_ADD] = ctl_route_add,
-	[LANG_ROUTE_DEL] = ctl_route_del,
 	[LANG_SHOW_NODE] = ctl_show_node,
-	[LANG_SHOW_INTERFACE] = ctl_show_interface,
-	[LANG_SHOW_LINK] = ctl_show_link,
-	[LANG_SHOW_ROUTE] = ctl_show_route,
-	[LANG_SHOW_OVERLAY] = ctl_show_overlay,
-	[LANG_SHOW_LEARNED] = ctl_show_learned,
-	[LANG_SHOW_NEIGHBOUR] = ctl_show_neighbour,
 	[LANG_SHOW_STATS] = ctl_show_stats,
 	[LANG_SHOW_METRICS] = ctl_show_metrics,
-	[LANG_TRACE] = ctl_trace,
-	[LANG_MATRIX] = ctl_matrix,
-	[LANG_SHOW_MATRIX] = ctl_show_matrix,
-	[LANG_CAPTURE_START] = ctl_capture_start,
-	[LANG_CAPTURE_READ] = ctl_capture_read,
-	[LANG_CAPTURE_STOP] = ctl_capture_stop,
 	[LANG_SHOW_CONFIG] = ctl_show_config,
 };
 
 /* Why there is no handler. */
 static ctl_fn handler_of(const struct lang_command *cmd)
 {
-	if (handlers[cmd->id])
-		return handlers[cmd->id];
+	ctl_fn handler = ctl_handler(cmd->id);
+
+	if (handler)
+		return handler;
 	if (!strcmp(cmd->object, "uplink") || cmd->id == LANG_SHOW_UPLINK)
 		return no_uplink;
 	if (!strcmp(cmd->object, "control"))
@@ -98,12 +72,6 @@ static ctl_fn handler_of(const struct lang_command *cmd)
 	if (!strcmp(cmd->object, "node") || !strcmp(cmd->object, "show"))
 		return no_machine;
 	return no_guests;
-}
-
-static err_t help(struct ctl *c)
-{
-	ctl_help(c->out, handlers);
-	return ERR_OK;
 }
 
 err_t ctl_execute(struct ctl *c)

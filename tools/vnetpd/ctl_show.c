@@ -15,7 +15,6 @@
 #include "tools/vnetpd/worker.h"
 #include "vnet/edge.h"
 #include "vnet/forward.h"
-#include "vnet/offload.h"
 #include "vnet/port.h"
 #include "vnet/route.h"
 
@@ -64,85 +63,11 @@ err_t ctl_show_node(struct ctl *c)
 	return ERR_OK;
 }
 
-/* --- ports ------------------------------------------------------------------------- */
-
-static const char *state_of(struct vnet_port *p)
+const char *ctl_port_device(struct vnet_port *port)
 {
-	if (p->kind == VNET_PORT_EDGE)
-		return edge_state_name(edge_state(edge_of(p)));
-	return p->up ? "up" : "down";
-}
-
-static void describe(const struct out *out, struct vnet_port *p)
-{
-	char text[FMT_MAC_LEN];
-
-	if (p->kind == VNET_PORT_INTERFACE) {
-		out_printf(out, "%s  mac %s  device %s", p->name, fmt_mac(text, p->mac),
-			   tap_of(p)->device);
-		if (tap_of(p)->queues > 1)
-			out_printf(out, "  queues %u", tap_of(p)->queues);
-		ctl_also_print(out, &p->also);
-	} else if (link_is_lan(edge_of(p))) {
-		out_printf(out, "%s  direct  device %s", p->name, link_lan_device(edge_of(p)));
-	} else {
-		const struct edge *e = edge_of(p);
-
-		out_printf(out, "%s  %s  remote %s  port %u", p->name, e->link->name,
-			   e->dst.remote_ip ? fmt_ip4(text, e->dst.remote_ip) : "any",
-			   e->local->port);
-	}
-	out_printf(out, "  mtu %u", p->mtu);
-	if (p->kind == VNET_PORT_EDGE)
-		out_printf(out, "  path mtu %u", edge_of(p)->dst.mtu);
-	out_printf(out, "  %s\n", state_of(p));
-}
-
-/* An interface's figures are the machine's: what the core received, it sent. */
-static void print_port(const struct out *out, struct vnet_port *p)
-{
-	const struct vnet_counters *c = &p->count;
-	bool guest = p->kind == VNET_PORT_INTERFACE;
-
-	describe(out, p);
-	out_printf(out, "    sent %lu frames %lu bytes, received %lu frames %lu bytes\n",
-		   guest ? c->rx_frames : c->tx_frames, guest ? c->rx_bytes : c->tx_bytes,
-		   guest ? c->tx_frames : c->rx_frames, guest ? c->tx_bytes : c->rx_bytes);
-	for (u32 d = 0; d < VNET_DROP_COUNT; d++)
-		if (c->drop[d])
-			out_printf(out, "    dropped %s %lu\n", vnet_drop_name((enum vnet_drop)d),
-				   c->drop[d]);
-}
-
-static err_t show_ports(struct ctl *c, enum vnet_port_kind kind)
-{
-	const struct vnet_port *only = NULL;
-	struct json j = { .out = c->out };
-
-	if (c->stmt->name) {
-		only = ctl_port(c, kind);
-		if (!only)
-			return ERR_NOENT;
-	}
-	for (struct vnet_port *p = vnet_port_next(0); p && !wants_json(c);
-	     p = vnet_port_next(p->id))
-		if (p->kind == kind && (!only || p == only))
-			print_port(c->out, p);
-	if (wants_json(c)) {
-		stats_ports_json(&j, NULL, kind, only);
-		out_printf(c->out, "\n");
-	}
-	return ERR_OK;
-}
-
-err_t ctl_show_interface(struct ctl *c)
-{
-	return show_ports(c, VNET_PORT_INTERFACE);
-}
-
-err_t ctl_show_link(struct ctl *c)
-{
-	return show_ports(c, VNET_PORT_EDGE);
+	if (port->kind == VNET_PORT_INTERFACE)
+		return tap_of(port)->device;
+	return link_is_lan(edge_of(port)) ? link_lan_device(edge_of(port)) : NULL;
 }
 
 err_t ctl_show_config(struct ctl *c)
@@ -179,47 +104,23 @@ static void json_sockets(struct json *j)
 	json_close(j, '}');
 }
 
-static void add_core(unsigned core, struct vnet_core_stats *v, struct offload_stats *o)
-{
-	struct vnet_core_stats one;
-	struct offload_stats offload;
-
-	vnet_core_stats(core, &one);
-	offload_stats(core, &offload);
-	v->bursts += one.bursts;
-	v->cache_hits += one.cache_hits;
-	v->cache_misses += one.cache_misses;
-	o->long_in += offload.long_in;
-	o->long_whole += offload.long_whole;
-	o->long_cut += offload.long_cut;
-	o->segments += offload.segments;
-}
-
 static void json_core(struct json *j)
 {
-	struct vnet_core_stats v = { 0 };
-	struct offload_stats o = { 0 };
+	struct vnet_core_stats sum = { 0 };
 
-	for (u32 core = 0; core < worker_cores(); core++)
-		add_core(core, &v, &o);
+	for (u32 core = 0; core < worker_cores(); core++) {
+		struct vnet_core_stats one;
+
+		vnet_core_stats(core, &one);
+		sum.bursts += one.bursts;
+		sum.cache_hits += one.cache_hits;
+		sum.cache_misses += one.cache_misses;
+	}
 	json_num(j, "cores", worker_cores());
 	json_num(j, "syscalls", loop_syscalls_sum());
-	json_num(j, "bursts", v.bursts);
-	json_num(j, "cache_hits", v.cache_hits);
-	json_num(j, "cache_misses", v.cache_misses);
-	json_num(j, "long_in", o.long_in);
-	json_num(j, "long_whole", o.long_whole);
-	json_num(j, "long_cut", o.long_cut);
-	json_num(j, "segments_made", o.segments);
-}
-
-static void json_pool(struct json *j, const struct pkt_pool *pool)
-{
-	json_open(j, pool->name, '{');
-	json_num(j, "count", pool->count);
-	json_num(j, "free", pool->free_count);
-	json_num(j, "exhausted", pool->exhausted);
-	json_close(j, '}');
+	json_num(j, "bursts", sum.bursts);
+	json_num(j, "cache_hits", sum.cache_hits);
+	json_num(j, "cache_misses", sum.cache_misses);
 }
 
 static void stats_json(const struct out *out)
@@ -232,10 +133,11 @@ static void stats_json(const struct out *out)
 	stats_ports_json(&j, "links", VNET_PORT_EDGE, NULL);
 	json_sockets(&j);
 	json_core(&j);
-	json_open(&j, "pools", '{');
+	stats_offload_json(&j);
+	json_open(&j, "pools", '[');
 	for (u32 i = 0; node_pool(i); i++)
-		json_pool(&j, node_pool(i));
-	json_close(&j, '}');
+		stats_pool_json(&j, node_pool(i));
+	json_close(&j, ']');
 	stats_drops_json(&j);
 	stats_sum_json(&j);
 	json_close(&j, '}');
