@@ -103,17 +103,22 @@ static int teardown(void **state)
 	return 0;
 }
 
-static u32 route(struct vnet_port *to, enum route_from from)
+static u32 route_backed(struct vnet_port *to, u16 backup, enum route_from from)
 {
 	struct route_spec spec = {
 		.src = { .cls = ROUTE_ANY }, .dst = { .cls = ROUTE_ANY }, .from = from,
-		.to = to->id,
+		.to = to->id, .backup = backup,
 	};
 	char why[100];
 	u32 id;
 
 	assert_int_equal(route_add(&spec, &id, why, sizeof(why)), ERR_OK);
 	return id;
+}
+
+static u32 route(struct vnet_port *to, enum route_from from)
+{
+	return route_backed(to, VNET_PORT_NONE, from);
 }
 
 static struct pkt *geneve(struct link_id id, u32 len)
@@ -302,6 +307,47 @@ static void nobody_is_sent_to_who_does_not_answer(void **state)
 	assert_int_equal(drops(red, VNET_DROP_PORT_DOWN), 1);
 	edge_set_up(red, true);
 	assert_int_equal(edge_state(red), EDGE_UNREACHABLE);
+}
+
+/* The link that a frame of the guest's leaves by. */
+static struct edge *way_out(void)
+{
+	struct pkt *p = fake_frame(&pool, 2, 1, 60);
+	struct edge *e;
+
+	vnet_input(&a.port, &p, 1);
+	assert_int_equal(wire.n, 1);
+	e = wire.dst[0] == &red->dst ? red : blue;
+	assert_ptr_equal(wire.dst[0], &e->dst);
+	clear();
+	return e;
+}
+
+/* Each change counts for the very next frame, whose answer the flow cache had. */
+static void a_backup_takes_over_and_gives_back(void **state)
+{
+	u64 t = 1000000000;
+
+	(void)state;
+	route_backed(&red->port, blue->port.id, ROUTE_FROM_ANY);
+	assert_ptr_equal(way_out(), blue);
+	hear(red, 1, 0); /* it does not hear us yet */
+	assert_ptr_equal(way_out(), blue);
+	edge_tick(t);
+	clear();
+	hear(red, 2, 1);
+	assert_ptr_equal(way_out(), red);
+	for (u32 i = 0; i < 4; i++)
+		edge_tick(t += HEALTH_INTERVAL_NS);
+	clear();
+	assert_ptr_equal(way_out(), blue);
+	hear(red, 3, 5);
+	assert_ptr_equal(way_out(), red);
+	edge_set_up(red, false);
+	assert_ptr_equal(way_out(), blue);
+	edge_set_up(red, true);
+	assert_ptr_equal(way_out(), blue); /* until it is heard again */
+	assert_int_equal(drops(red, VNET_DROP_UNREACHABLE), 0);
 }
 
 static void a_hello_finds_no_room_or_no_packet(void **state)
@@ -660,6 +706,7 @@ int main(void)
 		CASE(malformed_frames_have_their_reasons),
 		CASE(the_guests_mtu_leaves_room_for_header_and_tag),
 		CASE(nobody_is_sent_to_who_does_not_answer),
+		CASE(a_backup_takes_over_and_gives_back),
 		CASE(a_hello_finds_no_room_or_no_packet),
 		CASE(a_peer_of_another_version_is_named),
 		CASE(a_peer_behind_nat_is_answered_where_it_came_from),
