@@ -31,7 +31,9 @@
 #define MS 1000000ull
 #define SEC 1000000000ull
 
+#ifndef NET_POOL
 #define NET_POOL 512u
+#endif
 #define NET_BUF (PKT_HEADROOM + 2048u)
 #define SENT_MAX 4096u
 

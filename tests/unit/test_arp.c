@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ARP: asking, answering, waiting, forgetting. */
+#define NET_POOL 2048u /* one packet may wait for each entry */
 #include "tests/unit/net_harness.h"
+
+#define WIDE_MASK IP4(255, 255, 0, 0)
 
 static struct udp_dst to_peer(u32 addr)
 {
@@ -247,13 +250,65 @@ static void test_table_pressure(void **state)
 	assert_int_equal(sent_count, 1);
 	assert_int_equal(sent[0].len, 142);
 	/* All entries asking: the next has to wait. */
-	netif_set_address(&nif, OWN, MASK, GATEWAY);
+	netif_set_address(&nif, OWN, WIDE_MASK, GATEWAY);
 	for (u32 i = 10; i < 11 + ARP_ENTRIES; i++) {
-		struct udp_dst other = to_peer(IP4(10, 0, 0, i));
+		struct udp_dst other = to_peer(IP4(10, 0, 0, 0) + i);
 
 		send_to(&other);
 	}
 	assert_int_equal(drops(NET_DROP_NO_NEIGHBOUR), 1);
+}
+
+static u64 least_of_all(void)
+{
+	u64 next = UINT64_MAX;
+
+	for (u32 i = 0; i < ARP_ENTRIES; i++) {
+		const struct arp_entry *e = &nif.arp.entry[i];
+
+		next = e->state == ARP_FREE ? next : MIN(next, e->next_ns);
+	}
+	return next;
+}
+
+/* The other nodes of a large mesh, whose addresses lie anyhow. */
+static void test_a_mesh_fits(void **state)
+{
+	static struct udp_dst node[255];
+	u8 mac[6] = { 0x52, 0x54, 1 };
+	u32 gen;
+
+	(void)state;
+	netif_set_address(&nif, OWN, WIDE_MASK, GATEWAY);
+	for (u32 i = 0; i < ARRAY_SIZE(node); i++) {
+		u32 ip = IP4(10, 0, 0, 0) + 2 + i * (i % 3 ? 1 : ARP_ENTRIES / 2);
+
+		node[i] = to_peer(ip);
+		host_now_ns += MS;
+		send_to(&node[i]);
+		assert_int_equal(nif.arp.next_ns, least_of_all());
+		mac[4] = (u8)(ip >> 8);
+		mac[5] = (u8)ip;
+		net_know(ip, mac);
+		assert_int_equal(nif.arp.next_ns, least_of_all());
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(node); i++)
+		send_to(&node[i]);
+	gen = nif.gen;
+	net_forget_sent();
+	for (u32 i = 0; i < ARRAY_SIZE(node); i++) {
+		send_to(&node[i]);
+		assert_int_equal(sent[i].data[5], (u8)node[i].addr);
+		assert_int_equal(sent[i].data[4], (u8)(node[i].addr >> 8));
+	}
+	/* Nobody took another one's place, and all are kept as long as they are used. */
+	assert_int_equal(nif.gen, gen);
+	assert_int_equal(sent_count, ARRAY_SIZE(node));
+	host_now_ns += ARP_CHECK_NS;
+	netif_tick(&nif, host_now_ns);
+	assert_int_equal(nif.arp.next_ns, least_of_all());
+	assert_int_equal(nif.gen, gen);
+	assert_int_equal(drops_total(), 0);
 }
 
 int main(void)
@@ -270,6 +325,7 @@ int main(void)
 		NET_CASE(test_gateway),
 		NET_CASE(test_bad_frames),
 		NET_CASE(test_table_pressure),
+		NET_CASE(test_a_mesh_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

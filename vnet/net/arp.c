@@ -10,15 +10,55 @@
 #include "hv/base/str.h"
 #include "vnet/net/net_priv.h"
 
+/* Where an address is first looked for: those of one subnet have places of their own. */
+static struct arp_entry *home_of(struct netif *nif, u32 ip)
+{
+	return &nif->arp.entry[ip % ARP_ENTRIES];
+}
+
+static bool is_for(const struct arp_entry *e, u32 ip)
+{
+	return e->state != ARP_FREE && e->ip == ip;
+}
+
 static struct arp_entry *find(struct netif *nif, u32 ip)
 {
+	if (is_for(home_of(nif, ip), ip))
+		return home_of(nif, ip);
 	for (u32 i = 0; i < ARP_ENTRIES; i++) {
 		struct arp_entry *e = &nif->arp.entry[i];
 
-		if (e->state != ARP_FREE && e->ip == ip)
+		if (is_for(e, ip))
 			return e;
 	}
 	return NULL;
+}
+
+void arp_init(struct netif *nif)
+{
+	nif->arp.next_ns = UINT64_MAX;
+}
+
+static void find_next(struct netif *nif)
+{
+	nif->arp.next_ns = UINT64_MAX;
+	for (u32 i = 0; i < ARP_ENTRIES; i++) {
+		const struct arp_entry *e = &nif->arp.entry[i];
+
+		if (e->state != ARP_FREE)
+			nif->arp.next_ns = MIN(nif->arp.next_ns, e->next_ns);
+	}
+}
+
+static void set_next(struct netif *nif, struct arp_entry *e, u64 next_ns)
+{
+	bool was_next = e->next_ns == nif->arp.next_ns;
+
+	e->next_ns = next_ns;
+	if (next_ns <= nif->arp.next_ns)
+		nif->arp.next_ns = next_ns;
+	else if (was_next)
+		find_next(nif);
 }
 
 static void entry_free(struct netif *nif, struct arp_entry *e)
@@ -29,24 +69,32 @@ static void entry_free(struct netif *nif, struct arp_entry *e)
 	for (u32 i = 0; i < e->waiting; i++)
 		net_drop(nif, e->wait[i], NET_DROP_NO_NEIGHBOUR);
 	*e = (struct arp_entry){ .state = ARP_FREE };
+	find_next(nif);
+}
+
+/* Its first place, if that is free. */
+static struct arp_entry *entry_at_home(struct netif *nif, u32 ip)
+{
+	struct arp_entry *e = home_of(nif, ip);
+
+	if (e->state != ARP_FREE)
+		return NULL;
+	e->ip = ip;
+	return e;
 }
 
 /* A free entry; else the one with an address that was not used lately or is
  * the next to be checked. NULL when all are being asked for. */
 static struct arp_entry *entry_new(struct netif *nif, u32 ip)
 {
-	struct arp_entry *best = NULL;
+	struct arp_entry *best = entry_at_home(nif, ip);
 
-	for (u32 i = 0; i < ARP_ENTRIES; i++) {
+	for (u32 i = 0; i < ARP_ENTRIES && !(best && best->state == ARP_FREE); i++) {
 		struct arp_entry *e = &nif->arp.entry[i];
 
-		if (e->state == ARP_FREE) {
-			best = e;
-			break;
-		}
 		if (e->state == ARP_ASKING)
 			continue;
-		if (!best || e->used < best->used ||
+		if (!best || e->state == ARP_FREE || e->used < best->used ||
 		    (e->used == best->used && e->next_ns < best->next_ns))
 			best = e;
 	}
@@ -87,7 +135,7 @@ static void ask(struct netif *nif, struct arp_entry *e, u64 now)
 	static const u8 nobody[ETH_ALEN];
 
 	e->tries++;
-	e->next_ns = now + ARP_RETRY_NS;
+	set_next(nif, e, now + ARP_RETRY_NS);
 	send(nif, ARP_OP_REQUEST, e->state == ARP_CHECKING ? e->mac : eth_broadcast, nobody,
 	     e->ip);
 }
@@ -141,7 +189,7 @@ static void learn(struct netif *nif, struct arp_entry *e, const u8 *mac)
 	e->state = ARP_KNOWN;
 	e->tries = 0;
 	e->used = false;
-	e->next_ns = plat_now_ns() + ARP_CHECK_NS;
+	set_next(nif, e, plat_now_ns() + ARP_CHECK_NS);
 	for (u32 i = 0; i < e->waiting; i++)
 		eth_output(nif, e->wait[i], e->mac, ETH_TYPE_IPV4);
 	if (e->waiting)
@@ -196,10 +244,10 @@ void arp_input(struct netif *nif, struct pkt *p)
 	}
 	request = nif->addr && tpa == nif->addr && load_be16(a + ARP_OP) == ARP_OP_REQUEST;
 	e = spa ? find(nif, spa) : NULL;
-	/* Who asks for us will be answered next: remember it. Nothing else from
-	 * nowhere makes an entry. */
+	/* Who asks for us will be answered next: remember it, where that is no work.
+	 * Nothing else from nowhere makes an entry. */
 	if (!e && request && spa && ((spa ^ nif->addr) & nif->mask) == 0)
-		e = entry_new(nif, spa);
+		e = entry_at_home(nif, spa);
 	if (e)
 		learn(nif, e, a + ARP_SHA);
 	if (request)
@@ -234,7 +282,7 @@ static void entry_due(struct netif *nif, struct arp_entry *e, u64 now)
 
 void arp_tick(struct netif *nif, u64 now_ns)
 {
-	for (u32 i = 0; i < ARP_ENTRIES; i++) {
+	for (u32 i = 0; i < ARP_ENTRIES && now_ns >= nif->arp.next_ns; i++) {
 		struct arp_entry *e = &nif->arp.entry[i];
 
 		if (e->state != ARP_FREE && now_ns >= e->next_ns)
@@ -244,13 +292,5 @@ void arp_tick(struct netif *nif, u64 now_ns)
 
 u64 arp_next_ns(const struct netif *nif)
 {
-	u64 next = UINT64_MAX;
-
-	for (u32 i = 0; i < ARP_ENTRIES; i++) {
-		const struct arp_entry *e = &nif->arp.entry[i];
-
-		if (e->state != ARP_FREE)
-			next = MIN(next, e->next_ns);
-	}
-	return next;
+	return nif->arp.next_ns;
 }

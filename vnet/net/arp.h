@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The neighbour table of a netif (RFC 826): fixed size, with the packets that
- * wait for an answer. */
+ * wait for an answer. Room for the other nodes of a mesh of 256, and as many others. */
 #ifndef VNET_NET_ARP_H
 #define VNET_NET_ARP_H
 
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
 
-#define ARP_ENTRIES 64u
+#define ARP_ENTRIES 512u
 #define ARP_WAIT_MAX 16u /* packets that wait for one neighbour */
 #define ARP_TRIES 4u
 #define ARP_RETRY_NS 500000000ull
@@ -34,8 +34,12 @@ struct arp_entry {
 };
 
 struct arp_table {
-	struct arp_entry entry[ARP_ENTRIES];
+	u64 next_ns; /* the least of the entries' */
+	struct arp_entry entry[ARP_ENTRIES]; /* by the address's last bits, if that was free */
 };
+
+/* The table of a netif that is all zero. */
+void arp_init(struct netif *nif);
 
 /* A whole ARP frame, at its Ethernet header. Consumed. */
 void arp_input(struct netif *nif, struct pkt *p);

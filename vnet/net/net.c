@@ -176,6 +176,7 @@ err_t netif_init(struct netif *nif, const struct netif_setup *setup)
 	nif->gen = 1;
 	nif->ip_id = (u16)setup->seed;
 	nif->dhcp.rng = setup->seed;
+	arp_init(nif);
 	return ERR_OK;
 }
 

@@ -16,7 +16,7 @@
 STATIC_ASSERT(UDP_HEADROOM == ETH_HLEN + IP_HLEN + UDP_HLEN, "outer headers");
 STATIC_ASSERT(UDP_OVERHEAD == IP_HLEN + UDP_HLEN, "outer headers");
 STATIC_ASSERT(UDP_HEADROOM <= PKT_HEADROOM, "outer headers fit into the head room");
-STATIC_ASSERT(ARP_ENTRIES <= UINT8_MAX, "udp_dst.neighbour is 8 bits");
+STATIC_ASSERT(ARP_ENTRIES <= UINT16_MAX, "udp_dst.neighbour is 16 bits");
 
 static struct udp_port *find_port(struct netif *nif, u16 port)
 {
@@ -213,7 +213,7 @@ static bool prepare(struct netif *nif, struct udp_dst *d)
 		if (!e)
 			return false;
 		mac = e->mac;
-		d->neighbour = (u8)(e - nif->arp.entry);
+		d->neighbour = (u16)(e - nif->arp.entry);
 	} else if (!nif->addr && d->addr != IP_BROADCAST) {
 		return false;
 	}

@@ -65,7 +65,7 @@ struct udp_dst {
 	u8 flags; /* enum udp_dst_flags */
 
 	/* Headers as they were last built, good while gen is the netif's. */
-	u8 neighbour; /* entry of the ARP table; ARP_ENTRIES: none */
+	u16 neighbour; /* entry of the ARP table; ARP_ENTRIES: none */
 	u32 gen;
 	u32 ip_sum; /* of the IPv4 header without length, id and TTL */
 	u8 hdr[UDP_HEADROOM];
