@@ -90,9 +90,10 @@ err_t ctl_vm_add(struct ctl *c)
 	err = vm_add(&cfg, why, sizeof(why));
 	if (err)
 		return ctl_fail(c, err == ERR_NOMEM || err == ERR_INVAL ? "memory"
-				   : err == ERR_RANGE	 ? (lang_get(c->stmt, "core") ? "core" : "cores")
 				   : err == ERR_FULL			 ? "cpus"
-									 : NULL,
+				   : err != ERR_RANGE			 ? NULL
+				   : lang_get(c->stmt, "core")		 ? "core"
+									 : "cores",
 				err, "%s", why);
 	return try_boot(c);
 }

@@ -4,9 +4,8 @@
  * 15.29). In xAPIC mode we deliver. No emulator has it: written by the manual, tested
  * against its tables, never run.
  *
- * There is one vCPU a guest, so that an IPI has no target but its sender: writes of ICR
- * exit, no doorbell is rung, and another core's kick is a physical interrupt, after which
- * VMRUN looks at IRR again.
+ * Each vCPU's table has no entry but its own: writes of ICR exit, no doorbell is rung, and
+ * another core's kick is a physical interrupt, after which VMRUN looks at IRR again.
  */
 #include "arch/x86_64/svm.h"
 

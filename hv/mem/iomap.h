@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who answers a guest's I/O port or MMIO address. Devices see an access,
- * never an exit. One map per address space and VM; used on the core that runs
- * the vCPU, changed only there or while the VM is stopped.
+ * never an exit. One map per address space and VM; callers serialise.
  */
 #ifndef HV_MEM_IOMAP_H
 #define HV_MEM_IOMAP_H
