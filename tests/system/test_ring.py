@@ -27,10 +27,7 @@ def running_lab(bring_up, hypervisor):
 
 
 def states(lab, node):
-    told = json.loads(lab.ctl(node, "show link json"))
-    if isinstance(told, dict):  # a vnetpd's
-        return {name: link["state"] for name, link in told.items()}
-    return {link["name"]: link["state"] for link in told}
+    return {link["name"]: link["state"] for link in json.loads(lab.ctl(node, "show link json"))}
 
 
 def drops(lab, reason):

@@ -17,6 +17,7 @@ from labkit.errors import ToolError, usage_error
 
 STATE = "state.json"
 TERM_WAIT_S = 5.0
+EXEC_WAIT_S = 1.0
 
 
 def process_start(pid):
@@ -102,6 +103,10 @@ class State:
         """Call right after the start: until then nobody knows of the process."""
         entry.update(pid=pid, start=process_start(pid), tag=tag)
         self.save()
+        # A program's command line can be read a moment after it was started.
+        deadline = time.monotonic() + EXEC_WAIT_S
+        while process_start(pid) and not process_alive(entry) and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def stop(self):
         """Ends what is running of this lab, gently first. Gives the machines ended."""
