@@ -78,8 +78,8 @@ $B/caisson.elf: $(HV_O) boot/caisson.ld
 	$(Q)$(OBJCOPY) -S -I elf64-x86-64 -O elf32-i386 $B/caisson.elf64 $@
 
 # --- vnetpd: the overlay core as a Linux process -----------------------------
-VP_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPIE -fstack-protector-strong \
-	   -fno-strict-aliasing -I. $(WARN)
+VP_CFLAGS := -std=gnu11 -O2 -flto=auto -g -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPIE \
+	   -fstack-protector-strong -fno-strict-aliasing -I. $(WARN)
 VP_C	:= $(wildcard tools/vnetpd/*.c) $(filter ctl/% hv/base/% vnet/%,$(PURE))
 VP_O	:= $(VP_C:%.c=$B/vp/%.o)
 

@@ -18,7 +18,7 @@
 /* Bulk is a long segment in each such time, over a window; then so long a rest. */
 #define BULK_EACH_NS 300000ull
 #define WINDOW_NS 2000000ull
-#define REST_NS 100000ull
+#define REST_NS 200000ull
 
 struct node node = { .name = "node" };
 
