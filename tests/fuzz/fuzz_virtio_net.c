@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A whole virtio-net device under a hostile driver: registers, rings and
- * buffers are what the input says. Input: 4-byte operations {what, a, b, c}
+ * A whole virtio-net device with two pairs of queues under a hostile driver:
+ * registers, rings and buffers are what the input says. Input: 4-byte operations {what, a, b, c}
  * up to and including one with `what` OP_END, then the guest's memory.
  */
 #include <stdlib.h>
@@ -17,6 +17,8 @@
 #define BUF_SIZE 1024
 #define MAX_OPS 256
 #define HELD PACKETS
+#define PAIRS 2u
+#define QUEUES (2 * PAIRS + 1)
 #define OFFLOADS                                                                   \
 	(VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |     \
 	 VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
@@ -37,6 +39,7 @@ enum op {
 	OP_POLLING,
 	OP_LINK,
 	OP_RESET,
+	OP_SETTLE,   /* the owners of the queues have let go, or not */
 	OP_END,
 };
 
@@ -45,6 +48,8 @@ static struct gmem gm;
 static struct iomap io, mmio;
 static struct pci_bus bus;
 static struct virtio_net net;
+static struct virtio_net_pair more[PAIRS - 1];
+static bool settled;
 static struct virtio_pci vp;
 static struct pkt_pool pool;
 static void *pool_mem;
@@ -72,21 +77,34 @@ static void ignore_hook(void *ctx, u32 pair)
 	(void)pair;
 }
 
+static bool is_settled(void *ctx, bool begin)
+{
+	(void)ctx;
+	(void)begin;
+	return settled;
+}
+
 static const struct irq_sink sink = { .set_line = ignore_line, .msi = ignore_msi };
-static const struct virtio_net_hooks hooks = { .kick = ignore_hook, .more = ignore_hook };
+static const struct virtio_net_hooks hooks = {
+	.kick = ignore_hook, .more = ignore_hook, .settled = is_settled,
+};
 
 static void build(void)
 {
 	const struct pci_windows w = { .ecam_base = 0xf0000000, .io_base = 0xc000,
 				       .io_size = 0x1000, .mem_base = 0xe0000000,
 				       .mem_size = 0x1000000 };
+	static const u32 core[PAIRS - 1];
 	const struct virtio_net_cfg cfg = { .name = "f", .mtu = 1500, .gm = &gm, .pool = &pool,
-					    .hooks = &hooks };
+					    .hooks = &hooks, .pairs = PAIRS, .more = more,
+					    .more_core = core };
 
 	memset(&gm, 0, sizeof(gm));
 	memset(&io, 0, sizeof(io));
 	memset(&mmio, 0, sizeof(mmio));
 	memset(&net, 0, sizeof(net));
+	memset(more, 0, sizeof(more));
+	settled = true;
 	if (!pool_mem)
 		pool_mem = aligned_alloc(64, ALIGN_UP(pkt_pool_bytes(PACKETS, BUF_SIZE), 64));
 	pkt_pool_init(&pool, "fuzz", 0, PACKETS, BUF_SIZE, pool_mem, (bus_t){ 0 });
@@ -113,11 +131,12 @@ static void start(u8 features)
 		      (features & 1 ? VIRTIO_F_EVENT_IDX : 0) |
 			      (features & 2 ? VIRTIO_F_INDIRECT_DESC : 0) |
 			      (features & 4 ? VIRTIO_NET_F_MRG_RXBUF : 0) |
-			      (features & 8 ? OFFLOADS : 0));
+			      (features & 8 ? OFFLOADS : 0) |
+			      (features & 16 ? VIRTIO_NET_F_MQ | VIRTIO_NET_F_CTRL_VQ : 0));
 	common_access(true, VPCI_DRIVER_FEATURE_SELECT, 4, 1);
 	common_access(true, VPCI_DRIVER_FEATURE, 4, VIRTIO_F_VERSION_1 >> 32);
 	common_access(true, VPCI_DEVICE_STATUS, 1, 0xb);
-	for (u16 i = 0; i < VIRTIO_NET_QUEUES; i++) {
+	for (u16 i = 0; i < QUEUES; i++) {
 		common_access(true, VPCI_QUEUE_SELECT, 2, i);
 		common_access(true, VPCI_QUEUE_SIZE, 2, 16);
 		common_access(true, VPCI_QUEUE_DESC, 8, 0x400u * i);
@@ -128,7 +147,7 @@ static void start(u8 features)
 	common_access(true, VPCI_DEVICE_STATUS, 1, 0xf);
 }
 
-static void deliver(u32 len)
+static void deliver(struct vnet_port *port, u32 len)
 {
 	struct pkt *p = pkt_get(&pool);
 
@@ -138,8 +157,8 @@ static void deliver(u32 len)
 	p->len = p->head_len;
 	if (len > 256)
 		pkt_add_seg(p, payload, (bus_t){ 0 }, MIN(len - 256, 2000u), NULL);
-	net.port.ops->deliver(&net.port, &p, 1);
-	net.port.ops->flush(&net.port);
+	port->ops->deliver(port, &p, 1);
+	port->ops->flush(port);
 }
 
 static void look_at(const struct pkt *p)
@@ -157,6 +176,7 @@ static void one_op(const u8 *op)
 {
 	u16 word = load_le16(op + 2);
 	struct io_access a = { 0xc000u + op[1] % 16u, op[2], 2, true };
+	struct vnet_port *port = &virtio_net_pair(&net, op[3] >> 7)->port;
 
 	switch (op[0] % OP_END) {
 	case OP_REGISTER:
@@ -177,7 +197,7 @@ static void one_op(const u8 *op)
 		break;
 	case OP_COLLECT: {
 		u32 max = MIN(op[1] % 8u, HELD - nheld);
-		u32 n = net.port.ops->collect(&net.port, held + nheld, max);
+		u32 n = port->ops->collect(port, held + nheld, max);
 
 		for (u32 i = 0; i < n; i++)
 			look_at(held[nheld++]);
@@ -192,23 +212,26 @@ static void one_op(const u8 *op)
 		}
 		break;
 	case OP_DELIVER:
-		deliver(word % 2300u);
+		deliver(port, word % 2300u);
 		break;
 	case OP_POKE:
 		store_le16(memory + op[1] * 12u, word);
 		break;
 	case OP_ADD:
-		memory[0x400u * (op[1] % 3u) + 0x102]++;
+		memory[0x400u * (op[1] % QUEUES) + 0x102]++;
 		break;
 	case OP_POLLING:
-		net.port.ops->notify(&net.port, op[1] & 1);
+		port->ops->notify(port, op[1] & 1);
 		break;
 	case OP_LINK:
 		virtio_net_set_link(&net, op[1] & 1);
 		(void)virtio_net_announce(&net);
 		break;
-	default: /* OP_RESET */
-		virtio_pci_reset(&vp);
+	case OP_RESET:
+		(void)virtio_pci_reset(&vp);
+		break;
+	default: /* OP_SETTLE */
+		settled = op[1] & 1;
 		break;
 	}
 }
