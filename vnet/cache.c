@@ -80,7 +80,7 @@ u64 cache_peek(const struct flow_cache *c, const struct route_key *k)
 
 		if (e.tag[0] == ref.tag && e.tag[1] == k->src &&
 		    route_stamp_valid(&e.stamp, k->dst))
-			return e.verdict & ~CACHE_USED;
+			return e.verdict & ~CACHE_NEW;
 	}
 	return 0;
 }
@@ -92,10 +92,10 @@ static struct cache_entry *make_room(struct flow_cache *c, struct cache_set *set
 	u32 turn = c->turn++;
 	struct cache_entry *victim = &set->way[turn % CACHE_WAYS];
 
-	for (u32 i = 0; i < CACHE_WAYS && (victim->verdict & CACHE_USED); i++)
+	for (u32 i = 0; i < CACHE_WAYS && !(victim->verdict & CACHE_NEW); i++)
 		victim = &set->way[(turn + i) % CACHE_WAYS];
 	if (turn % DOUBT == 0)
-		set->way[turn / DOUBT % CACHE_WAYS].verdict &= ~CACHE_USED;
+		set->way[turn / DOUBT % CACHE_WAYS].verdict |= CACHE_NEW;
 	return victim;
 }
 
@@ -119,6 +119,6 @@ void cache_fill(struct flow_cache *c, const struct route_key *k, const struct ca
 	*victim = (struct cache_entry){
 		.tag = { ref->tag, k->src },
 		.stamp = *stamp,
-		.verdict = verdict,
+		.verdict = verdict | CACHE_NEW,
 	};
 }

@@ -21,10 +21,10 @@
 struct cache_entry {
 	u64 tag[2]; /* dst and ingress, src; the ingress stands for its overlay too */
 	struct route_stamp stamp;
-	u64 verdict; /* and CACHE_USED: it was asked for again. 0: empty */
+	u64 verdict; /* and CACHE_NEW: nobody asked for it again. 0: empty */
 };
-#define CACHE_USED BIT64(61)
-STATIC_ASSERT(CACHE_USED < VERDICT_MANY && CACHE_USED > BIT64(VERDICT_PORTS * VERDICT_PORT_BITS),
+#define CACHE_NEW BIT64(37)
+STATIC_ASSERT(VERDICT_SHARED < CACHE_NEW && CACHE_NEW < VERDICT_MANY,
 	      "a bit that verdicts do not need");
 STATIC_ASSERT(sizeof(struct cache_entry) == 32, "two to a cache line");
 
@@ -94,9 +94,9 @@ static inline u64 cache_find(const struct route_key *k, const struct cache_ref *
 		e = cache_match(ref->set->way + CACHE_WAYS / 2, k, ref);
 	if (!e || !route_stamp_valid(&e->stamp, k->dst))
 		return 0;
-	if (!(e->verdict & CACHE_USED))
-		e->verdict |= CACHE_USED;
-	return e->verdict & ~CACHE_USED;
+	if (e->verdict & CACHE_NEW)
+		e->verdict &= ~CACHE_NEW;
+	return e->verdict;
 }
 
 /* Boot core: what cache_find() would say, without leaving a trace. */

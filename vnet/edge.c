@@ -25,97 +25,94 @@
 
 /* --- out ------------------------------------------------------------------ */
 
-/* p is longer than the edge takes: a frame, or what it is cut into. */
-static bool is_too_big(const struct edge *e, const struct pkt *p)
+/* Its flow, and what of it goes into the outer TOS. */
+static inline void edge_mark(const struct edge *e, struct pkt *p, bool wrap)
 {
-	u32 len = pkt_wire_len(p);
+	const u8 *frame = p->data;
+	u32 len = p->head_len, hash = p->hash;
+	bool plain = flow_is_plain_ip4(frame, len);
+	u8 tos = 0;
 
-	return len > e->port.mtu + LINK_ETH_HEADER ||
-	       (pkt_is_offloaded(p) && len > e->port.caps_max);
+	if (wrap && e->tos_mask)
+		tos = plain ? frame[ETH_HLEN + IP_TOS] : tos_of(frame, len);
+	p->hash = hash ? hash : flow_hash_quick(frame, len, plain);
+	if (wrap)
+		p->tos = (u8)(e->dst.tos | (tos & e->tos_mask));
 }
 
-/* true: p may go on, as an outer payload if it is to be wrapped; else *why. */
-static inline __attribute__((always_inline)) bool edge_accepts(struct edge *e, struct pkt *p,
-							       bool wrap, enum vnet_drop *why)
+/* true: p is an outer payload now, if it is to be wrapped; else *why. */
+static inline bool edge_accepts(const struct edge *e, struct pkt *p, bool wrap,
+				enum vnet_drop *why)
 {
-	if (is_too_big(e, p)) {
-		*why = VNET_DROP_TOO_BIG;
-		edge_too_big(&e->port, p);
-		return false;
-	}
 	/* Transit sends the TTL it got, less one. */
-	if (p->ttl == 1) {
-		*why = VNET_DROP_LOOP;
+	*why = VNET_DROP_LOOP;
+	if (p->ttl == 1)
 		return false;
-	}
-	if (!p->hash)
-		p->hash = flow_hash_quick(p->data, p->head_len);
-	if (!wrap)
-		return true;
-	p->tos = e->dst.tos;
-	if (e->tos_mask)
-		p->tos |= tos_of_quick(p->data, p->head_len) & e->tos_mask;
+	edge_mark(e, p, wrap);
 	*why = VNET_DROP_TOO_BIG;
-	return link_encap(e->link, p, &e->header) == ERR_OK;
+	return !wrap || link_encap(e->link, p, &e->header) == ERR_OK;
 }
 
-/* What goes to the sender in one call, and what it amounts to. */
-struct edge_batch {
-	u32 n;
+/* What n frames that go to the sender in one call amount to, without what is
+ * put in front of them. */
+struct edge_sum {
 	u64 bytes, segments;
-	struct pkt *pkt[PKT_BURST];
 };
 
-static void edge_batch_clear(struct edge_batch *b)
-{
-	b->n = 0;
-	b->bytes = 0;
-	b->segments = 0;
-}
-
-static void edge_send(struct edge *e, struct edge_batch *b)
+static void edge_send(struct edge *e, struct pkt **pkts, u32 n, struct edge_sum sum)
 {
 	struct vnet_counters *count = &e->port.count;
 	u32 sent;
 
-	if (!b->n)
+	if (!n)
 		return;
-	sent = e->tx->send(e->tx_ctx, &e->dst, b->pkt, b->n);
+	sent = e->tx->send(e->tx_ctx, &e->dst, pkts, n);
 	count->tx_frames += sent;
-	count->tx_bytes += b->bytes; /* with those few that had no next hop */
-	count->tx_segments += b->segments;
-	count->drop[VNET_DROP_NO_NEIGHBOUR] += b->n - sent;
-	edge_batch_clear(b);
+	count->tx_bytes += sum.bytes; /* with those few that had no next hop */
+	count->tx_segments += sum.segments;
+	count->drop[VNET_DROP_NO_NEIGHBOUR] += n - sent;
 }
 
-/* wrap is a constant where this is called. */
+/* wrap is a constant where this is called. Those that go move up in pkts. */
 static inline __attribute__((always_inline)) void deliver(struct edge *e, struct pkt **pkts, u32 n,
 							  bool wrap)
 {
-	struct edge_batch b;
-	u32 room = e->tx->room(e->tx_ctx);
+	struct edge_sum sum = { 0 };
+	u32 room = e->tx->room(e->tx_ctx), kept = 0, limit;
 
 	edge_learn_mtu(e);
-	edge_batch_clear(&b);
+	limit = e->port.mtu + LINK_ETH_HEADER;
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = pkts[i];
-		u32 len = p->len, frames = pkt_wire_frames(p);
-		enum vnet_drop why = VNET_DROP_TX_FULL;
+		u32 len = p->len, wire = len, frames = 1, most = limit;
+		enum vnet_drop why;
 
+		if (pkt_is_offloaded(p)) {
+			wire = pkt_wire_len(p);
+			frames = pkt_wire_frames(p);
+			most = MIN(limit, e->port.caps_max);
+		}
 		/* Some of it may have left by now. */
-		if (b.n == room) {
-			edge_send(e, &b);
+		if (kept == room) {
+			edge_send(e, pkts, kept, sum);
+			sum = (struct edge_sum){ 0 };
+			kept = 0;
 			room = e->tx->room(e->tx_ctx);
 		}
-		if (!room || !edge_accepts(e, p, wrap, &why)) {
+		if (!room) {
+			vnet_port_drop(&e->port, p, VNET_DROP_TX_FULL);
+		} else if (wire > most) {
+			edge_too_big(&e->port, p);
+			vnet_port_drop(&e->port, p, VNET_DROP_TOO_BIG);
+		} else if (!edge_accepts(e, p, wrap, &why)) {
 			vnet_port_drop(&e->port, p, why);
-			continue;
+		} else {
+			pkts[kept++] = p;
+			sum.bytes += len;
+			sum.segments += frames;
 		}
-		b.pkt[b.n++] = p;
-		b.bytes += len;
-		b.segments += frames;
 	}
-	edge_send(e, &b);
+	edge_send(e, pkts, kept, sum);
 }
 
 static void deliver_bare(struct vnet_port *port, struct pkt **pkts, u32 n)

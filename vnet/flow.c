@@ -18,6 +18,12 @@
 #define IP_PROTO_SCTP 132u
 #define PORTS_LEN 4u /* source and destination, in all three */
 
+/* Two values in either order, on top of h: sum and product say which two. */
+static u64 mix_pair(u64 h, u64 a, u64 b)
+{
+	return hash_mix(h ^ (a + b), HASH_K1 ^ a * b);
+}
+
 /* Of the ports, when the protocol has some and they are there; else 0. */
 static u64 ports_at(const u8 *l4, u32 len, u8 proto)
 {
@@ -27,7 +33,7 @@ static u64 ports_at(const u8 *l4, u32 len, u8 proto)
 	return flow_ports(l4);
 }
 
-static u64 hash_ip4(u64 h, const u8 *ip, u32 len)
+static u64 hash_ip4(u64 h, const u8 *frame, const u8 *ip, u32 len)
 {
 	u64 ports = 0;
 	u32 header;
@@ -39,7 +45,7 @@ static u64 hash_ip4(u64 h, const u8 *ip, u32 len)
 	if (header >= IP_HLEN && header <= len &&
 	    !(load_be16(ip + IP_FRAG) & (IP_FRAG_MF | IP_FRAG_OFFSET)))
 		ports = ports_at(ip + header, len - header, ip[IP_PROTO]);
-	return flow_mix_ip4(h, ip, ports);
+	return flow_mix_ip4(frame, ip, ports);
 }
 
 static u64 hash_ip6(u64 h, const u8 *ip, u32 len)
@@ -50,8 +56,8 @@ static u64 hash_ip6(u64 h, const u8 *ip, u32 len)
 		return h;
 	ports = ports_at(ip + IPV6_HLEN, len - IPV6_HLEN, ip[IPV6_NEXT]);
 	for (u32 half = 0; half < IPV6_ALEN; half += sizeof(u64))
-		h = flow_mix_pair(h, load_le64(ip + IPV6_ADDRS + half),
-				  load_le64(ip + IPV6_ADDRS + IPV6_ALEN + half));
+		h = mix_pair(h, load_le64(ip + IPV6_ADDRS + half),
+			     load_le64(ip + IPV6_ADDRS + IPV6_ALEN + half));
 	return hash_mix(h, HASH_K0 ^ (ports << 8 | ip[IPV6_NEXT]));
 }
 
@@ -63,7 +69,7 @@ u32 flow_hash(const u8 *frame, u32 len)
 
 	if (len < ETH_HLEN)
 		return 1;
-	h = flow_mix_macs(frame);
+	h = mix_pair(HASH_K0, mac_load_wide(frame + ETH_DST), mac_load_wide(frame + ETH_SRC));
 	type = load_be16(frame + ETH_TYPE);
 	for (u32 tags = 0; tags < ETH_TAGS_MAX; tags++) {
 		if ((type != ETH_TYPE_VLAN && type != ETH_TYPE_QINQ) || len - at < ETH_TAG)
@@ -73,7 +79,7 @@ u32 flow_hash(const u8 *frame, u32 len)
 		at += ETH_TAG;
 	}
 	if (type == ETH_TYPE_IPV4)
-		h = hash_ip4(h, frame + at, len - at);
+		h = hash_ip4(h, frame, frame + at, len - at);
 	else if (type == ETH_TYPE_IPV6)
 		h = hash_ip6(h, frame + at, len - at);
 	return flow_fold(h);

@@ -22,18 +22,7 @@ u32 flow_hash(const u8 *frame, u32 len);
 
 /* --- its steps ------------------------------------------------------------------- */
 
-/* Two values in either order, on top of h: their sum and product say which two. */
-static inline u64 flow_mix_pair(u64 h, u64 a, u64 b)
-{
-	return hash_mix(h ^ (a + b), HASH_K1 ^ a * b);
-}
-
-static inline u64 flow_mix_macs(const u8 *frame)
-{
-	return flow_mix_pair(HASH_K0, mac_load_wide(frame + ETH_DST),
-			     mac_load_wide(frame + ETH_SRC));
-}
-
+/* In either order: sum and product say which two they are. */
 static inline u64 flow_ports(const u8 *l4)
 {
 	u64 src = load_le16(l4), dst = load_le16(l4 + sizeof(u16));
@@ -41,12 +30,14 @@ static inline u64 flow_ports(const u8 *l4)
 	return (src + dst) << 32 | src * dst;
 }
 
-/* ports: 0 where there are none. */
-static inline u64 flow_mix_ip4(u64 h, const u8 *ip, u64 ports)
+/* MACs and what IPv4 says, by one multiplication. ports: 0 where there are none. */
+static inline u64 flow_mix_ip4(const u8 *frame, const u8 *ip, u64 ports)
 {
+	u64 to = mac_load_wide(frame + ETH_DST), from = mac_load_wide(frame + ETH_SRC);
 	u64 src = load_le32(ip + IP_SRC), dst = load_le32(ip + IP_DST);
 
-	return hash_mix(h ^ src * dst, (HASH_K1 ^ (ports << 8 | ip[IP_PROTO])) + (src + dst));
+	return hash_mix(HASH_K0 ^ (src * dst + to + from),
+			(HASH_K1 ^ (ports << 8 | ip[IP_PROTO]) ^ to ^ from) + src + dst);
 }
 
 static inline u32 flow_fold(u64 h)
@@ -68,16 +59,15 @@ static inline bool flow_is_plain_ip4(const u8 *frame, u32 len)
 	       (load_le32(frame + ETH_TYPE) & 0xffffffu) == want;
 }
 
-/* flow_hash(), in line for TCP and UDP in such frames. */
-static inline u32 flow_hash_quick(const u8 *frame, u32 len)
+/* flow_hash(), in line for TCP and UDP in such frames (plain). */
+static inline u32 flow_hash_quick(const u8 *frame, u32 len, bool plain)
 {
 	const u8 *ip = frame + ETH_HLEN;
 
-	if (!flow_is_plain_ip4(frame, len) ||
-	    (load_be16(ip + IP_FRAG) & (IP_FRAG_MF | IP_FRAG_OFFSET)) ||
+	if (!plain || (load_le16(ip + IP_FRAG) & __builtin_bswap16(IP_FRAG_MF | IP_FRAG_OFFSET)) ||
 	    (ip[IP_PROTO] != IP_PROTO_TCP && ip[IP_PROTO] != IP_PROTO_UDP))
 		return flow_hash(frame, len);
-	return flow_fold(flow_mix_ip4(flow_mix_macs(frame), ip, flow_ports(ip + IP_HLEN)));
+	return flow_fold(flow_mix_ip4(frame, ip, flow_ports(ip + IP_HLEN)));
 }
 
 #endif

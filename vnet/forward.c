@@ -258,14 +258,29 @@ static void burst_count_shared(struct burst *b, unsigned core)
 			continue;
 		route_key_hash(&b->key[i]);
 		route_count_shared(&b->key[i], core, b->pkt[i]->len);
-		b->verdict[i] &= ~VERDICT_SHARED;
 	}
 }
 
-/* Count the frames for their routes, and leave the verdicts bare. */
+/* Frames of several kinds: leave bare verdicts of those that go on. */
+static void burst_sort_out(struct burst *b, struct vnet_port *port, u64 any)
+{
+	u64 differ = 0;
+
+	if (any & VERDICT_SHARED)
+		burst_count_shared(b, port->in_core);
+	for (u32 i = 0; i < b->n; i++)
+		b->verdict[i] = verdict_of(b->verdict[i]);
+	if (any & VERDICT_DROP)
+		burst_drop(b, port);
+	for (u32 i = 0; i < b->n; i++)
+		differ |= b->verdict[i] ^ b->verdict[0];
+	b->alike = !differ;
+}
+
+/* Count the frames for their routes. */
 static void burst_count(struct burst *b, struct vnet_port *port)
 {
-	u64 any = 0, differ = 0;
+	u64 first = b->verdict[0], any = 0, differ = 0;
 
 	for (u32 i = 0; i < b->n; i++) {
 		u64 counted = b->verdict[i];
@@ -274,18 +289,15 @@ static void burst_count(struct burst *b, struct vnet_port *port)
 		cell->frames++;
 		cell->bytes += b->pkt[i]->len;
 		any |= counted;
-		b->verdict[i] = counted & ~VERDICT_COUNTER_MASK;
-		differ |= b->verdict[i] ^ b->verdict[0];
+		differ |= counted ^ first;
 	}
-	if (any & VERDICT_SHARED)
-		burst_count_shared(b, port->in_core);
-	if (any & VERDICT_DROP) {
-		burst_drop(b, port);
-		differ = 0;
-		for (u32 i = 0; i < b->n; i++)
-			differ |= b->verdict[i] ^ b->verdict[0];
+	/* Most often all go to one port, by whichever route. */
+	b->verdict[0] = verdict_of(first);
+	b->alike = true;
+	if ((any & (VERDICT_SHARED | VERDICT_DROP)) | verdict_of(differ)) {
+		b->verdict[0] = first;
+		burst_sort_out(b, port, any);
 	}
-	b->alike = !differ;
 }
 
 /* A verdict for each frame that goes on. */
@@ -305,8 +317,8 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 		b->cell[i] = route_cell(verdict_counter(counted), core);
 		__builtin_prefetch(b->cell[i], 1);
 		pkt_prefetch_room(b->pkt[i]);
-		miss[misses] = (u8)i;
-		misses += !counted;
+		if (!counted)
+			miss[misses++] = (u8)i;
 	}
 	me->cache.hits += n - misses;
 	me->cache.misses += misses;

@@ -17,7 +17,7 @@ static void drop_all(struct vnet_port *port, struct pkt **pkts, u32 n, enum vnet
 
 void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
-	bool offloaded = false;
+	u32 offloads = 0;
 
 	if (!move_may_deliver(port)) {
 		move_keep(port, pkts, n);
@@ -31,9 +31,9 @@ void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 		capture_frames(port->face, CAPTURE_OUT, pkts, n);
 	for (u32 i = 0; i < n; i++) {
 		pkts[i]->egress = port->id;
-		offloaded |= pkt_is_offloaded(pkts[i]);
+		offloads |= pkt_offloads(pkts[i]);
 	}
-	if (offloaded)
+	if (offloads)
 		offload_deliver(port, pkts, n);
 	else
 		port->ops->deliver(port, pkts, n);

@@ -220,18 +220,16 @@ static inline bool route_stamp_valid(const struct route_stamp *stamp, u64 dst)
  */
 #define VERDICT_PORTS 3
 #define VERDICT_PORT_BITS 12
-#define VERDICT_COUNTER_SHIFT 36
-#define VERDICT_COUNTER_BITS 24
-#define VERDICT_SHARED BIT64(60)
-#define VERDICT_MANY BIT64(62)
-#define VERDICT_DROP BIT64(63)
-#define VERDICT_COUNTER_MASK ((BIT64(VERDICT_COUNTER_BITS) - 1) << VERDICT_COUNTER_SHIFT)
+#define VERDICT_SHARED BIT64(36)
+#define VERDICT_MANY BIT64(38)
+#define VERDICT_DROP BIT64(39)
+#define VERDICT_COUNTER_SHIFT 40 /* the rest is the counter */
+#define VERDICT_COUNTER_MASK (~0ull << VERDICT_COUNTER_SHIFT)
 
 #define ROUTE_COUNTER_NONE 0u
 
 STATIC_ASSERT(VNET_MAX_PORTS <= BIT(VERDICT_PORT_BITS) && VNET_PORT_NONE == 0, "ids fit");
-STATIC_ASSERT(VERDICT_PORTS * VERDICT_PORT_BITS <= VERDICT_COUNTER_SHIFT &&
-	      VERDICT_COUNTER_MASK < VERDICT_SHARED, "in one word");
+STATIC_ASSERT(BIT64(VERDICT_PORTS * VERDICT_PORT_BITS) <= VERDICT_SHARED, "below the flags");
 
 static inline enum vnet_drop verdict_reason(u64 verdict)
 {
@@ -251,7 +249,7 @@ static inline u16 verdict_port(u64 verdict)
 
 static inline u32 verdict_counter(u64 counted)
 {
-	return (u32)(counted >> VERDICT_COUNTER_SHIFT) & (BIT(VERDICT_COUNTER_BITS) - 1);
+	return (u32)(counted >> VERDICT_COUNTER_SHIFT);
 }
 
 static inline u64 verdict_of(u64 counted)

@@ -8,7 +8,7 @@
 
 #define COUNTERS_MAX (ROUTE_COUNTER_BLOCKS * ROUTE_COUNTERS)
 
-STATIC_ASSERT(COUNTERS_MAX <= BIT64(VERDICT_COUNTER_BITS), "verdicts have room for it");
+STATIC_ASSERT(COUNTERS_MAX <= BIT64(64 - VERDICT_COUNTER_SHIFT), "verdicts have room for it");
 
 struct route_cell *route_cells[ROUTE_COUNTER_BLOCKS];
 

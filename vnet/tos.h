@@ -8,7 +8,6 @@
 
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
-#include "vnet/flow.h"
 
 #define TOS_ECN 0x03u
 #define TOS_DSCP 0xfcu
@@ -17,12 +16,6 @@
 /* The TOS or traffic class of an Ethernet frame's IP header, behind up to two
  * VLAN tags, as far as it is in the first len bytes; 0 for other frames. */
 u8 tos_of(const u8 *frame, u32 len);
-
-/* The same, in line for plain IPv4. */
-static inline u8 tos_of_quick(const u8 *frame, u32 len)
-{
-	return flow_is_plain_ip4(frame, len) ? frame[ETH_HLEN + IP_TOS] : tos_of(frame, len);
-}
 
 /*
  * p is an inner frame that came in an outer header with these ECN bits: mark

@@ -171,10 +171,20 @@ static inline u32 pkt_wire_frames(const struct pkt *p)
 	return p->gso_type == PKT_GSO_NONE ? 1 : p->gso_segs;
 }
 
-/* Somebody has to work on it before it is an ordinary frame. */
+/* gso_type and flags at once: not 0 where somebody has to work on it before it is
+ * an ordinary frame. */
+STATIC_ASSERT(offsetof(struct pkt, gso_type) == offsetof(struct pkt, flags) + 1, "one load");
+static inline u32 pkt_offloads(const struct pkt *p)
+{
+	u16 both;
+
+	__builtin_memcpy(&both, &p->flags, sizeof(both));
+	return both & (UINT8_MAX << 8 | PKT_F_NEEDS_CSUM);
+}
+
 static inline bool pkt_is_offloaded(const struct pkt *p)
 {
-	return p->gso_type != PKT_GSO_NONE || (p->flags & PKT_F_NEEDS_CSUM);
+	return pkt_offloads(p) != 0;
 }
 
 /* Bytes of head room left. */

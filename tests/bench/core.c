@@ -279,7 +279,7 @@ static double lookup_miss(u32 routes)
 		for (u32 i = 0; i < PKT_BURST; i++)
 			route_prefetch_buckets(&keys[i]);
 		for (u32 i = 0; i < PKT_BURST; i++)
-			drops += route_lookup(&keys[i], &many) >> 63;
+			drops += (route_lookup(&keys[i], &many) & VERDICT_DROP) != 0;
 		samples[r] = (double)(bench_cycles() - begin) / PKT_BURST;
 	}
 	if (drops)

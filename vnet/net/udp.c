@@ -253,10 +253,10 @@ STATIC_ASSERT(OFF_IP + IP_TOS == WORD_TOS + 7 && OFF_IP + IP_TOTAL == WORD_TOTAL
 static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 ttl, u32 len)
 {
 	u32 udp_len = len + UDP_HLEN, total = udp_len + IP_HLEN, sum;
+	u8 *h = pkt_push(p, UDP_HEADROOM);
 	u16 sport = source_port(d, p), id = nif->ip_id++;
 	u8 tos = d->flags & UDP_DST_TOS ? p->tos : 0; /* else d->tos stands there */
 	const u8 *t = d->hdr;
-	u8 *h = pkt_push(p, UDP_HEADROOM);
 
 	if (!h) {
 		net_drop(nif, p, NET_DROP_NO_HEADROOM);
@@ -286,9 +286,10 @@ static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u
 	return true;
 }
 
-/* One datagram the long way: to be fragmented, or to wait for ARP. */
-static bool send_slowly(struct netif *nif, struct udp_dst *d, struct pkt *p, u8 ttl, u32 len,
-			u32 mtu)
+/* One datagram the long way: to be fragmented, or to wait for ARP. Out of line, so
+ * that it takes no registers from the short way. */
+static __attribute__((noinline)) bool send_slowly(struct netif *nif, struct udp_dst *d,
+						  struct pkt *p, u8 ttl, u32 len, u32 mtu)
 {
 	struct ip_out out = {
 		.dst = d->addr,
@@ -332,7 +333,7 @@ u32 udp_send_burst(struct netif *nif, struct udp_dst *d, struct pkt **pkts, u32 
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = pkts[i];
 		u8 ttl = p->ttl ? (u8)(p->ttl - 1) : d->ttl;
-		u32 len = pkt_wire_len(p);
+		u32 len = pkt_is_offloaded(p) ? pkt_wire_len(p) : p->len;
 
 		if (!ttl)
 			net_drop(nif, p, NET_DROP_TTL);
