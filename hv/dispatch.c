@@ -6,7 +6,6 @@
 
 #include "hv/base/fmt.h"
 #include "hv/base/log.h"
-#include "hv/uplink.h"
 #include "hv/vm.h"
 #include "vnet/epoch.h"
 #include "vnet/queues.h"
@@ -111,18 +110,10 @@ static void watch_again(void)
 
 /* --- a dispatcher's turn ------------------------------------------------------------ */
 
-/* Frames of one queue, as many as its quota and the uplink allow. */
-static u32 poll_queue(const struct vm_interface *nic, struct vnet_port *q)
-{
-	u32 quota = __atomic_load_n(&nic->dispatch.set.quota, __ATOMIC_RELAXED);
-
-	return vnet_poll(q, MIN(quota, uplink_room()));
-}
-
 static u32 poll_nic(struct dispatcher *d, struct vm_interface *nic)
 {
 	struct vnet_port *port = &nic->net.port;
-	u32 frames = 0;
+	u32 quota = __atomic_load_n(&nic->dispatch.set.quota, __ATOMIC_RELAXED), frames = 0;
 
 	for (u32 i = 0; i < vnet_port_queues(port); i++) {
 		struct vnet_port *q = vnet_port_queue(port, i);
@@ -132,7 +123,7 @@ static u32 poll_nic(struct dispatcher *d, struct vm_interface *nic)
 		if (vnet_port_core(q, VNET_IN) != d->core)
 			continue;
 		d->queues++;
-		frames += poll_queue(nic, q);
+		frames += vm_net_poll(q, quota);
 	}
 	return frames;
 }

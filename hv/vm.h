@@ -125,6 +125,8 @@ struct vm {
 	struct vm_config cfg;
 	enum vm_state state;	 /* written on the VM's core */
 	enum vm_request request; /* atomic */
+	u32 asked;		 /* requests, by the boot core ... */
+	u32 done;		 /* ... and carried out; atomic, written on the VM's core */
 	u32 turn;		 /* odd: its vCPUs shall run; atomic, written on the VM's core */
 	bool over;		 /* no vCPU enters the guest any more; atomic */
 	enum vm_end end;	 /* written by whoever set over, */
@@ -204,8 +206,12 @@ struct vm *vm_find(const char *name);
 /* The i-th slot, NULL when empty; i < VM_MAX. */
 struct vm *vm_at(u32 i);
 
-/* Ask the VM's core for a change; ERR_BUSY when the state does not allow it. */
+/* Ask the VM's core for a change; ERR_BUSY when the state does not allow it. A stop may
+ * be asked while an earlier request is under way. */
 err_t vm_request(struct vm *vm, enum vm_request req, char *why, size_t size);
+/* ERR_BUSY, and why, unless it is in this state and nothing that was asked is under way:
+ * a stopped VM may be changed or deleted then. */
+err_t vm_in_state(const struct vm *vm, enum vm_state state, char *why, size_t size);
 
 /*
  * Press its power button (hv/vm_power.c). It is stopped when it still runs after
@@ -299,6 +305,9 @@ void vm_net_reset(struct vm *vm);
 void vm_net_apply_links(struct vm *vm);
 /* Poll the ports that asked for it. */
 void vm_net_poll_more(struct vm *vm);
+/* A dispatcher's: up to quota frames of a queue that is this core's, as far as there is
+ * room for them; how many there were. */
+u32 vm_net_poll(struct vnet_port *port, u32 quota);
 /* Boot core: once the configuration is read, and now and then. */
 void vm_net_follow_links(void);
 

@@ -52,16 +52,24 @@ static u32 room_for(const struct vnet_port *port)
 	return room ? MAX(room / (1 + port->mtu / ROOM_BYTES), 1u) : 0;
 }
 
+u32 vm_net_poll(struct vnet_port *port, u32 quota)
+{
+	return vnet_poll(port, MIN(quota, room_for(port)));
+}
+
 /*
  * Carry what waits; notifications stay off while more of it does. A full NIC
  * leaves frames in the guest's ring, also those that would not have gone there.
+ * A dispatcher has its turns for that (hv/dispatch.c).
  */
 static void drain(struct vm_interface *nic, u32 pair)
 {
 	struct vnet_port *port = &virtio_net_pair(&nic->net, pair)->port;
 	u32 budget = MIN(NET_POLL_BUDGET, room_for(port));
 
-	if (!budget) {
+	if (dispatch_has_core(plat_core())) {
+		port->ops->notify(port, false);
+	} else if (!budget) {
 		port->ops->notify(port, false);
 		__atomic_fetch_or(&nic->more, BIT(pair), __ATOMIC_RELAXED);
 		core_defer(core_this(), CORE_EV_VM, ROOM_WAIT_NS);
@@ -292,11 +300,8 @@ err_t vm_interface_add(struct vm *vm, const struct vm_interface_config *cfg, cha
 	u32 slot;
 	err_t err;
 
-	if (vm->state != VM_STOPPED) {
-		fmt_snprintf(why, size, "vm \"%s\" is %s; stop it first", vm->cfg.name,
-			     vm_state_name(vm->state));
+	if (vm_in_state(vm, VM_STOPPED, why, size))
 		return ERR_BUSY;
-	}
 	for (slot = 0; slot < VM_MAX_INTERFACES && vm->interface[slot]; slot++)
 		;
 	nic = slot < VM_MAX_INTERFACES ? plat_alloc(sizeof(*nic)) : NULL;
@@ -326,11 +331,8 @@ err_t vm_interface_del(struct vm_interface *nic, bool force, char *why, size_t s
 	u32 slot = 0;
 	err_t err;
 
-	if (vm->state != VM_STOPPED) {
-		fmt_snprintf(why, size, "vm \"%s\" is %s; stop it first", vm->cfg.name,
-			     vm_state_name(vm->state));
+	if (vm_in_state(vm, VM_STOPPED, why, size))
 		return ERR_BUSY;
-	}
 	while (vm->interface[slot] != nic)
 		slot++;
 	/* First of all, so that no core finds it any more when the port goes. */

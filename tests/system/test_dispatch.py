@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Who does the work on guests' frames: examples/dispatch.lab, all modes under all loads.
+
+    g1 10.1.0.1 - alpha - 10.1.0.2 g2      cores: dispatcher 0, g1 1, g2 2
+"""
+
+import json
+import re
+
+import examplekit
+import pytest
+from node_console import NodeConsole
+
+PEER = "10.1.0.2"
+INTERFACES = ("g1.eth0", "g2.eth0")
+HOME = {"g1.eth0": 1, "g2.eth0": 2}
+DISPATCHER_CORE = 0
+MODES = ("guest", "vmm", "adaptive")
+SWITCHES = 100
+
+
+@pytest.fixture(scope="module")
+def lab(bring_up, hypervisor):
+    return bring_up("examples/dispatch.lab")
+
+
+@pytest.fixture
+def node(lab):
+    with NodeConsole(lab, "alpha") as console:
+        yield console
+
+
+def dispatch(node, interface=""):
+    return json.loads(node.ask(f"show dispatch {interface} json"))
+
+
+def set_modes(node, mode):
+    for interface in INTERFACES:
+        node.do(f"interface set {interface} mode {mode}")
+
+
+def ways(node):
+    """{(interface, direction): what show dispatch says of it}"""
+    return {(nic["interface"], way): nic[way] for nic in dispatch(node)["interfaces"]
+            for way in ("tx", "rx")}
+
+
+def wait_for(node, now, cores):
+    """Until every way has that mode and the core that goes with it."""
+    node.wait(f"all are {now}-driven", lambda: all(
+        way["now"] == now and way["cores"] == [cores(interface)]
+        for (interface, _), way in ways(node).items()))
+
+
+def wait_for_vmm(node):
+    wait_for(node, "vmm", lambda _: DISPATCHER_CORE)
+
+
+def wait_for_guest(node):
+    wait_for(node, "guest", HOME.get)
+
+
+def test_as_every_example(lab):
+    examplekit.check(lab)
+
+
+@pytest.mark.parametrize("command, why", [
+    ("dispatcher add 1 core 9", "there is no core 9; this node has cores 0 to 2"),
+    ("dispatcher add 1 core 0", "core 0 is a dispatcher's already"),
+    ("dispatcher add 0 core 1", "dispatcher 0 is there already"),
+    ("dispatcher add 1 core 1", 'core 1 runs vm "g1"; a dispatcher has a core of its own'),
+    ("dispatcher add eight core 1", "a dispatcher is a number: 0 to 7"),
+    ("dispatcher del 3", "there is no dispatcher 3"),
+    ("interface set g1.eth0 alpha-l 5000", "alpha-l (5000) is above alpha-u (1000)"),
+    ("interface set g1.eth0", "nothing to set"),
+    ("show dispatch g9.eth0", 'there is no interface "g9.eth0"'),
+    ("vm add g3 memory 64M core 0 kernel vmlinuz-amd64", "core 0 is a dispatcher's"),
+    ("vm add g3 memory 64M cpus 3 kernel vmlinuz-amd64",
+     "3 virtual CPUs are too many; this node has 2 cores without a dispatcher"),
+])
+def test_bad_input(node, command, why):
+    assert why in node.ask(command)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_all_loads_in_a_mode(lab, mode):
+    with NodeConsole(lab, "alpha") as node:
+        set_modes(node, mode)
+        if mode != "adaptive":
+            {"guest": wait_for_guest, "vmm": wait_for_vmm}[mode](node)
+    status, output = lab.sh("alpha/g1", f"ping -q -c 20 -i 0.02 {PEER}")
+    assert status == 0 and " 20 received" in output, output
+    status, output = lab.sh("alpha/g1", f"nuttcp -fparse -T 1 {PEER}")
+    assert status == 0 and "rate_Mbps" in output, output
+    status, output = lab.sh("alpha/g1", f"nuttcp -u -R400K -l512 -fparse -T 1 {PEER}")
+    assert status == 0 and "rate_Mbps" in output, output
+    assert json.loads(lab.ctl("alpha", "show stats json"))["sum"]["balanced"]
+
+
+def test_adaptive_follows_the_load(lab):
+    with NodeConsole(lab, "alpha") as node:
+        set_modes(node, "adaptive")
+        wait_for_guest(node)
+        before = ways(node)["g1.eth0", "tx"]["changes"]
+    status, _ = lab.sh("alpha/g1", f"nuttcp -u -Ru -l64 -T 30 {PEER} >/dev/null 2>&1 "
+                       "</dev/null & echo $! >/tmp/load")
+    assert status == 0
+    with NodeConsole(lab, "alpha") as node:
+        node.wait("the sender's way out is VMM-driven",
+                  lambda: ways(node)["g1.eth0", "tx"]["cores"] == [DISPATCHER_CORE])
+    lab.sh("alpha/g1", "kill $(cat /tmp/load)")
+    with NodeConsole(lab, "alpha") as node:
+        wait_for_guest(node)
+        way = ways(node)["g1.eth0", "tx"]
+        limits = dispatch(node, "g1.eth0")["interfaces"][0]
+    assert way["changes"] >= before + 2
+    # Each change by the rate has the rate that explains it, and they take turns.
+    by_rate = [change for change in way["log"] if change["by"] == "rate"]
+    assert by_rate[-1]["to"] == "guest"
+    for change in by_rate:
+        if change["to"] == "vmm":
+            assert change["rate"] >= limits["alpha_u"], change
+        else:
+            assert change["rate"] <= limits["alpha_l"], change
+    for one, other in zip(way["log"], way["log"][1:]):
+        assert one["to"] == other["from"] and one["at_ns"] <= other["at_ns"]
+
+
+def out_of_order(lab):
+    """TCP segments that came to g2 before one that was sent before them."""
+    _, output = lab.sh("alpha/g2", "grep ^TcpExt: /proc/net/netstat")
+    names, values = (line.split() for line in output.splitlines())
+    return int(dict(zip(names, values))["TCPOFOQueue"])
+
+
+def test_order_holds_while_modes_change(lab):
+    """Sequence numbers of TCP and of pings, many at a time, over many switches."""
+    before = out_of_order(lab)
+    dropped = json.loads(lab.ctl("alpha", "show stats json"))["drops"]
+    status, _ = lab.sh("alpha/g1", f"nuttcp -fparse -T 40 {PEER} >/tmp/tcp 2>&1 </dev/null & "
+                       f"echo $! >/tmp/load; ping -l 8 -i 0.005 {PEER} >/tmp/pings 2>&1 "
+                       "</dev/null & echo $! >/tmp/pinger")
+    assert status == 0
+    with NodeConsole(lab, "alpha") as node:
+        first = sum(way["changes"] for way in ways(node).values())
+        for i in range(SWITCHES):
+            set_modes(node, MODES[i % 2])
+        changes = sum(way["changes"] for way in ways(node).values()) - first
+        set_modes(node, "guest")
+        wait_for_guest(node)
+    lab.sh("alpha/g1", "kill -INT $(cat /tmp/pinger); kill $(cat /tmp/load); sleep 0.2")
+    assert changes > SWITCHES
+    _, output = lab.sh("alpha/g1", r"sed -n 's/.*icmp_seq=\([0-9]*\) .*/\1/p' /tmp/pings | "
+                       "awk '$1 <= last { print last, $1 } { last = $1 }'")
+    assert not re.search(r"\d", output), output
+    stats = json.loads(lab.ctl("alpha", "show stats json"))
+    assert stats["drops"] == dropped
+    assert out_of_order(lab) == before
+    assert stats["sum"]["balanced"]
+
+
+def test_without_a_dispatcher_guests_do_the_work(lab):
+    with NodeConsole(lab, "alpha") as node:
+        set_modes(node, "vmm")
+        wait_for_vmm(node)
+        node.do("dispatcher del 0")
+        wait_for(node, "vmm", HOME.get)
+        assert all(way["fallback"] for way in ways(node).values())
+        assert "there is no dispatcher" in node.ask("show dispatch g1.eth0")
+    status, output = lab.sh("alpha/g1", f"ping -q -c 10 -i 0.02 {PEER}")
+    assert status == 0 and " 10 received" in output, output
+    with NodeConsole(lab, "alpha") as node:
+        node.wait("its core is free", lambda: not node.ask(
+            "dispatcher add 0 core 0 yield timed").strip())
+        wait_for_vmm(node)
+
+
+def test_resets_while_a_dispatcher_has_the_queues(lab):
+    """A driver that starts again, then a guest that is stopped, both under load."""
+    assert lab.sh("alpha/g1", f"ping -q -i 0.01 {PEER} >/dev/null 2>&1 </dev/null & "
+                  "echo $! >/tmp/pinger")[0] == 0
+    for _ in range(3):
+        status, output = lab.sh("alpha/g2", "cd /sys/bus/virtio/drivers/virtio_net; "
+                                "d=$(ls -d virtio*); echo $d >unbind; echo $d >bind; "
+                                f"ip address add {PEER}/24 dev eth0; ip link set eth0 up")
+        assert status == 0, output
+    status, output = lab.sh("alpha/g1", f"ping -q -i 0.05 -c 10 -w 20 {PEER}")
+    assert status == 0, output
+    with NodeConsole(lab, "alpha") as node:
+        assert ways(node)["g2.eth0", "tx"]["cores"] == [DISPATCHER_CORE]
+        node.do("vm stop g2")
+        node.wait("g2 stands still", lambda: node.vm("g2")["state"] == "stopped")
+        assert json.loads(node.ask("show stats json"))["sum"]["balanced"]
