@@ -51,12 +51,29 @@ void vcpu_kick(struct vcpu *v)
 		core_raise(v->core, CORE_EV_VCPU);
 }
 
+static enum vcpu_state state_of(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->state, __ATOMIC_SEQ_CST);
+}
+
+/* One that waits for a start-up IPI takes no NMI, and one that does not no start-up IPI:
+ * whoever sends such without end must not interrupt what else runs on its core. */
+static bool ignores(const struct vcpu *v, enum vcpu_request what)
+{
+	bool waits = state_of(v) == VCPU_WAIT_SIPI ||
+		     (__atomic_load_n(&v->requests, __ATOMIC_SEQ_CST) & VCPU_REQ_INIT);
+
+	return (what == VCPU_REQ_NMI && waits) || (what == VCPU_REQ_SIPI && !waits);
+}
+
 void vcpu_request(struct vcpu *v, enum vcpu_request what)
 {
+	if (ignores(v, what))
+		return;
 	if (what == VCPU_REQ_INIT)
 		__atomic_fetch_and(&v->requests, ~(u32)VCPU_REQ_SIPI, __ATOMIC_SEQ_CST);
-	__atomic_fetch_or(&v->requests, what, __ATOMIC_SEQ_CST);
-	vcpu_kick(v);
+	if (!(__atomic_fetch_or(&v->requests, what, __ATOMIC_SEQ_CST) & what))
+		vcpu_kick(v);
 }
 
 const char *vcpu_state_name(enum vcpu_state s)
@@ -74,11 +91,6 @@ const char *vcpu_state_name(enum vcpu_state s)
 
 /* --- starting, halting ------------------------------------------------------- */
 
-static enum vcpu_state state_of(const struct vcpu *v)
-{
-	return __atomic_load_n(&v->state, __ATOMIC_SEQ_CST);
-}
-
 /* No vCPU runs, and what could wake one comes from a vCPU that does. Of two that halt at
  * the same time each sees the other: a state is stored before others are read. */
 static bool all_dead(const struct vm *vm)
@@ -93,11 +105,16 @@ static bool all_dead(const struct vm *vm)
 	return true;
 }
 
+static void check_dead(struct vcpu *v)
+{
+	if ((v->state == VCPU_DEAF || v->state == VCPU_WAIT_SIPI) && all_dead(v->vm))
+		vm_crash(v, "it halted with interrupts off: nothing can wake it");
+}
+
 void vcpu_set_state(struct vcpu *v, enum vcpu_state state)
 {
 	__atomic_store_n(&v->state, state, __ATOMIC_SEQ_CST);
-	if ((state == VCPU_DEAF || state == VCPU_WAIT_SIPI) && all_dead(v->vm))
-		vm_crash(v, "it halted with interrupts off: nothing can wake it");
+	check_dead(v);
 }
 
 /* The boot processor goes on at the reset vector, where a guest has no firmware. */
@@ -156,6 +173,8 @@ static void take_requests(struct vcpu *v)
 		lapic_lint(&v->lapic, 0, vm_intr_level(v->vm));
 	if (requests & VCPU_REQ_NMI)
 		take_nmi(v);
+	/* While they waited it did not count as dead. */
+	check_dead(v);
 }
 
 /* --- one turn ------------------------------------------------------------------ */

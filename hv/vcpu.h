@@ -39,7 +39,7 @@ struct vcpu_stats {
 	u64 pv_eois;	 /* EOIs without an exit; the APIC counts them */
 	u64 kicks;	 /* virtio notifications */
 	u64 ipis;	 /* interrupt messages that it sent to other vCPUs or by ICR */
-	u64 starts;	 /* INIT and start-up IPIs that it obeyed */
+	u64 starts;	 /* INITs that it obeyed */
 };
 
 struct vcpu {
@@ -77,8 +77,8 @@ void vcpu_ring_remove(struct vcpu *v);
  * at once; on its own core nothing is needed, as it looks before it runs again. */
 void vcpu_kick(struct vcpu *v);
 
-/* Ask for this (enum vcpu_request), and kick it: any core. An INIT takes the place of
- * a start-up IPI that came before it. */
+/* Ask for this, and kick it: any core. An INIT takes the place of a start-up IPI that
+ * came before it; what a processor in this state ignores is dropped. */
 void vcpu_request(struct vcpu *v, enum vcpu_request what);
 
 /* Carry out what was requested; can it run? */

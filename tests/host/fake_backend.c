@@ -44,6 +44,11 @@ static void fake_destroy(struct vcpu_hw *hw)
 	(void)hw;
 }
 
+static void fake_init(struct vcpu_hw *hw)
+{
+	hw->inits++;
+}
+
 static void fake_load(struct vcpu_hw *hw)
 {
 	hw->loaded = true;
@@ -194,7 +199,7 @@ const struct vcpu_backend fake_backend = {
 	.create = fake_create,
 	.destroy = fake_destroy,
 	.reset = fake_nothing,
-	.init = fake_nothing,
+	.init = fake_init,
 	.load = fake_load,
 	.put = fake_put,
 	.run = fake_run,

@@ -34,6 +34,7 @@ struct vcpu_hw {
 	struct apic_delivery page, pages[FAKE_LOG]; /* what it was told of the page */
 	struct vcpu_event injected[FAKE_LOG];
 	u32 injections;
+	u32 inits;
 	bool loaded;
 	bool ran_with_irqs; /* an entry with interrupts on: wrong */
 };

@@ -497,6 +497,130 @@ static void test_hlt(void **state)
 	assert_int_equal(vm.vcpu[0].state, VCPU_RUNNING);
 }
 
+/* A second vCPU on core 1, as it is after the reset. */
+static struct vcpu *second(void)
+{
+	static u8 page[LAPIC_PAGE_BYTES] ALIGNED(4096);
+	const struct lapic_setup apic = { .id = 1, .x2apic = true, .phys_bits = 40, .page = page,
+					  .ops = &lapic_ops, .ctx = &vm };
+	struct vcpu *v = &vm.vcpu[1];
+
+	*v = (struct vcpu){ .vm = &vm, .index = 1, .core = 1, .hw = &fake_hw, .offered = -1,
+			    .state = VCPU_WAIT_SIPI, .extint = -1 };
+	lapic_init(&v->lapic, &apic);
+	vm.cfg.cpus = 2;
+	fake_script(NULL, 0);
+	return v;
+}
+
+/* INIT, then a start-up IPI, and each ignored where a processor does (SDM 8.4.4). */
+static void test_start_up(void **state)
+{
+	struct vcpu *v = second();
+
+	(void)state;
+	assert_false(vcpu_runnable(v));
+	vcpu_request(v, VCPU_REQ_NMI);
+	assert_int_equal(raised, 0);
+	lapic_post(&v->lapic, VEC, false);
+	assert_false(vcpu_runnable(v));
+	v->sipi_vector = 0x9a;
+	vcpu_request(v, VCPU_REQ_SIPI);
+	assert_int_equal(raised, BIT(CORE_EV_VCPU));
+	assert_true(vcpu_runnable(v));
+	assert_int_equal(fake_hw.sregs.seg[SREG_CS].selector, 0x9a00);
+	assert_int_equal(fake_hw.sregs.seg[SREG_CS].base, 0x9a000);
+	assert_int_equal(fake_hw.regs.rip, 0);
+	/* While it runs, another one is nothing; INIT stops it whatever waits. */
+	fake_hw.regs.rip = RIP;
+	vcpu_request(v, VCPU_REQ_SIPI);
+	assert_true(vcpu_runnable(v));
+	assert_int_equal(fake_hw.regs.rip, RIP);
+	v->apic_accel = true;
+	vcpu_request(v, VCPU_REQ_INIT);
+	assert_false(vcpu_runnable(v));
+	assert_int_equal(fake_hw.inits, 1);
+	assert_int_equal(v->state, VCPU_WAIT_SIPI);
+	assert_false(v->apic_accel);
+	/* All at once, as Linux sends them. */
+	vcpu_request(v, VCPU_REQ_SIPI);
+	vcpu_request(v, VCPU_REQ_INIT);
+	assert_false(vcpu_runnable(v));
+	vcpu_request(v, VCPU_REQ_INIT);
+	vcpu_request(v, VCPU_REQ_SIPI);
+	vcpu_request(v, VCPU_REQ_SIPI);
+	assert_true(vcpu_runnable(v));
+	assert_int_equal(fake_hw.inits, 3);
+	assert_string_equal(crash, "");
+}
+
+/* The boot processor goes on at the reset vector instead. */
+static void test_init_of_the_first(void **state)
+{
+	(void)state;
+	fake_script(NULL, 0);
+	vcpu_request(&vm.vcpu[0], VCPU_REQ_INIT);
+	assert_true(vcpu_runnable(&vm.vcpu[0]));
+	assert_int_equal(fake_hw.inits, 1);
+}
+
+static void halt_deaf(struct vcpu *v)
+{
+	const struct fake_step step = { .exit = { .kind = EXIT_HLT, .insn_len = 1 } };
+
+	fake_script(&step, 1);
+	fake_hw.regs.rflags = 0;
+	exit_handle(v, &step.exit);
+}
+
+/* Over is a guest only when nobody is left who could wake anybody. */
+static void test_dead(void **state)
+{
+	struct vcpu *v = second();
+
+	(void)state;
+	halt_deaf(v);
+	assert_int_equal(v->state, VCPU_DEAF);
+	lapic_post(&v->lapic, VEC, false);
+	assert_false(vcpu_runnable(v));
+	assert_string_equal(crash, "");
+	vcpu_request(v, VCPU_REQ_NMI);
+	halt_deaf(&vm.vcpu[0]);
+	assert_string_equal(crash, "");
+	assert_true(vcpu_runnable(v));
+	assert_int_equal(fake_hw.injected[0].type, EVENT_NMI);
+	halt_deaf(v);
+	assert_non_null(strstr(crash, "interrupts off"));
+}
+
+/* What it waits for turns out to be nothing. */
+static void test_dead_behind_a_request(void **state)
+{
+	struct vcpu *v = second();
+
+	(void)state;
+	vcpu_request(v, VCPU_REQ_LINT0);
+	halt_deaf(&vm.vcpu[0]);
+	assert_string_equal(crash, "");
+	assert_false(vcpu_runnable(v));
+	assert_non_null(strstr(crash, "interrupts off"));
+}
+
+/* Another core is interrupted once, the own one never. */
+static void test_kicks(void **state)
+{
+	struct vcpu *v = second();
+
+	(void)state;
+	vcpu_request(&vm.vcpu[0], VCPU_REQ_NMI);
+	assert_int_equal(raised, 0);
+	vcpu_request(v, VCPU_REQ_INIT);
+	assert_int_equal(raised, BIT(CORE_EV_VCPU));
+	raised = 0;
+	vcpu_request(v, VCPU_REQ_INIT);
+	assert_int_equal(raised, 0);
+}
+
 static void test_faults(void **state)
 {
 	static const struct {
@@ -661,6 +785,11 @@ int main(void)
 		cmocka_unit_test_setup(test_extint, setup),
 		cmocka_unit_test_setup(test_interrupted, setup),
 		cmocka_unit_test_setup(test_hlt, setup),
+		cmocka_unit_test_setup(test_start_up, setup),
+		cmocka_unit_test_setup(test_init_of_the_first, setup),
+		cmocka_unit_test_setup(test_dead, setup),
+		cmocka_unit_test_setup(test_dead_behind_a_request, setup),
+		cmocka_unit_test_setup(test_kicks, setup),
 		cmocka_unit_test_setup(test_faults, setup),
 		cmocka_unit_test_setup(test_apic_exits, setup),
 		cmocka_unit_test_setup(test_cr_by_register, setup),
