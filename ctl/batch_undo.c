@@ -161,8 +161,9 @@ static void remember_overlay(struct undo *u, const struct overlay *o, bool gone)
 	if (gone && !remember_config(u, LANG_OVERLAY_ADD, o->name))
 		remember(u, 0, "%s", overlay_lang_write(o, text));
 	if (!gone)
-		remember(u, 0, "overlay set %s learn %s age %us learn-limit %u", o->name,
-			 s->learn ? "on" : "off", s->age_s, s->limit);
+		remember(u, 0, "overlay set %s learn %s age %us learn-limit %u answers %s",
+			 o->name, s->learn ? "on" : "off", s->age_s, s->limit,
+			 s->answers ? "on" : "off");
 }
 
 static void remember_interface(struct undo *u, const struct vnet_port *port)
@@ -208,7 +209,9 @@ void undo_before(struct undo *u, const struct lang_stmt *s)
 		remember_vm(u, s->name);
 		break;
 	case LANG_UPLINK_SET:
-		remember_config(u, LANG_UPLINK_SET, s->name);
+	case LANG_DISPATCHER_SET:
+	case LANG_CORE_SET:
+		remember_config(u, s->cmd->id, s->name);
 		break;
 	case LANG_INTERFACE_SET:
 		if (port && port->dispatch)
@@ -261,6 +264,7 @@ const char *undo_why_not(enum lang_id id)
 	static const char unknown[] = "its way back is not known";
 	static const char guest[] = "what the guest was doing would not come back";
 	static const char answer[] = "the batch's own answer would be lost";
+	static const char queues[] = "it hands its queues back first, when they are idle";
 	static const char *const why[LANG_ID_COUNT] = {
 		[LANG_CAISSON] = "",	    [LANG_ROUTE_ADD] = "",	[LANG_ROUTE_DEL] = "",
 		[LANG_LINK_ADD] = "",	    [LANG_LINK_DEL] = "",	[LANG_LINK_SET] = "",
@@ -268,6 +272,8 @@ const char *undo_why_not(enum lang_id id)
 		[LANG_OVERLAY_ADD] = "",    [LANG_OVERLAY_SET] = "",	[LANG_OVERLAY_DEL] = "",
 		[LANG_UPLINK_ADD] = "",	    [LANG_UPLINK_SET] = "",	[LANG_VM_ADD] = "",
 		[LANG_VM_DEL] = "",	    [LANG_VM_START] = "",	[LANG_DISPATCHER_ADD] = "",
+		[LANG_DISPATCHER_SET] = "", [LANG_CORE_SET] = "",
+		[LANG_DISPATCHER_DEL] = queues,
 		[LANG_VM_STOP] = guest,	    [LANG_VM_RESET] = guest,
 		[LANG_UPLINK_DEL] = answer, [LANG_CONTROL_CLOSE] = answer,
 		[LANG_CONTROL_LISTEN] = answer,

@@ -18,12 +18,15 @@ err_t ctl_dispatcher_set(struct ctl *c);
 err_t ctl_dispatcher_del(struct ctl *c);
 err_t ctl_show_dispatch(struct ctl *c);
 void ctl_dispatch_config(const struct out *out);
+void ctl_dispatch_config_of(const char *name, const struct out *out);
 void ctl_dispatch_metrics(struct metrics *m);
 
 err_t ctl_cpu_feature(struct ctl *c);
 /* What is claimed of cores (hv/show_noise.c), and of show config. */
 err_t ctl_core_set(struct ctl *c);
 void ctl_core_config(const struct out *out);
+/* One of them as it is now, as a statement: for ctl_config_of(). */
+void ctl_core_config_of(const char *name, const struct out *out);
 err_t ctl_show_noise(struct ctl *c);
 /* Of show node and show config: the processor and its abilities, and what the
  * configuration said about them. */

@@ -86,6 +86,17 @@ void ctl_dispatch_config(const struct out *out)
 	}
 }
 
+void ctl_dispatch_config_of(const char *name, const struct out *out)
+{
+	u32 i = (u32)(name[0] - '0');
+	const struct dispatcher *d = i < DISPATCHER_MAX && !name[1] ? dispatcher_at(i) : NULL;
+	char text[DISPATCH_LANG_MAX];
+
+	if (d)
+		out_printf(out, "dispatcher set %u%s\n", i,
+			   dispatch_yield_write(&d->yield, true, text));
+}
+
 /* --- show dispatch ----------------------------------------------------------------- */
 
 static void dispatcher_text(const struct out *out, u32 i, const struct dispatcher *d)

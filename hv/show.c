@@ -203,6 +203,10 @@ void ctl_config_of(enum lang_id made_by, const char *name, const struct out *out
 		config_interface(out, nic);
 	if (made_by == LANG_VM_ADD && vm)
 		config_vm(out, vm);
+	if (made_by == LANG_DISPATCHER_SET)
+		ctl_dispatch_config_of(name, out);
+	if (made_by == LANG_CORE_SET)
+		ctl_core_config_of(name, out);
 	if (made_by != LANG_UPLINK_SET || up->state != UPLINK_UP)
 		return;
 	out_printf(out, "uplink set %s address", name);

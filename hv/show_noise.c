@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* core set N assert, show noise: which cores are left for what, and for how long. */
+#include "hv/base/fmt.h"
 #include "hv/base/str.h"
 #include "hv/core.h"
 #include "hv/ctl.h"
@@ -57,6 +58,18 @@ void ctl_core_config(const struct out *out)
 	for (u32 i = 0; i < core_count(); i++)
 		if (cores[i].noise.quiet)
 			out_printf(out, "  core set %u assert quiet\n", i);
+}
+
+void ctl_core_config_of(const char *name, const struct out *out)
+{
+	char number[12];
+
+	for (u32 i = 0; i < core_count(); i++) {
+		fmt_snprintf(number, sizeof(number), "%u", i);
+		if (!strcmp(name, number))
+			out_printf(out, "core set %u assert %s\n", i,
+				   cores[i].noise.quiet ? "quiet" : "nothing");
+	}
 }
 
 static u64 broken(const struct noise *n)

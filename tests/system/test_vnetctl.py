@@ -145,12 +145,23 @@ def test_every_error_of_the_bad_example():
     ("vm start g1", 'no vm "g1"'),
     ("node a", 'node "a" has a section already, in line 2'),
     ("uplink set 0 address dhcp", 'no uplink "0"'),
+    ("uplink add 1 address dhcp", "an uplink is a number: 0 to 0"),
+    ("control listen from 10.0.0.0/8", "no uplink is in use"),
+    ("core set first assert quiet", "a core is a number"),
+    ("dispatcher add 9 core 1", "a dispatcher is a number: 0 to"),
+    ("vm add g memory 3M kernel k", "no multiple of 2M"),
+    ("vm add g memory 2M kernel k cpus 3 cores 1,2", "3 virtual CPUs need as many cores"),
+    ("vm add g memory 2M kernel k cores 1,2,1", "core 1 is named twice"),
+    ("vm add g memory 2M kernel k core 1 cores 1", "say the same thing twice"),
+    ("vm add g memory 2M kernel k core 1\ndispatcher add 0 core 1", "core 1 runs a guest"),
+    ("dispatcher add 0 core 1\nvm add g memory 2M kernel k cores 0,1", "core 1 is a dispatcher"),
 ])
 def test_cross_checks(tmp_path, line, words):
     path = tmp_path / "node.conf"
     path.write_text(GOOD + f"  {line}\n")
     done = call("check", str(path))
-    assert done.returncode == 1 and words in done.stderr and "node.conf:7:" in done.stderr
+    assert done.returncode == 1 and words in done.stderr
+    assert f"node.conf:{6 + len(line.splitlines())}:" in done.stderr
     assert call("check", "-", input=GOOD).returncode == 0
 
 
@@ -331,8 +342,8 @@ def test_overlays_are_changed_where_they_stand(daemon, tmp_path):
     path.write_text(text.replace("add red", "add red learn on age 60s")
                     .replace("node a", "overlay set default learn on\nnode a") + link)
     done = ctl(daemon, "diff", str(path))
-    assert done.stdout == ("overlay set default learn on age 300s learn-limit 1024\n"
-                           "overlay set red learn on age 60s learn-limit 1024\n")
+    assert done.stdout == ("overlay set default learn on age 300s learn-limit 1024 answers off\n"
+                           "overlay set red learn on age 60s learn-limit 1024 answers off\n")
     assert ctl(daemon, "apply", str(path)).returncode == 0
     assert ctl(daemon, "diff", str(path)).returncode == 0
     path.write_text(text.replace("add red", "add red vni 77") + link)

@@ -98,6 +98,7 @@ def test_batch(ctl):
     ("rout add", "batch:101:1: unknown word"), ("route del 4711", "batch:101:11: there is no"),
     ("vm stop g1", "what the guest was doing"),
     ("control close", "own answer would be lost"), ("show node", "unknown word"),
+    ("core set 0 assert quiet\noverlay set red answers on\nroute del 4711", "batch:103:11:"),
     ("overlay add m links mesh", "file"),
     ("link set gamma state down\noverlay set red learn on\nlink del beta force\n"
      "overlay del red\nlink del gamma force\nlink add x udp remote 1.2.3.4 vni 7", "batch:106:"),
@@ -142,6 +143,11 @@ def test_diff_and_apply(ctl, tmp_path):
     done = ctl("apply", str(path))
     assert (done.returncode, done.stderr) == (0, "")
     assert ctl("diff", str(path)).returncode == 0 and "10.0.2.97" in ctl("link").stdout
+    path.write_text(ctl("show", "config").stdout + "core set 0 assert quiet\n")
+    assert ctl("diff", str(path)).stdout == "core set 0 assert quiet\n"
+    assert ctl("apply", str(path)).returncode == 0
+    path.write_text(ctl("show", "config").stdout.replace("core set 0 assert quiet", ""))
+    assert ctl("apply", str(path)).stdout == "core set 0 assert nothing\n"
     path.write_text(ctl("show", "config").stdout)
     assert ctl("diff", str(path)).returncode == 0
 

@@ -4,17 +4,24 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hv/base/fmt.h"
+#include "tools/vnetctl/check_vm.h"
 #include "tools/vnetctl/names.h"
 #include "vnet/dispatch_lang.h"
 #include "vnet/link_lang.h"
 #include "vnet/overlay_lang.h"
 #include "vnet/overlay_mesh.h"
 
+/* The highest numbers that nodes know (hv/). */
+#define CORE_MAX 15u
+#define DISPATCHER_MAX 7u
+#define UPLINK_MAX 0u
+
 enum kind { KIND_NONE, KIND_INTERFACE, KIND_LINK, KIND_VM, KIND_MAC, KIND_UPLINK, KIND_DISPATCHER,
-	    KIND_CORE, KIND_SAID };
+	    KIND_CORE, KIND_GUESTS_CORE, KIND_SAID };
 
 static const char *const kind_name[] = {
 	[KIND_INTERFACE] = "interface", [KIND_LINK] = "link", [KIND_VM] = "vm",
@@ -24,7 +31,7 @@ static const char *const kind_name[] = {
 /* What one node has so far. Interfaces and links share their names. */
 struct check {
 	struct names ports, vms, macs, uplinks, dispatchers;
-	struct names cores; /* of the dispatchers */
+	struct names cores; /* of the dispatchers, and those that guests name */
 	struct names peers; /* addresses of links' other ends: VNET/P names edges so */
 	const struct lang_source *src;
 	const struct lang_stmt *s;
@@ -181,9 +188,50 @@ static void add_dispatcher(struct check *k)
 	char core[12];
 
 	snprintf(core, sizeof(core), "%u", (u32)lang_get(k->s, "core")->num);
-	if (!names_add(&k->cores, core, KIND_CORE))
+	if (names_find(&k->cores, core) == KIND_GUESTS_CORE)
+		bad(k, "core", "core %s runs a guest; a dispatcher has a core of its own", core);
+	else if (!names_add(&k->cores, core, KIND_CORE))
 		bad(k, "core", "core %s is a dispatcher's already", core);
 	add_name(k, &k->dispatchers, KIND_DISPATCHER);
+}
+
+/* Whether its cores and modules are there, and its memory, only the node knows. */
+static void add_vm(struct check *k)
+{
+	u32 cores[CHECK_VM_CORES], n = check_vm_cores(k->s, cores);
+	char why[160], core[12];
+	const char *key = check_vm(k->s, why, sizeof(why));
+
+	if (key)
+		bad(k, key, "%s", why);
+	for (u32 i = 0; i < n; i++) {
+		snprintf(core, sizeof(core), "%u", cores[i]);
+		if (names_find(&k->cores, core) == KIND_CORE)
+			bad(k, lang_get(k->s, "cores") ? "cores" : "core",
+			    "core %s is a dispatcher's", core);
+		else
+			names_add(&k->cores, core, KIND_GUESTS_CORE);
+	}
+	add_name(k, &k->vms, KIND_VM);
+	k->vm_count++;
+}
+
+/* Uplinks, dispatchers and cores are known by their numbers. */
+static void need_number(struct check *k, const char *what, u64 most)
+{
+	char *end;
+	unsigned long long n = strtoull(k->s->name, &end, 10);
+
+	if (*end || k->s->name[0] < '0' || k->s->name[0] > '9' || n > most)
+		bad(k, NULL, "%s is a number: 0 to %llu", what, (unsigned long long)most);
+}
+
+static void listen_once(struct check *k)
+{
+	if (!names_find(&k->uplinks, "0"))
+		bad(k, NULL, "no uplink is in use; add one first");
+	if (!names_add(&k->uplinks, "control", KIND_SAID))
+		bad(k, NULL, "it listens already");
 }
 
 static void add_route(struct check *k)
@@ -210,6 +258,7 @@ static void one(void *ctx, const struct lang_source *src, const struct lang_stmt
 		overlay_there(k);
 		break;
 	case LANG_UPLINK_ADD:
+		need_number(k, "an uplink", UPLINK_MAX);
 		add_name(k, &k->uplinks, KIND_UPLINK);
 		break;
 	case LANG_UPLINK_SET:
@@ -224,8 +273,16 @@ static void one(void *ctx, const struct lang_source *src, const struct lang_stmt
 		need_name(k, &k->ports, KIND_LINK, s->cmd->id == LANG_LINK_DEL);
 		break;
 	case LANG_VM_ADD:
-		add_name(k, &k->vms, KIND_VM);
-		k->vm_count++;
+		add_vm(k);
+		break;
+	case LANG_CORE_SET:
+		need_number(k, "a core", CORE_MAX);
+		break;
+	case LANG_CONTROL_LISTEN:
+		listen_once(k);
+		break;
+	case LANG_CONTROL_CLOSE:
+		names_remove(&k->uplinks, "control");
 		break;
 	case LANG_VM_START:
 	case LANG_VM_STOP:
@@ -237,6 +294,7 @@ static void one(void *ctx, const struct lang_source *src, const struct lang_stmt
 		add_interface(k);
 		break;
 	case LANG_DISPATCHER_ADD:
+		need_number(k, "a dispatcher", DISPATCHER_MAX);
 		add_dispatcher(k);
 		break;
 	case LANG_DISPATCHER_SET:

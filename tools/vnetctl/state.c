@@ -122,8 +122,9 @@ static void describe_overlay(struct thing *t, const struct overlay *o)
 	free(t->text);
 	free(t->change);
 	t->text = strdup(overlay_lang_write(o, text));
-	snprintf(text, sizeof(text), "overlay set %s learn %s age %us learn-limit %u", o->name,
-		 o->setup.learn ? "on" : "off", o->setup.age_s, o->setup.limit);
+	snprintf(text, sizeof(text), "overlay set %s learn %s age %us learn-limit %u answers %s",
+		 o->name, o->setup.learn ? "on" : "off", o->setup.age_s, o->setup.limit,
+		 o->setup.answers ? "on" : "off");
 	t->change = strdup(text);
 	t->vni = o->id;
 }
@@ -444,6 +445,8 @@ static void write_removal(const struct thing *t, struct flat *out)
 		snprintf(text, sizeof(text), "route del %u", t->route);
 	else if (t->id == LANG_CONTROL_LISTEN)
 		snprintf(text, sizeof(text), "control close");
+	else if (t->id == LANG_CORE_SET)
+		snprintf(text, sizeof(text), "core set %s assert nothing", t->name);
 	else if (t->id == LANG_VM_START)
 		snprintf(text, sizeof(text), "vm stop %s", t->name);
 	else if (t->id == LANG_LINK_SET || t->id == LANG_INTERFACE_SET)
@@ -466,7 +469,7 @@ void state_difference(struct state *have, struct state *want, struct flat *out)
 {
 	/* What goes last stands on nothing that goes before it. */
 	static const enum lang_id removal[] = {
-		LANG_ROUTE_ADD, LANG_LINK_SET, LANG_INTERFACE_SET, LANG_VM_START,
+		LANG_ROUTE_ADD, LANG_CORE_SET, LANG_LINK_SET, LANG_INTERFACE_SET, LANG_VM_START,
 		LANG_INTERFACE_ADD, LANG_VM_ADD, LANG_DISPATCHER_ADD, LANG_LINK_ADD,
 		LANG_OVERLAY_ADD,
 		LANG_CONTROL_LISTEN, LANG_UPLINK_ADD,
