@@ -17,7 +17,7 @@ static void json_vm(struct json *j, const struct vm *vm)
 	const struct vcpu_stats sum = vm_stats(vm), *s = &sum;
 
 	json_open(j, vm->cfg.name, '{');
-	json_text(j, "state", vm_state_name(vm->state));
+	json_text(j, "state", vm_state_text(vm));
 	json_num(j, "starts", vm->starts);
 	json_num(j, "crashes", vm->crashes);
 	json_num(j, "exits", s->total);

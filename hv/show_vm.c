@@ -52,7 +52,7 @@ static void row(const struct out *out, const struct vm *vm)
 	char where[4 * VM_CPUS_MAX];
 
 	out_column(out, 12, "%s", vm->cfg.name);
-	out_column(out, 10, "%s", vm_state_name(vm->state));
+	out_column(out, 10, "%s", vm_state_text(vm));
 	out_column(out, 10, "%s", vm_cores(vm, where, sizeof(where)));
 	out_column(out, 10, "%lu MiB", vm->cfg.memory >> 20);
 	out_column(out, 12, "%lu", vm_stats(vm).total);
@@ -75,7 +75,7 @@ static void vm_json(struct json *j, const struct vm *vm)
 {
 	json_open(j, NULL, '{');
 	json_text(j, "name", vm->cfg.name);
-	json_text(j, "state", vm_state_name(vm->state));
+	json_text(j, "state", vm_state_text(vm));
 	json_text(j, "reason", vm->reason);
 	json_num(j, "core", vm_core(vm));
 	json_num(j, "memory_bytes", vm->cfg.memory);

@@ -264,7 +264,7 @@ err_t vm_add(const struct vm_config *cfg, char *why, size_t size)
 
 err_t vm_del(struct vm *vm, bool force, char *why, size_t size)
 {
-	if (vm->state != VM_STOPPED || vm->request != VM_REQ_NONE) {
+	if (!vm_is_stopped(vm)) {
 		fmt_snprintf(why, size, "vm \"%s\" is %s; stop it first", vm->cfg.name,
 			     vm_state_name(vm->state));
 		return ERR_BUSY;

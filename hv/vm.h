@@ -209,6 +209,8 @@ struct vm *vm_at(u32 i);
 /* Ask the VM's core for a change; ERR_BUSY when the state does not allow it. A stop may
  * be asked while an earlier request is under way. */
 err_t vm_request(struct vm *vm, enum vm_request req, char *why, size_t size);
+/* Its state; "changing" while something that was asked is under way. */
+const char *vm_state_text(const struct vm *vm);
 /* ERR_BUSY, and why, unless it is in this state and nothing that was asked is under way:
  * a stopped VM may be changed or deleted then. */
 err_t vm_in_state(const struct vm *vm, enum vm_state state, char *why, size_t size);

@@ -102,13 +102,15 @@ static void start(struct vm *vm)
 static void stopped(struct vm *vm)
 {
 	timer_cancel(&core_this()->timers, &vm->stop_timer);
-	set_state(vm, VM_STOPPED);
 	if (vm->end == VM_END_OFF)
 		log_info(vm->cfg.name, "switched itself off");
-	if (vm->restart) {
-		vm->restart = false;
-		start(vm);
+	/* Not even for a moment is it stopped when it starts again: it could be deleted. */
+	if (!vm->restart) {
+		set_state(vm, VM_STOPPED);
+		return;
 	}
+	vm->restart = false;
+	start(vm);
 }
 
 static void stop_poll(struct timer *t, u64 now_ns)
@@ -279,7 +281,11 @@ static void carry_out(struct vm *vm, enum vm_request req)
 /* The VM's core: its life, then its input and output. */
 static void look_after(struct vm *vm)
 {
-	carry_out(vm, __atomic_exchange_n(&vm->request, VM_REQ_NONE, __ATOMIC_ACQ_REL));
+	enum vm_request req = __atomic_exchange_n(&vm->request, VM_REQ_NONE, __ATOMIC_ACQ_REL);
+
+	carry_out(vm, req);
+	if (req != VM_REQ_NONE)
+		__atomic_store_n(&vm->done, vm->done + 1, __ATOMIC_RELEASE);
 	if (__atomic_exchange_n(&vm->ended, false, __ATOMIC_ACQ_REL) && vm->state == VM_RUNNING)
 		carry_out_end(vm);
 	if (vm->leaving && turn_done(vm)) {
@@ -322,16 +328,49 @@ static bool request_allowed(enum vm_state s, enum vm_request req)
 	return s == VM_RUNNING || s == VM_HELD || (s == VM_STOPPING && req == VM_REQ_STOP);
 }
 
+/* All that was asked has been done: its state is what it stays. */
+static bool settled(const struct vm *vm)
+{
+	return __atomic_load_n(&vm->done, __ATOMIC_ACQUIRE) == vm->asked;
+}
+
+const char *vm_state_text(const struct vm *vm)
+{
+	return settled(vm) ? vm_state_name(__atomic_load_n(&vm->state, __ATOMIC_ACQUIRE))
+			   : "changing";
+}
+
+err_t vm_in_state(const struct vm *vm, enum vm_state state, char *why, size_t size)
+{
+	/* In this order: what was asked last may have changed the state. */
+	if (settled(vm) && __atomic_load_n(&vm->state, __ATOMIC_ACQUIRE) == state)
+		return ERR_OK;
+	fmt_snprintf(why, size, "vm \"%s\" is %s%s", vm->cfg.name, vm_state_text(vm),
+		     state == VM_STOPPED ? "; stop it first" : "");
+	return ERR_BUSY;
+}
+
+/* What was asked before is under way or waits: a stop takes its place, or follows. */
+static err_t stop_anyway(struct vm *vm)
+{
+	if (__atomic_exchange_n(&vm->request, VM_REQ_STOP, __ATOMIC_ACQ_REL) == VM_REQ_NONE)
+		vm->asked++;
+	vm_wake(vm);
+	return ERR_OK;
+}
+
 err_t vm_request(struct vm *vm, enum vm_request req, char *why, size_t size)
 {
+	bool busy = !settled(vm);
 	enum vm_state s = __atomic_load_n(&vm->state, __ATOMIC_ACQUIRE);
 
-	if (!request_allowed(s, req) ||
-	    __atomic_load_n(&vm->request, __ATOMIC_ACQUIRE) != VM_REQ_NONE) {
-		fmt_snprintf(why, size, "vm \"%s\" is %s", vm->cfg.name,
-			     vm->request != VM_REQ_NONE ? "changing its state" : vm_state_name(s));
+	if (busy && req == VM_REQ_STOP)
+		return stop_anyway(vm);
+	if (busy || !request_allowed(s, req)) {
+		fmt_snprintf(why, size, "vm \"%s\" is %s", vm->cfg.name, vm_state_text(vm));
 		return ERR_BUSY;
 	}
+	vm->asked++;
 	__atomic_store_n(&vm->request, req, __ATOMIC_RELEASE);
 	vm_wake(vm);
 	return ERR_OK;
