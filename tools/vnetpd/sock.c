@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hv/base/fmt.h"
+#include "hv/base/log.h"
 #include "tools/vnetpd/loop.h"
 
 /* What a socket may hold: some milliseconds at full speed. */
@@ -292,6 +293,15 @@ void sock_count_drop(int error, u32 frames)
 	sock_counters.drop[why] += frames;
 }
 
+static void say_refused(int error)
+{
+	char to[FMT_IP4_LEN];
+
+	LOG_LIMITED(LOG_WARN, "socket", "the kernel takes no datagram to %s: %s%s",
+		    fmt_ip4(to, ntohl(out.to[0].sin_addr.s_addr)), strerror(error),
+		    error == EPERM ? " (a firewall of this machine?)" : "");
+}
+
 /* The first message cannot go. Frames it takes with it; 0: it goes piece by piece,
  * as a device without checksums wants it. */
 static u32 refused(int error, bool *single)
@@ -300,6 +310,8 @@ static u32 refused(int error, bool *single)
 		*single = true;
 		return 0;
 	}
+	if (error != EMSGSIZE)
+		say_refused(error);
 	sock_count_drop(error, out.frames[0]);
 	return out.frames[0];
 }

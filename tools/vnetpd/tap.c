@@ -282,13 +282,15 @@ static void follow_mtu(struct tap *t)
 {
 	u32 mtu = t->mtu_fixed ? face_of(t)->mtu : link_sock_guest_mtu(face_of(t));
 
-	if (face_of(t)->mtu == mtu)
+	if (face_of(t)->mtu == mtu || t->mtu_refused == mtu)
 		return;
 	if (tap_device_mtu(t->device, mtu)) {
 		log_warn("interface", "%s: %s does not take an MTU of %u", face_of(t)->name,
 			 t->device, mtu);
+		t->mtu_refused = mtu;
 		return;
 	}
+	t->mtu_refused = 0;
 	set_mtu(t, mtu);
 	log_info("interface", "%s: MTU %u, as the links leave it", face_of(t)->name, mtu);
 }

@@ -31,6 +31,7 @@ struct tap {
 	char device[TAP_DEVICE_MAX];
 	bool mtu_fixed;
 	u32 segments; /* as the device was told */
+	u32 mtu_refused; /* by the device, the last time; 0: none */
 	u32 queues;
 	struct tap_queue *queue[VNET_MAX_QUEUES]; /* its first port is whom routes name */
 };
