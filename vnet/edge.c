@@ -102,7 +102,7 @@ static inline __attribute__((always_inline)) void deliver(struct edge *e, struct
 		if (!room) {
 			vnet_port_drop(&e->port, p, VNET_DROP_TX_FULL);
 		} else if (wire > most) {
-			edge_too_big(&e->port, p);
+			vnet_port_too_big(&e->port, p);
 			vnet_port_drop(&e->port, p, VNET_DROP_TOO_BIG);
 		} else if (!edge_accepts(e, p, wrap, &why)) {
 			vnet_port_drop(&e->port, p, why);
@@ -158,14 +158,14 @@ static void edge_gone(struct vnet_port *port)
 static const struct vnet_port_ops bare_ops = {
 	.deliver = deliver_bare,
 	.flush = edge_flush,
-	.too_big = edge_too_big,
+	.too_big = vnet_port_too_big,
 	.gone = edge_gone,
 };
 
 static const struct vnet_port_ops wrapped_ops = {
 	.deliver = deliver_wrapped,
 	.flush = edge_flush,
-	.too_big = edge_too_big,
+	.too_big = vnet_port_too_big,
 	.gone = edge_gone,
 };
 

@@ -96,7 +96,6 @@ struct edge {
 	struct pmtu path;	 /* what is known beside what the sender knows */
 	u32 probe_seen;		 /* the size of the peer's last probe ... */
 	u64 probe_seen_ns;	 /* ... and when that came */
-	struct token_bucket answers;	 /* "too big", to guests */
 };
 
 /*

@@ -42,12 +42,6 @@ void edge_path_answer(const struct edge *e, struct link_hello *hello, u64 now_ns
 void edge_path_heard(struct edge *e, const struct link_hello *hello, u32 len, u64 now_ns);
 void edge_path_tick(struct edge *e, const struct link_hello *hello, u64 now_ns);
 
-/* --- edge_big.c -------------------------------------------------------------- */
-
-/* p is longer than the edge takes: tell the guest that sent it. p stays the
- * caller's, to be dropped. Its core. */
-void edge_too_big(struct vnet_port *port, const struct pkt *p);
-
 /* --- edge_in.c --------------------------------------------------------------- */
 
 /* Inner frames (up to PKT_BURST) that came by e, which may be down. */

@@ -178,6 +178,7 @@ struct vnet_port {
 	u64 out_drop[VNET_DROP_COUNT]; /* the way out's, where it has another core */
 	struct learned *learned; /* of its overlay; NULL: that does not learn */
 	struct neigh *neigh;	 /* ... and: that does not answer */
+	struct token_bucket told;   /* the way out's: see vnet_port_too_big() */
 	struct token_bucket groups; /* its owner core's: see storm */
 	struct vnet_counters count;
 };
@@ -226,6 +227,11 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n);
 /* Collect from a port and route until it is empty or `budget` frames went.
  * Returns how many. */
 u32 vnet_poll(struct vnet_port *port, u32 budget);
+
+/* p, about to be dropped, is too long for the port: the guest of this node that sent it
+ * is told what would pass, at a bounded rate. The core of the way out, which is also
+ * the pool's. */
+void vnet_port_too_big(struct vnet_port *port, const struct pkt *p);
 
 /*
  * Count reason against the port and end the frame. A core of the port. A frame that

@@ -171,6 +171,7 @@ static const struct vnet_port_ops net_port_ops = {
 	.collect = net_collect,
 	.notify = net_notify,
 	.flush = net_flush,
+	.too_big = vnet_port_too_big,
 	.gone = net_gone,
 	.unfinished = net_unfinished,
 	.moved = net_moved,

@@ -170,8 +170,10 @@ static enum vnet_drop rx_frames(struct virtio_net_pair *pair, struct pkt *const 
 	if (!net_ready(net) || !q->enabled || pair->port.queue >= net_used_pairs(net))
 		return VNET_DROP_PORT_DOWN;
 	/* Of a run, no frame is longer than the first. */
-	if (pkt_wire_len(pkts[0]) > net_frame_max(net))
+	if (pkt_wire_len(pkts[0]) > net_frame_max(net)) {
+		vnet_port_too_big(&pair->port, pkts[0]);
 		return VNET_DROP_TOO_BIG;
+	}
 	reason = n > 1 ? rx_fill_run(&cur, pkts, run) : rx_fill(&cur, pkts[0]);
 	if (reason != RX_OK) {
 		/* The buffers serve the next frame instead. */

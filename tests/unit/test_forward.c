@@ -197,6 +197,34 @@ static void an_interface_may_send_from_what_else_it_was_given(void **state)
 	assert_int_equal(vnet_port_add(&other.port), ERR_INVAL);
 }
 
+static void a_guest_is_told_of_another_ones_mtu(void **state)
+{
+	static const u8 ip[] = { 0x45, 0, 4, 0xb0, 0, 1, 0x40, 0, 64, 17, 0, 0,
+				 10, 0, 0, 1, 10, 0, 0, 2 };
+	struct pkt *p = fake_frame(&pool, 2, 1, 14 + 1200);
+
+	(void)state;
+	fake_route(2, &b, NULL);
+	host_now_ns += 1000000000;
+	b.port.mtu = 1000;
+	b.port.pool = &pool;
+	memcpy(p->data + 12, (const u8[]){ 8, 0 }, 2);
+	memcpy(p->data + 14, ip, sizeof(ip));
+	vnet_input(&a.port, &p, 1);
+	vnet_port_too_big(&b.port, b.got[0]);
+	assert_int_equal(a.n, 1);
+	assert_int_equal(b.port.count.answers, 1);
+	/* From b: ICMP "fragmentation needed", 1000 bytes. */
+	assert_memory_equal(a.got[0]->data + 6, fake_mac(2), 6);
+	assert_int_equal(a.got[0]->data[34], 3);
+	assert_int_equal(a.got[0]->data[35], 4);
+	assert_int_equal(a.got[0]->data[40] << 8 | a.got[0]->data[41], 1000);
+	/* Others' guests are not. */
+	b.got[0]->ingress = x.port.id;
+	vnet_port_too_big(&b.port, b.got[0]);
+	assert_int_equal(x.n, 0);
+}
+
 static void an_interface_may_send_so_many_to_groups(void **state)
 {
 	(void)state;
@@ -405,6 +433,7 @@ int main(void)
 		CASE(the_wire_stays_off_the_wire),
 		CASE(drops_have_their_reason),
 		CASE(an_interface_may_send_from_what_else_it_was_given),
+		CASE(a_guest_is_told_of_another_ones_mtu),
 		CASE(an_interface_may_send_so_many_to_groups),
 		CASE(an_empty_pool_costs_the_copies_only),
 		CASE(bursts_are_grouped_and_keep_their_order),

@@ -74,6 +74,7 @@ static void tap_gone(struct vnet_port *port)
 
 static const struct vnet_port_ops tap_ops = {
 	.deliver = tap_queue_deliver,
+	.too_big = vnet_port_too_big,
 	.gone = tap_gone,
 };
 

@@ -210,10 +210,12 @@ void tap_queue_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 	if (q->queued + n > TAP_QUEUE)
 		write_all(q);
 	for (u32 i = 0; i < n; i++) {
-		if (pkt_wire_len(pkts[i]) > port->mtu + ETHERNET_HEADER + VLAN_TAG)
-			vnet_port_drop(port, pkts[i], VNET_DROP_TOO_BIG);
-		else
+		if (pkt_wire_len(pkts[i]) <= port->mtu + ETHERNET_HEADER + VLAN_TAG) {
 			q->queue[q->queued++] = pkts[i];
+			continue;
+		}
+		vnet_port_too_big(port, pkts[i]);
+		vnet_port_drop(port, pkts[i], VNET_DROP_TOO_BIG);
 	}
 	port->count.tx_held = q->queued;
 }
