@@ -264,11 +264,8 @@ err_t vm_add(const struct vm_config *cfg, char *why, size_t size)
 
 err_t vm_del(struct vm *vm, bool force, char *why, size_t size)
 {
-	if (!vm_is_stopped(vm)) {
-		fmt_snprintf(why, size, "vm \"%s\" is %s; stop it first", vm->cfg.name,
-			     vm_state_name(vm->state));
+	if (vm_in_state(vm, VM_STOPPED, why, size))
 		return ERR_BUSY;
-	}
 	for (u32 i = 0; i < VM_MAX_INTERFACES; i++) {
 		err_t err;
 

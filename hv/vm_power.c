@@ -22,10 +22,8 @@ err_t vm_shutdown(struct vm *vm, u64 within_ns, char *why, size_t size)
 {
 	bool heard;
 
-	if (__atomic_load_n(&vm->state, __ATOMIC_ACQUIRE) != VM_RUNNING) {
-		fmt_snprintf(why, size, "vm \"%s\" is %s", vm->cfg.name, vm_state_name(vm->state));
+	if (vm_in_state(vm, VM_RUNNING, why, size))
 		return ERR_BUSY;
-	}
 	vm_lock(vm);
 	heard = pm_power_button(&vm->pm);
 	vm_unlock(vm);
