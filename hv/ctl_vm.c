@@ -243,7 +243,8 @@ err_t ctl_interface_set(struct ctl *c)
 		return err;
 	if (!dispatch_lang_key(c->stmt) && !lang_get(c->stmt, "state"))
 		return ctl_fail(c, NULL, ERR_INVAL, "nothing to set; expected: state, mode, "
-				"tx-mode, rx-mode, alpha-l, alpha-u, omega, quota");
+				"tx-mode, rx-mode, alpha-l, alpha-u, omega, quota, optimistic, "
+				"batch-end");
 	if (dispatch_lang_key(c->stmt))
 		dispatch_apply(nic, &modes);
 	if (lang_get(c->stmt, "state"))

@@ -12,7 +12,9 @@
 #include "hv/link_lan.h"
 #include "hv/link_net.h"
 #include "hv/netcore.h"
+#include "hv/vm.h"
 #include "vnet/capture.h"
+#include "vnet/queues.h"
 #include "vnet/xcore.h"
 
 /* How often a NIC whose interrupt does not fire is looked at. */
@@ -29,7 +31,7 @@
 static struct uplink uplink;
 static struct pci_func *func;
 static struct timer poll_timer, tick_timer, net_timer;
-static u32 irq_seen, link_event; /* written by the interrupt handler */
+static u32 irq_seen, link_event, rx_event; /* written by the interrupt handler */
 static u32 idle_room; /* frames that the NIC takes when it has nothing to send */
 static bool waiting_for_tx;
 static bool link_was_up;
@@ -59,8 +61,10 @@ static void nic_irq(void *ctx)
 		return;
 	__atomic_store_n(&irq_seen, 1, __ATOMIC_RELEASE);
 	/* Polled from here until the ring is empty. */
-	if (cause & NIC_EVENT_RX)
+	if (cause & NIC_EVENT_RX) {
 		uplink.nic.ops->rx_irq(&uplink.nic, false);
+		__atomic_store_n(&rx_event, 1, __ATOMIC_RELEASE);
+	}
 	if (cause & NIC_EVENT_LINK)
 		__atomic_store_n(&link_event, 1, __ATOMIC_RELEASE);
 	core_raise(0, CORE_EV_NIC);
@@ -155,13 +159,17 @@ static void service(struct core *c)
 	uplink.services++;
 	if (__atomic_exchange_n(&link_event, 0, __ATOMIC_ACQ_REL))
 		check_link();
+	if (__atomic_exchange_n(&rx_event, 0, __ATOMIC_ACQ_REL))
+		vm_net_rx_coming();
 	reclaim();
+	vnet_batch_begin(0);
 	more = receive();
 	if (!more && !uplink.polled) {
 		uplink.nic.ops->rx_irq(&uplink.nic, true);
 		/* What came in before the interrupt was on raises none. */
 		more = receive();
 	}
+	vnet_batch_end(0);
 	if (more)
 		core_defer(c, CORE_EV_NIC, TURN_NS);
 	xcore_flush(0);

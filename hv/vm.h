@@ -305,6 +305,8 @@ u32 vm_net_in_flight(struct vm *vm);
 void vm_net_reset(struct vm *vm);
 /* Cables that were plugged or unplugged. */
 void vm_net_apply_links(struct vm *vm);
+/* The uplink was interrupted for frames: guests that want to know it at once are told. */
+void vm_net_rx_coming(void);
 /* Poll the ports that asked for it. */
 void vm_net_poll_more(struct vm *vm);
 /* A dispatcher's: up to quota frames of a queue that is this core's, as far as there is

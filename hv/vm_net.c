@@ -176,6 +176,20 @@ void vm_net_follow_links(void)
 	}
 }
 
+void vm_net_rx_coming(void)
+{
+	for (u32 i = 0; i < VM_MAX; i++) {
+		struct vm *vm = vm_at(i);
+
+		for (u32 k = 0; vm && k < VM_MAX_INTERFACES; k++) {
+			struct vm_interface *nic = vm->interface[k];
+
+			if (nic && nic->dispatch.set.optimistic)
+				virtio_net_rx_coming(&nic->net);
+		}
+	}
+}
+
 u32 vm_net_in_flight(struct vm *vm)
 {
 	u32 n = 0;

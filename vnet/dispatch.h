@@ -43,6 +43,9 @@ struct dispatch_settings {
 	u32 alpha_l, alpha_u;	 /* packets a second; below and above them the mode changes */
 	u32 omega_us;		 /* over which the rate is measured */
 	u32 quota;		 /* frames of one interface in one turn of a dispatcher */
+	/* Of VNET/P+, each a switch: */
+	u32 optimistic; /* the guest is interrupted when the NIC is, before the frames are there */
+	u32 batch_end;	/* ... or once, when all that the NIC had is there */
 };
 
 /* Why the mode changed. */

@@ -14,7 +14,8 @@ static u32 num(const struct lang_stmt *stmt, const char *key, u32 otherwise)
 const char *dispatch_lang_key(const struct lang_stmt *stmt)
 {
 	static const char *const keys[] = { "mode",    "tx-mode", "rx-mode", "alpha-l",
-					    "alpha-u", "omega",	  "quota" };
+					    "alpha-u", "omega",	  "quota",
+					    "optimistic", "batch-end" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (lang_get(stmt, keys[i]))
@@ -37,6 +38,8 @@ err_t dispatch_lang_read(const struct lang_stmt *stmt, const struct dispatch_set
 		.alpha_u = num(stmt, "alpha-u", otherwise->alpha_u),
 		.omega_us = num(stmt, "omega", otherwise->omega_us),
 		.quota = num(stmt, "quota", otherwise->quota),
+		.optimistic = num(stmt, "optimistic", otherwise->optimistic),
+		.batch_end = num(stmt, "batch-end", otherwise->batch_end),
 	};
 	if (out->alpha_l <= out->alpha_u)
 		return ERR_OK;
@@ -66,6 +69,10 @@ const char *dispatch_lang_write(const struct dispatch_settings *s, bool all, cha
 		fmt_append(buf, DISPATCH_LANG_MAX, &len, " omega %uus", s->omega_us);
 	if (all || s->quota != d.quota)
 		fmt_append(buf, DISPATCH_LANG_MAX, &len, " quota %u", s->quota);
+	if (s->optimistic != d.optimistic)
+		fmt_append(buf, DISPATCH_LANG_MAX, &len, " optimistic on");
+	if (s->batch_end != d.batch_end)
+		fmt_append(buf, DISPATCH_LANG_MAX, &len, " batch-end on");
 	return buf;
 }
 

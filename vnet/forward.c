@@ -353,7 +353,10 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 		pkts += take;
 		n -= take;
 	}
-	forward_flush(&me->touched);
+	if (me->in_batch)
+		forward_flush_batched(me);
+	else
+		forward_flush(&me->touched);
 	xcore_flush(core);
 	epoch_read_end(core, begun);
 }

@@ -29,6 +29,8 @@ struct core_state {
 	struct burst burst; /* vnet_input() is not re-entrant, and stacks are small */
 	struct port_set many; /* of one frame with more ports than a verdict holds */
 	struct port_set touched;
+	struct port_set batched; /* flushed at the end of the batch that the core is in */
+	bool in_batch;
 	u8 count[VNET_MAX_PORTS]; /* all zero between runs */
 };
 
@@ -37,6 +39,7 @@ void forward_send(struct core_state *me, struct vnet_port *from);
 
 /* End of a burst for these ports, as far as this core delivers for them. */
 void forward_flush(struct port_set *ports);
+void forward_flush_batched(struct core_state *me);
 
 /* Frames for a queue that sends them to this core. */
 void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n);

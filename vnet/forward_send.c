@@ -2,6 +2,8 @@
 /* The second half of the routing step: frames with verdicts to their ports. */
 #include "hv/base/plat.h"
 #include "vnet/capture.h"
+#include "vnet/dispatch.h"
+#include "vnet/epoch.h"
 #include "vnet/forward_priv.h"
 #include "vnet/move.h"
 #include "vnet/offload.h"
@@ -51,6 +53,45 @@ void forward_flush(struct port_set *ports)
 
 	while ((id = port_set_take(ports)) != VNET_PORT_NONE)
 		flush_port(vnet_port_slot(id));
+}
+
+static bool waits_for_batch(const struct vnet_port *port)
+{
+	const struct dispatch_settings *set = port->face->dispatch;
+
+	return set && __atomic_load_n(&set->batch_end, __ATOMIC_RELAXED);
+}
+
+/* In a batch: those that want it so wait for its end. */
+void forward_flush_batched(struct core_state *me)
+{
+	u16 id;
+
+	while ((id = port_set_take(&me->touched)) != VNET_PORT_NONE) {
+		struct vnet_port *port = vnet_port_slot(id);
+
+		if (!waits_for_batch(port)) {
+			flush_port(port);
+			continue;
+		}
+		port->joined_bursts++;
+		port_set_add(&me->batched, id);
+	}
+}
+
+void vnet_batch_begin(unsigned core)
+{
+	vnet_cores[core]->in_batch = true;
+}
+
+void vnet_batch_end(unsigned core)
+{
+	struct core_state *me = vnet_cores[core];
+	bool begun = epoch_read_begin(core);
+
+	me->in_batch = false;
+	forward_flush(&me->batched);
+	epoch_read_end(core, begun);
 }
 
 /* On to a queue, of this core or of another one. */

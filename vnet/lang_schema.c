@@ -171,7 +171,11 @@ static const struct lang_key vm_add_keys[] = {
 	{ .word = "omega", .type = LANG_TIME_US, .min = 1000, .max = 10000000,                \
 	  .help = "over which the rate is measured (5ms)" },                                  \
 	{ .word = "quota", .type = LANG_UINT, .min = 1, .max = 1024,                          \
-	  .help = "frames in one turn of a dispatcher (64)" }
+	  .help = "frames in one turn of a dispatcher (64)" },                                \
+	{ .word = "optimistic", .type = LANG_BOOL,                                            \
+	  .help = "interrupt the guest when the NIC has something, before it is there" },     \
+	{ .word = "batch-end", .type = LANG_BOOL,                                             \
+	  .help = "interrupt it once for all that the NIC has" }
 
 static const struct lang_key interface_add_keys[] = {
 	{ .word = "mac", .type = LANG_MAC, .required = true, .help = "the guest's address" },

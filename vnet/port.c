@@ -176,6 +176,7 @@ static void port_begin(struct vnet_port *port, u16 id, struct vnet_port *face)
 	port->out_owner = port->core;
 	memset(port->move, 0, sizeof(port->move));
 	memset(&port->waiting, 0, sizeof(port->waiting));
+	port->joined_bursts = 0;
 	memset(&port->count, 0, sizeof(port->count));
 	memset(port->out_drop, 0, sizeof(port->out_drop));
 	last_id = id;

@@ -42,6 +42,14 @@ struct vnet_port *vnet_port_queue(struct vnet_port *port, u32 i);
  */
 err_t vnet_port_move(struct vnet_port *port, enum vnet_way way, u32 core);
 
+/*
+ * The calling core begins and ends to work on all that the NIC has for it. In between,
+ * what is handed to ports that want it so (dispatch_settings.batch_end) is shown to
+ * their other side at the end, not burst by burst.
+ */
+void vnet_batch_begin(unsigned core);
+void vnet_batch_end(unsigned core);
+
 /* Any core: is it on its way? And who has it, or had it last. */
 bool vnet_port_moving(const struct vnet_port *port, enum vnet_way way);
 u32 vnet_port_core(const struct vnet_port *port, enum vnet_way way);

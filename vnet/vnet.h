@@ -175,6 +175,7 @@ struct vnet_port {
 	struct vnet_port *face; /* whom routes name: itself, of a further queue the first */
 	struct vnet_move move[VNET_WAYS];
 	struct vnet_waiting waiting;
+	u64 joined_bursts; /* whose flush() came with a later one's (vnet_batch_end()) */
 	u64 out_drop[VNET_DROP_COUNT]; /* the way out's, where it has another core */
 	struct learned *learned; /* of its overlay; NULL: that does not learn */
 	struct neigh *neigh;	 /* ... and: that does not answer */

@@ -255,6 +255,22 @@ err_t virtio_net_add_queues(struct virtio_net *net)
 	return err;
 }
 
+void virtio_net_rx_coming(struct virtio_net *net)
+{
+	const struct virtio_dev *d = &net->dev;
+
+	if (!virtio_dev_live(d))
+		return;
+	for (u32 i = 0; i < net_used_pairs(net); i++) {
+		const struct virtio_net_pair *pair = virtio_net_pair(net, i);
+
+		if (!virtq_waits_for_irq(pair->rx))
+			continue;
+		net->optimistic++;
+		d->transport->queue_irq(d->transport_ctx, pair->rx_queue);
+	}
+}
+
 u32 virtio_net_in_flight(struct virtio_net *net)
 {
 	u32 n = 0;

@@ -214,6 +214,7 @@ struct virtio_net {
 	bool link_up; /* atomic */
 	u32 epoch;    /* counts resets; chains of an older one are not given back; atomic */
 	u64 ctrl_commands, ctrl_refused;
+	u64 optimistic; /* interrupts by virtio_net_rx_coming() */
 	struct virtq_chain ctrl_chain; /* scratch of one call */
 };
 
@@ -244,6 +245,10 @@ bool virtio_net_set_mtu(struct virtio_net *net, u32 mtu);
 /* Ask the guest to send gratuitous packets, e.g. after it was moved (5.1.6.5.4).
  * False when its driver cannot. */
 bool virtio_net_announce(struct virtio_net *net);
+
+/* Frames are about to come, perhaps for this guest: interrupt it where it waits for
+ * some, so that it gets ready meanwhile. Any one core. */
+void virtio_net_rx_coming(struct virtio_net *net);
 
 /*
  * Frames that refer to the guest's memory and were not let go of yet. After a

@@ -279,6 +279,18 @@ bool virtq_should_notify(struct virtq *q)
 	return wanted;
 }
 
+bool virtq_waits_for_irq(const struct virtq *q)
+{
+	if (!is_enabled(q))
+		return false;
+	if (!q->event_idx)
+		return !(__atomic_load_n(&q->avail->flags, __ATOMIC_RELAXED) &
+			 VRING_AVAIL_F_NO_INTERRUPT);
+	/* The index as the driver sees it; the owner's own belongs to it. */
+	return __atomic_load_n(q->used_event, __ATOMIC_RELAXED) ==
+	       __atomic_load_n(&q->used->idx, __ATOMIC_RELAXED);
+}
+
 void virtq_notify_off(struct virtq *q)
 {
 	/* With event indices it is enough to leave avail_event behind; the

@@ -131,6 +131,9 @@ void virtq_publish(struct virtq *q);
  */
 bool virtq_should_notify(struct virtq *q);
 
+/* Any core: would the driver want one for the next chain, as far as one can say? */
+bool virtq_waits_for_irq(const struct virtq *q);
+
 /* Ask the driver not to notify us (2.7.10); a hint to it, never relied on. */
 void virtq_notify_off(struct virtq *q);
 

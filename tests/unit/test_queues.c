@@ -16,6 +16,7 @@
 #include "hv/base/bytes.h"
 #include "tests/host/plat_host.h"
 #include "tests/host/vnet_fake.h"
+#include "vnet/dispatch.h"
 #include "vnet/epoch.h"
 #include "vnet/flow.h"
 #include "vnet/port.h"
@@ -414,6 +415,36 @@ static void order_holds_at_thousands_of_hand_overs(void **state)
 	audit();
 }
 
+/* Bursts of one batch end together, where that is wanted. */
+static void a_batch_is_flushed_once(void **state)
+{
+	struct dispatch_settings set = { .batch_end = true };
+	struct fake_port to, from;
+
+	(void)state;
+	host_core = 0;
+	fake_port_add(&from, "from", VNET_PORT_INTERFACE, 8, 0);
+	fake_port_add(&to, "to", VNET_PORT_INTERFACE, 9, 0);
+	fake_route(9, &to, NULL);
+	for (u32 wanted = 0; wanted < 2; wanted++) {
+		to.port.dispatch = wanted ? &set : NULL;
+		to.flushes = 0;
+		vnet_batch_begin(0);
+		for (u32 i = 0; i < 3; i++) {
+			struct pkt *p = fake_frame(&pool[0], 9, 8, FRAME);
+
+			vnet_input(&from.port, &p, 1);
+		}
+		assert_int_equal(to.flushes, wanted ? 0 : 3);
+		vnet_batch_end(0);
+		assert_int_equal(to.flushes, wanted ? 1 : 3);
+	}
+	assert_int_equal(to.port.joined_bursts, 3);
+	fake_port_clear(&to);
+	assert_int_equal(vnet_port_del(&to.port, true), ERR_OK);
+	assert_int_equal(vnet_port_del(&from.port, true), ERR_OK);
+}
+
 static void a_port_is_not_gone_while_it_moves(void **state)
 {
 	struct side c;
@@ -440,6 +471,7 @@ int main(void)
 		CASE(the_way_out_waits_for_cores_that_read),
 		CASE(what_cannot_move_says_so),
 		CASE(order_holds_at_thousands_of_hand_overs),
+		CASE(a_batch_is_flushed_once),
 		CASE(a_port_is_not_gone_while_it_moves),
 	};
 

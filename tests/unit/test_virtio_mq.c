@@ -304,6 +304,24 @@ static void a_flow_comes_by_the_pair_it_was_sent_by(void **state)
 	assert_int_equal(guest_takes(0), 2);
 }
 
+/* Only where the driver sleeps: one that polls is not told (virtio 1.2 2.7.7). */
+static void what_comes_is_announced_to_who_waits(void **state)
+{
+	(void)state;
+	assert_true(vdrv_start(&v, FEATURES));
+	guest_gives_buffers(0, 8);
+	virtio_net_rx_coming(&net);
+	assert_int_equal(net.optimistic, 1);
+	assert_int_equal(v.irqs[RX(0)], 1);
+	assert_int_equal(v.irqs[RX(1)], 0); /* not used */
+	*vdrv_used_event(&v, &v.ring[RX(0)]) = 100;
+	virtio_net_rx_coming(&net);
+	assert_int_equal(v.irqs[RX(0)], 1);
+	vdrv_write(&v, VIRTIO_PCI_CAP_COMMON, VPCI_DEVICE_STATUS, 1, 0);
+	virtio_net_rx_coming(&net);
+	assert_int_equal(net.optimistic, 1);
+}
+
 /* Status reads non-zero until the owners have let go (virtio 1.2 4.1.4.3.2). */
 static void a_reset_waits_for_the_owners(void **state)
 {
@@ -388,6 +406,7 @@ int main(void)
 		CASE(drivers_of_one_pair_get_along),
 		CASE(each_pair_sends_by_its_own_core),
 		CASE(a_flow_comes_by_the_pair_it_was_sent_by),
+		CASE(what_comes_is_announced_to_who_waits),
 		CASE(a_reset_waits_for_the_owners),
 		CASE(a_pair_changes_cores),
 	};
