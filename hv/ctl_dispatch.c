@@ -190,6 +190,26 @@ static void way_json(struct json *j, struct vm_interface *nic, enum dispatch_dir
 	json_close(j, '}');
 }
 
+/* Of all its pairs of queues. */
+static void notices_json(struct json *j, struct vm_interface *nic)
+{
+	u64 kicks = 0, tx_irqs = 0, rx_irqs = 0, joined = 0;
+
+	for (u32 i = 0; i < nic->net.pairs; i++) {
+		const struct virtio_net_pair *pair = virtio_net_pair(&nic->net, i);
+
+		kicks += pair->tx->kicks;
+		tx_irqs += pair->tx->interrupts;
+		rx_irqs += pair->rx->interrupts;
+		joined += pair->port.joined_bursts;
+	}
+	json_num(j, "kicks", kicks);
+	json_num(j, "tx_irqs", tx_irqs);
+	json_num(j, "rx_irqs", rx_irqs);
+	json_num(j, "optimistic_irqs", nic->net.optimistic);
+	json_num(j, "joined_bursts", joined);
+}
+
 static void nic_json(struct json *j, struct vm_interface *nic)
 {
 	const struct dispatch_settings *s = &nic->dispatch.set;
@@ -200,9 +220,7 @@ static void nic_json(struct json *j, struct vm_interface *nic)
 	json_num(j, "alpha_u", s->alpha_u);
 	json_num(j, "omega_us", s->omega_us);
 	json_num(j, "quota", s->quota);
-	json_num(j, "tx_irqs", nic->net.vq[VIRTIO_NET_TX].interrupts);
-	json_num(j, "rx_irqs", nic->net.vq[VIRTIO_NET_RX].interrupts);
-	json_num(j, "kicks", nic->net.vq[VIRTIO_NET_TX].kicks);
+	notices_json(j, nic);
 	way_json(j, nic, DISPATCH_TX);
 	way_json(j, nic, DISPATCH_RX);
 	json_close(j, '}');

@@ -17,9 +17,11 @@ static struct dispatcher dispatchers[DISPATCHER_MAX];
 static u32 dispatcher_cores; /* a bit each; atomic */
 /* Whose core it is, also while it hands back; written by the boot core. */
 static struct dispatcher *of_core[PLAT_MAX_CORES];
+/* What each core has of its own. */
 static struct {
-	u64 due_ns ALIGNED(CACHE_LINE); /* atomic */
-} watch[PLAT_MAX_CORES];
+	u64 watch_ns ALIGNED(CACHE_LINE); /* when controllers are asked next; atomic */
+	struct timer wake;		  /* ends a dispatcher's sleep */
+} local[PLAT_MAX_CORES];
 
 STATIC_ASSERT(PLAT_MAX_CORES <= 32, "dispatcher_cores has a bit for each core");
 
@@ -62,6 +64,11 @@ static u32 core_wanted(const struct vm_interface *nic, u32 i, enum dispatch_dir 
 	return nic->vm->cfg.core[i % nic->vm->cfg.cpus];
 }
 
+static struct vm_interface *nic_at(const struct vm *vm, u32 i)
+{
+	return __atomic_load_n(&vm->interface[i], __ATOMIC_ACQUIRE);
+}
+
 /* Whoever has the way of the first queue looks after those of all. */
 static void watch_way(struct vm_interface *nic, enum dispatch_dir dir, u64 now_ns)
 {
@@ -83,14 +90,14 @@ static void watch_way(struct vm_interface *nic, enum dispatch_dir dir, u64 now_n
 
 static void watch_core(u32 core, u64 now_ns)
 {
-	if (now_ns < __atomic_load_n(&watch[core].due_ns, __ATOMIC_ACQUIRE))
+	if (now_ns < __atomic_load_n(&local[core].watch_ns, __ATOMIC_ACQUIRE))
 		return;
-	__atomic_store_n(&watch[core].due_ns, now_ns + WATCH_NS, __ATOMIC_RELAXED);
+	__atomic_store_n(&local[core].watch_ns, now_ns + WATCH_NS, __ATOMIC_RELAXED);
 	for (u32 i = 0; i < VM_MAX; i++) {
 		struct vm *vm = vm_at(i);
 
 		for (u32 k = 0; vm && k < VM_MAX_INTERFACES; k++) {
-			struct vm_interface *nic = vm->interface[k];
+			struct vm_interface *nic = nic_at(vm, k);
 
 			for (u32 dir = 0; nic && dir < DISPATCH_DIRS; dir++)
 				if (vnet_port_core(&nic->net.port, way_of[dir]) == core)
@@ -103,7 +110,7 @@ static void watch_core(u32 core, u64 now_ns)
 static void watch_again(void)
 {
 	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++) {
-		__atomic_store_n(&watch[i].due_ns, 0, __ATOMIC_RELEASE);
+		__atomic_store_n(&local[i].watch_ns, 0, __ATOMIC_RELEASE);
 		core_raise(i, CORE_EV_VM);
 	}
 }
@@ -138,8 +145,8 @@ static bool poll_all(struct dispatcher *d)
 		struct vm *vm = vm_at(i);
 
 		for (u32 k = 0; vm && k < VM_MAX_INTERFACES; k++)
-			if (vm->interface[k])
-				frames += poll_nic(d, vm->interface[k]);
+			if (nic_at(vm, k))
+				frames += poll_nic(d, nic_at(vm, k));
 	}
 	d->frames += frames;
 	return frames != 0;
@@ -156,10 +163,8 @@ static bool dispatcher_turn(struct core *c, struct dispatcher *d, u64 now_ns)
 	u64 events = c->stats.events[CORE_EV_XCORE], sleep_ns;
 	bool worked;
 
-	if (!d->started) {
-		timer_init(&d->wake, wake, NULL);
-		d->started = true;
-	}
+	if (!local[c->index].wake.fn)
+		timer_init(&local[c->index].wake, wake, NULL);
 	worked = poll_all(d);
 	/* What other cores sent was delivered by the loop before. */
 	worked |= events != d->events;
@@ -173,7 +178,7 @@ static bool dispatcher_turn(struct core *c, struct dispatcher *d, u64 now_ns)
 	if (!sleep_ns)
 		return true;
 	d->sleeps++;
-	timer_set(&c->timers, &d->wake, now_ns + sleep_ns);
+	timer_set(&c->timers, &local[c->index].wake, now_ns + sleep_ns);
 	return false;
 }
 
@@ -261,7 +266,7 @@ err_t dispatcher_add(u32 i, u32 core, const struct dispatch_yielding *y, char *w
 	err = check_core(core, why, size);
 	if (err)
 		return err;
-	if (d->started && of_core[d->core] == d) {
+	if (of_core[d->core] == d) {
 		fmt_snprintf(why, size, "the former dispatcher %u hands its queues back still", i);
 		return ERR_EXIST;
 	}
@@ -309,6 +314,8 @@ void dispatch_apply(struct vm_interface *nic, const struct dispatch_settings *se
 	__atomic_store_n(&at->alpha_u, set->alpha_u, __ATOMIC_RELAXED);
 	__atomic_store_n(&at->omega_us, set->omega_us, __ATOMIC_RELAXED);
 	__atomic_store_n(&at->quota, set->quota, __ATOMIC_RELAXED);
+	__atomic_store_n(&at->optimistic, set->optimistic, __ATOMIC_RELAXED);
+	__atomic_store_n(&at->batch_end, set->batch_end, __ATOMIC_RELAXED);
 	watch_again();
 }
 

@@ -26,9 +26,7 @@ struct dispatcher {
 	u32 core;
 	struct dispatch_yielding yield;
 	/* its core's own: */
-	bool started;
 	struct dispatch_idle idle;
-	struct timer wake;  /* ends its sleep */
 	u64 turns, empty;   /* ... of them found nothing to do */
 	u64 sleeps;
 	u64 frames;	    /* that it took from guests' rings */
