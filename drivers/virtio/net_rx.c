@@ -129,7 +129,8 @@ static enum vnet_drop rx_fill_run(struct rx_cursor *cur, struct pkt *const *pkts
 {
 	const struct virtio_net_hdr hdr = {
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_type = run->gso_type == PKT_GSO_TCP4 ? VIRTIO_NET_HDR_GSO_TCPV4
+							  : VIRTIO_NET_HDR_GSO_TCPV6,
 		.hdr_len = run->header_len,
 		.gso_size = run->gso_size,
 		.csum_start = run->csum_start,
@@ -190,13 +191,13 @@ static enum vnet_drop rx_frames(struct virtio_net_pair *pair, struct pkt *const 
 void net_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
 	struct virtio_net_pair *pair = pair_of_port(port);
-	bool join = (port->caps & PKT_CAP_TSO4) && (port->caps & PKT_CAP_CSUM);
+	bool join = port->caps & PKT_CAP_CSUM;
 	struct gro_run run;
 
 	for (u32 i = 0, count; i < n; i += count) {
 		enum vnet_drop reason;
 
-		count = join ? gro_begin(pkts + i, n - i, &run) : 1;
+		count = join ? gro_begin(pkts + i, n - i, port->caps, &run) : 1;
 		reason = rx_frames(pair, pkts + i, count, &run);
 		if (reason != RX_OK && count > 1) {
 			/* Too few buffers for all: as many as there are for each. */

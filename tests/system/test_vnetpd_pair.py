@@ -12,6 +12,22 @@ pytestmark = pytest.mark.skipif(nskit.why_not() is not None, reason=str(nskit.wh
 
 SECONDS = 1
 CAPTURE_TIMEOUT_S = 20
+OVER6 = {"a": "fd07::1", "b": "fd07::2"}
+BYTES6 = 20_000_000
+SINK6 = """
+import socket, sys
+listener = socket.create_server((sys.argv[1], 5001), family=socket.AF_INET6)
+print("ready", flush=True)
+stream, total = listener.accept()[0], 0
+while data := stream.recv(1 << 20):
+    total += len(data)
+print(total)
+"""
+SEND6 = f"""
+import socket, sys
+with socket.create_connection((sys.argv[1], 5001), 10) as stream:
+    stream.sendall(bytes({BYTES6}))
+"""
 # Link: kind and keys, tshark's options, the protocols that it is to see.
 FORMATS = {
     "udp": ("udp", "", ["-d", "udp.port==9000,eth"], "udp:eth:ethertype:ip:icmp"),
@@ -207,6 +223,24 @@ def test_long_segments_cross_whole(world):
     assert sent["links"]["b"]["tx_copies"] == received["links"]["a"]["rx_copies"] == 0
     # The wire loses nothing; what the sockets had no room for stands nowhere else.
     assert received["links"]["a"]["rx_frames"] <= sent["links"]["b"]["tx_frames"]
+
+
+def test_long_segments_of_ipv6(world):
+    """The same as TCP over IPv6 has it: joined on the way in."""
+    daemons = both(world, "udp")
+    for side, address in OVER6.items():
+        world.run(side, ["sh", "-c", "echo 0 >/proc/sys/net/ipv6/conf/tap0/disable_ipv6"])
+        world.ip(side, f"address add {address}/64 dev tap0 nodad")
+    sink = world.popen("b", [sys.executable, "-c", SINK6, OVER6["b"]], stdout=subprocess.PIPE,
+                       text=True)
+    assert sink.stdout.readline() == "ready\n"
+    done = world.run("a", [sys.executable, "-c", SEND6, OVER6["b"]])
+    assert done.returncode == 0, done.stderr
+    assert sink.stdout.readline() == f"{BYTES6}\n"
+    stats = balanced(daemons)
+    received = stats["b"]["interfaces"]["tap0"]
+    assert stats["a"]["long_in"] > 0
+    assert received["rx_joined"] > received["rx_frames"] / 2
 
 
 def test_mtu_follows_the_links(world):

@@ -145,7 +145,8 @@ static bool write_run(struct tap_queue *q, struct pkt *const *pkts, struct gro_r
 	struct iovec iov[IOVECS];
 	struct virtio_net_hdr h = {
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_type = run->gso_type == PKT_GSO_TCP4 ? VIRTIO_NET_HDR_GSO_TCPV4
+							  : VIRTIO_NET_HDR_GSO_TCPV6,
 		.hdr_len = run->header_len,
 		.gso_size = run->gso_size,
 		.csum_start = run->csum_start,
@@ -195,7 +196,7 @@ static void write_all(struct tap_queue *q)
 	for (u32 i = 0; i < n; i += count) {
 		bool written;
 
-		count = gro_begin(q->queue + i, n - i, &run);
+		count = gro_begin(q->queue + i, n - i, q->port.caps, &run);
 		written = count > 1 ? write_run(q, q->queue + i, &run)
 				    : write_frame(q, q->queue[i]);
 		end_frames(q, q->queue + i, count, written);
