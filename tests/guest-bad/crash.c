@@ -31,6 +31,14 @@ static const char *halt_deaf(u64 number)
 	return "survived";
 }
 
+/* The boot processor starts anew where a machine has its firmware. */
+static const char *init_self(u64 number)
+{
+	(void)number;
+	apic_send(0, APIC_ICR_INIT | APIC_ICR_ASSERT);
+	return "survived";
+}
+
 static const char *jump_nowhere(u64 number)
 {
 	(void)number;
@@ -108,5 +116,6 @@ const struct bad_case crash_cases[] = {
 	{ "tables-in-device", tables_in_device }, { "tables-too-high", tables_too_high },
 	{ "odd-instruction", odd_instruction },	  { "stack-nowhere", stack_nowhere },
 	{ "idt-nowhere", idt_nowhere },		  { "code-of-two-sizes", code_of_two_sizes },
+	{ "init-self", init_self },
 	{ NULL, NULL },
 };

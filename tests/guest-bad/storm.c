@@ -20,6 +20,7 @@
 #define PIT_GSI 2
 #define PORT_POST 0x80
 #define TIMER_HZ 1000000000u
+#define SPIN_PAGE 8u /* where the other processor starts */
 
 /* Timer periods that leave the guest some time between interrupts. */
 #define MIXTURE_PERIOD 500000u
@@ -78,6 +79,21 @@ static const char *nmi_storm(u64 number)
 	apic_self(APIC_ICR_NMI);
 	for (;;)
 		;
+	return "";
+}
+
+/* Whatever can be sent to another processor, which never does anything. */
+static const char *ipi_storm(u64 number)
+{
+	static const u32 kinds[] = { VECTOR_STORM, APIC_ICR_NMI, APIC_ICR_INIT,
+				     APIC_ICR_STARTUP | SPIN_PAGE, VECTOR_STORM, APIC_ICR_NMI };
+
+	(void)number;
+	/* jmp $: what it executes once it was started. */
+	*(volatile u16 *)(SPIN_PAGE << 12) = 0xfeeb;
+	for (;;)
+		for (u32 i = 0; i < ARRAY_SIZE(kinds); i++)
+			apic_send(1, APIC_ICR_ASSERT | kinds[i]);
 	return "";
 }
 
@@ -241,6 +257,7 @@ const struct bad_case storm_cases[] = {
 	{ "timer-storm", timer_storm },
 	{ "level-storm", level_storm },
 	{ "nmi-storm", nmi_storm },
+	{ "ipi-storm", ipi_storm },
 	{ "debug-storm", debug_storm },
 	{ "port-storm", port_storm },
 	{ "string-storm", string_storm },

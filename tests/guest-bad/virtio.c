@@ -73,6 +73,16 @@ static void set_status(const struct device *d, u8 status)
 	d->regs[VPCI_DEVICE_STATUS] = status;
 }
 
+/* A reset is done when the status says so (virtio 1.2 4.1.4.3.2). */
+static void reset_device(const struct device *d)
+{
+	u64 start = rdtsc();
+
+	set_status(d, 0);
+	while (get8(d, VPCI_DEVICE_STATUS) && rdtsc() - start < tsc_hz())
+		cpu_pause();
+}
+
 static bool open_device(struct device *d, u16 id, u16 queue)
 {
 	d->pci = pci_find(id, 1);
@@ -91,7 +101,7 @@ static void negotiate(const struct device *d)
 
 	if (d->queue == QUEUE_NET_CONTROL)
 		features |= VIRTIO_NET_F_CTRL_VQ;
-	set_status(d, 0);
+	reset_device(d);
 	set_status(d, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
 	for (u32 half = 0; half < 2; half++) {
 		set32(d, VPCI_DRIVER_FEATURE_SELECT, half);

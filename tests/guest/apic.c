@@ -10,6 +10,7 @@
 #define REDIR_LEVEL BIT(15)
 #define REDIR_MASKED BIT(16)
 #define CPUID_X2APIC BIT(21)
+#define XAPIC_ID_SHIFT 24
 #define SVR_ENABLE BIT(8)
 #define SPURIOUS_VECTOR 0xff
 #define PIC_MASTER_DATA 0x21
@@ -35,6 +36,16 @@ void apic_write(enum apic_reg reg, u32 value)
 		wrmsr(MSR_X2APIC_BASE + (reg >> 4), value);
 	else
 		*(volatile u32 *)(uintptr_t)(LAPIC_BASE + reg) = value;
+}
+
+void apic_send(u32 dest, u32 icr_low)
+{
+	if (x2) {
+		wrmsr(MSR_X2APIC_BASE + (APIC_ICR >> 4), (u64)dest << 32 | icr_low);
+		return;
+	}
+	apic_write(APIC_ICR_HIGH, dest << XAPIC_ID_SHIFT);
+	apic_write(APIC_ICR, icr_low);
 }
 
 void apic_self(u32 icr_low)
@@ -69,7 +80,7 @@ static void ioapic_write(u32 reg, u32 value)
 
 void ioapic_route(u32 gsi, u8 vector, bool level, bool masked)
 {
-	u32 id = x2 ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+	u32 id = x2 ? apic_read(APIC_ID) : apic_read(APIC_ID) >> XAPIC_ID_SHIFT;
 
 	ioapic_write(IOAPIC_REDIR + 2 * gsi + 1, id << 24);
 	ioapic_write(IOAPIC_REDIR + 2 * gsi,

@@ -141,7 +141,14 @@ enum apic_reg {
 #define APIC_LVT_PERIODIC BIT(17)
 #define APIC_LVT_DEADLINE BIT(18)
 #define APIC_ICR_NMI (4u << 8)
+#define APIC_ICR_INIT (5u << 8)
+#define APIC_ICR_STARTUP (6u << 8)
+#define APIC_ICR_LOWEST (1u << 8)
+#define APIC_ICR_LOGICAL BIT(11)
+#define APIC_ICR_ASSERT BIT(14)
 #define APIC_ICR_SELF (1u << 18)
+#define APIC_ICR_ALL (2u << 18)
+#define APIC_ICR_OTHERS (3u << 18)
 #define APIC_DIVIDE_1 0xb
 
 void apic_init(void); /* masks the 8259s; then */
@@ -149,6 +156,7 @@ void apic_enable(void); /* this processor's: software-enabled, x2APIC mode where
 bool apic_x2(void);
 u32 apic_read(enum apic_reg reg);
 void apic_write(enum apic_reg reg, u32 value);
+void apic_send(u32 dest, u32 icr_low); /* by ICR; shorthands ignore dest */
 void apic_self(u32 icr_low);
 /* Route GSI to vector on this processor. */
 void ioapic_route(u32 gsi, u8 vector, bool level, bool masked);

@@ -10,7 +10,6 @@
 #define WAIT_S 10u
 #define INIT_US 10000u
 #define SIPI_US 200u
-#define XAPIC_ID_SHIFT 24
 #define CPUID_COUNT(ebx) ((ebx) >> 16 & 0xff)
 
 extern const u8 ap_code[], ap_code_end[];
@@ -50,24 +49,14 @@ static void pause_us(u32 us)
 		cpu_pause();
 }
 
-static void icr_write(u32 dest, u32 low)
-{
-	if (apic_x2()) {
-		wrmsr(MSR_X2APIC_BASE + (APIC_ICR >> 4), (u64)dest << 32 | low);
-		return;
-	}
-	apic_write(APIC_ICR_HIGH, dest << XAPIC_ID_SHIFT);
-	apic_write(APIC_ICR, low);
-}
-
 void ipi_send(u32 id, u32 icr_low)
 {
-	icr_write(id, icr_low | APIC_ICR_ASSERT);
+	apic_send(id, icr_low | APIC_ICR_ASSERT);
 }
 
 void ipi_send_logical(u32 dest, u32 icr_low)
 {
-	icr_write(dest, icr_low | APIC_ICR_ASSERT | APIC_ICR_LOGICAL);
+	apic_send(dest, icr_low | APIC_ICR_ASSERT | APIC_ICR_LOGICAL);
 }
 
 /* Whose stack the frame is on: the first processor has none of these. */

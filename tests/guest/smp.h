@@ -48,12 +48,4 @@ void ipi_send_logical(u32 dest, u32 icr_low);
 /* Until *word is at least value; false after long enough. Interrupts stay as they are. */
 bool wait_for(const volatile u32 *word, u32 value);
 
-#define APIC_ICR_INIT (5u << 8)
-#define APIC_ICR_STARTUP (6u << 8)
-#define APIC_ICR_LOWEST (1u << 8)
-#define APIC_ICR_ASSERT BIT(14)
-#define APIC_ICR_LOGICAL BIT(11)
-#define APIC_ICR_ALL (2u << 18)
-#define APIC_ICR_OTHERS (3u << 18)
-
 #endif
