@@ -8,6 +8,7 @@
 #include "hv/base/log.h"
 #include "hv/base/str.h"
 #include "hv/ctl.h"
+#include "vnet/lang_file.h"
 #include "vnet/overlay_mesh.h"
 
 struct node_state node_state = { .name = "node" };
@@ -16,13 +17,9 @@ struct node_state node_state = { .name = "node" };
 #define REBOOT_AFTER_S 10
 
 struct reader {
-	struct lang_source src;
 	const struct config_self *self;
-	const struct out *out;
-	bool versioned; /* "caisson 1" was there */
-	bool mine;	/* the current section is this node's */
-	bool mesh;	/* an overlay of this node's has `links mesh` */
-	u32 sections, matched;
+	const char *file;
+	bool mesh; /* an overlay of this node's has `links mesh` */
 };
 
 static void note_error(const char *message)
@@ -56,65 +53,45 @@ static bool section_is_mine(const struct reader *r, const struct lang_stmt *s)
 	return false;
 }
 
-static void begin_section(struct reader *r, const struct lang_stmt *s)
+static bool begin_section(void *ctx, const struct lang_source *src, const struct lang_stmt *s)
 {
 	const struct lang_value *panic = lang_get(s, "on-panic");
 
-	r->sections++;
-	r->mine = section_is_mine(r, s);
-	if (!r->mine)
-		return;
-	r->matched++;
+	(void)src;
+	if (!section_is_mine(ctx, s))
+		return false;
 	fmt_snprintf(node_state.name, sizeof(node_state.name), "%s", s->name);
 	if (panic)
 		die_set_reboot(panic->num ? 0 : REBOOT_AFTER_S);
+	return true;
 }
 
-static void one_line(struct reader *r, const char *line, size_t len)
+static void carry_out(void *ctx, const struct lang_source *src, const struct lang_stmt *s,
+		      const char *text, size_t len)
 {
-	static struct lang_stmt stmt;
+	struct reader *r = ctx;
 	char message[LANG_MESSAGE_MAX];
-	struct ctl c = { .src = &r->src, .stmt = &stmt, .out = r->out, .message = message };
+	struct ctl c = { .src = src, .stmt = s, .out = &out_nowhere, .message = message };
 
-	/* Lines of other nodes' sections are read too: a file is right or not. */
-	if (lang_parse(&r->src, line, len, &stmt, message)) {
-		note_error(message);
-		return;
-	}
-	if (!stmt.cmd)
-		return;
-	if (stmt.cmd->id == LANG_CAISSON) {
-		r->versioned = true;
-		return;
-	}
-	if (!r->versioned) {
-		lang_error(&r->src, 1, message, "the file does not begin with \"caisson %d\"",
-			   LANG_VERSION);
-		note_error(message);
-		r->versioned = true;
-	}
-	if (stmt.cmd->id == LANG_NODE) {
-		begin_section(r, &stmt);
-		return;
-	}
-	if (!r->mine)
-		return;
+	(void)text;
+	(void)len;
 	if (ctl_execute(&c))
 		note_error(message);
-	else if (stmt.cmd->id == LANG_OVERLAY_ADD && lang_get(&stmt, "links"))
+	else if (s->cmd->id == LANG_OVERLAY_ADD && lang_get(s, "links"))
 		r->mesh = true;
 }
 
 static void mesh_line(void *ctx, const char *text)
 {
 	const struct reader *r = ctx;
+	const struct lang_source src = { .file = r->file };
 	char message[LANG_MESSAGE_MAX];
 
-	if (ctl_line(&r->src, text, strlen(text), r->out, message))
+	if (ctl_line(&src, text, strlen(text), &out_nowhere, message))
 		config_degraded("%s (made of a mesh: %s)", message, text);
 }
 
-static void mesh_error(void *ctx, const char *message)
+static void wrong(void *ctx, const char *message)
 {
 	(void)ctx;
 	note_error(message);
@@ -123,59 +100,37 @@ static void mesh_error(void *ctx, const char *message)
 /* Links and routes of the meshes, once the interfaces that they name are there. */
 static void load_meshes(struct reader *r, const char *text, size_t len)
 {
-	const struct mesh_sink sink = { .line = mesh_line, .error = mesh_error, .ctx = r };
+	const struct mesh_sink sink = { .line = mesh_line, .error = wrong, .ctx = r };
 	char message[LANG_MESSAGE_MAX];
-	struct mesh *m = mesh_read(r->src.file, text, len, message);
+	struct mesh *m = mesh_read(r->file, text, len, message);
 	u32 lines;
 
 	if (!m) {
 		note_error(message);
 		return;
 	}
-	r->src.line = 0;
 	lines = mesh_expand(m, node_state.name, &sink);
 	log_info("config", "%u statements for the links of meshes", lines);
 	mesh_free(m);
 }
 
-static void discard(void *ctx, const char *text, size_t len)
-{
-	(void)ctx;
-	(void)text;
-	(void)len;
-}
-
 void config_load(const char *file, const char *text, size_t len, const struct config_self *self)
 {
-	const struct out out = { .write = discard };
-	struct reader r = {
-		.src = { .file = file },
-		.self = self,
-		.out = &out,
-		.mine = true, /* what stands before any section is for every node */
+	struct reader r = { .self = self, .file = file };
+	const struct lang_reader reader = {
+		.error = wrong, .section = begin_section, .statement = carry_out, .ctx = &r,
 	};
-
-	const char *begin = text;
-	size_t whole = len;
+	struct lang_sections sections;
 
 	if (self->name[0])
 		fmt_snprintf(node_state.name, sizeof(node_state.name), "%s", self->name);
-	while (len) {
-		const char *end = memchr(text, '\n', len);
-		size_t n = end ? (size_t)(end - text) : len;
-
-		r.src.line++;
-		one_line(&r, text, n);
-		n += end ? 1 : 0;
-		text += n;
-		len -= n;
-	}
+	sections = lang_file_read(file, text, len, &reader);
 	if (r.mesh)
-		load_meshes(&r, begin, whole);
-	if (r.sections && !r.matched)
+		load_meshes(&r, text, len);
+	if (sections.all && !sections.taken)
 		config_degraded("%s: none of its %u node sections has this node's name (%s) or "
 				"the address of one of its NICs",
-				file, r.sections, self->name[0] ? self->name : "not given");
-	if (r.matched > 1)
-		config_degraded("%s: %u node sections are for this node", file, r.matched);
+				file, sections.all, self->name[0] ? self->name : "not given");
+	if (sections.taken > 1)
+		config_degraded("%s: %u node sections are for this node", file, sections.taken);
 }

@@ -5,8 +5,7 @@
  * number may: all see all, and their input is mixed.
  */
 #include "ctl/scrollback.h"
-#include "hv/base/fmt.h"
-#include "hv/base/str.h"
+#include "hv/base/bytes.h"
 #include "hv/ctl.h"
 #include "hv/vm.h"
 
@@ -44,19 +43,11 @@ err_t ctl_console_log(struct ctl *c)
 	return ERR_OK;
 }
 
-static int nibble(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_hex(const char *text)
 {
-	size_t len = strlen(text);
-
-	for (size_t i = 0; i < len; i++)
-		if (nibble(text[i]) < 0)
-			return false;
-	return len % 2 == 0;
+	while (*text && hex_byte(text) >= 0)
+		text += 2;
+	return !*text;
 }
 
 /* As many bytes as there is room for; how many those are. */
@@ -65,7 +56,7 @@ static u32 feed(struct vm *vm, struct vm_console *vc, const char *hex)
 	u32 n = 0;
 
 	for (; *hex && textring_room(&vc->in); hex += 2, n++)
-		textring_put(&vc->in, (u8)(nibble(hex[0]) << 4 | nibble(hex[1])));
+		textring_put(&vc->in, (u8)hex_byte(hex));
 	if (n)
 		vm_wake(vm);
 	return n;

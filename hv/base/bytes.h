@@ -51,6 +51,21 @@ BYTES_LE(16)
 BYTES_LE(32)
 BYTES_LE(64)
 
+/* The byte that two digits (0-9, a-f) stand for; -1: they are none. */
+static inline int hex_byte(const char *digits)
+{
+	int byte = 0;
+
+	for (u32 i = 0; i < 2; i++) {
+		char c = digits[i];
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+			return -1;
+		byte = byte << 4 | (c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	return byte;
+}
+
 STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian hosts only");
 
 #endif

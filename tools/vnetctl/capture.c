@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hv/base/bytes.h"
 #include "hv/base/fmt.h"
 #include "tools/vnetctl/ask.h"
 #include "tools/vnetctl/conf.h"
@@ -81,18 +82,13 @@ static bool port_number(const char *name, u32 *number)
 	return pcapng_interface(stdout, name);
 }
 
-static int nibble(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Bytes; more than there is room for, or what is no hexadecimal, ends it. */
 static u32 from_hex(const char *text)
 {
 	u32 n = 0;
 
-	for (; n < FRAME_MAX && nibble(text[0]) >= 0 && nibble(text[1]) >= 0; text += 2)
-		s.data[n++] = (u8)(nibble(text[0]) << 4 | nibble(text[1]));
+	for (; n < FRAME_MAX && hex_byte(text) >= 0; text += 2)
+		s.data[n++] = (u8)hex_byte(text);
 	return n;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vnet/lang_file.h"
 #include "vnet/lang_write.h"
 #include "vnet/overlay_mesh.h"
 
@@ -64,60 +65,41 @@ static void take_section(struct conf *c, const struct lang_stmt *s, u32 line)
 	n->line = line;
 }
 
-struct reader {
-	struct conf *c;
-	struct lang_source src;
-	bool versioned;
-};
-
-static void take_line(struct reader *r, const char *text, size_t len)
+static void take_error(void *ctx, const char *message)
 {
-	static struct lang_stmt s;
-	char message[LANG_MESSAGE_MAX];
-	struct conf *c = r->c;
+	bad(ctx, message);
+}
 
-	if (lang_parse(&r->src, text, len, &s, message)) {
-		bad(c, message);
-		return;
-	}
-	if (!s.cmd)
-		return;
-	if (!r->versioned && s.cmd->id != LANG_CAISSON) {
-		lang_error(&r->src, 1, message, "the file does not begin with \"caisson %d\"",
-			   LANG_VERSION);
-		bad(c, message);
-	}
-	r->versioned = true;
-	if (s.cmd->id == LANG_CAISSON)
-		return;
-	if (s.cmd->id == LANG_NODE) {
-		take_section(c, &s, r->src.line);
-		return;
-	}
+/* Lines of all nodes are kept. */
+static bool take_node(void *ctx, const struct lang_source *src, const struct lang_stmt *s)
+{
+	take_section(ctx, s, src->line);
+	return true;
+}
+
+static void take_statement(void *ctx, const struct lang_source *src, const struct lang_stmt *s,
+			   const char *text, size_t len)
+{
+	struct conf *c = ctx;
+
+	(void)s;
 	c->line = room(c->line, c->lines, sizeof(*c->line));
 	c->line[c->lines++] = (struct conf_line){
 		.text = text,
 		.len = (u32)len,
-		.line = r->src.line,
+		.line = src->line,
 		.node = c->nodes ? c->nodes - 1 : CONF_EVERY,
 	};
 }
 
 void conf_take(struct conf *c, const char *file, char *text, size_t len)
 {
-	struct reader r = { .c = c, .src = { .file = file } };
+	const struct lang_reader reader = {
+		.error = take_error, .section = take_node, .statement = take_statement, .ctx = c,
+	};
 
 	*c = (struct conf){ .file = file, .text = text, .len = len };
-	while (len) {
-		const char *end = memchr(text, '\n', len);
-		size_t n = end ? (size_t)(end - text) : len;
-
-		r.src.line++;
-		take_line(&r, text, n);
-		n += end ? 1 : 0;
-		text += n;
-		len -= n;
-	}
+	lang_file_read(file, text, len, &reader);
 }
 
 bool conf_slurp(struct conf *c, const char *file)

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hv/base/bytes.h"
 #include "hv/base/fmt.h"
 #include "tools/vnetctl/ask.h"
 #include "tools/vnetctl/conf.h"
@@ -141,18 +142,13 @@ static void look_for(const char *text, size_t len)
 	free(all);
 }
 
-static int nibble(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Hexadecimal to bytes, in its place; how many. */
 static size_t decode(char *hex)
 {
 	size_t n = 0;
 
-	for (const char *at = hex; nibble(at[0]) >= 0 && nibble(at[1]) >= 0; at += 2)
-		hex[n++] = (char)(nibble(at[0]) << 4 | nibble(at[1]));
+	for (const char *at = hex; hex_byte(at) >= 0; at += 2)
+		hex[n++] = (char)hex_byte(at);
 	return n;
 }
 

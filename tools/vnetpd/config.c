@@ -15,6 +15,7 @@
 #include "hv/base/plat.h"
 #include "tools/vnetpd/ctl.h"
 #include "tools/vnetpd/node.h"
+#include "vnet/lang_file.h"
 #include "vnet/overlay_mesh.h"
 #include "vnet/route.h"
 
@@ -94,27 +95,26 @@ void config_note(const struct ctl *c)
 /* --- reading a file --------------------------------------------------------------- */
 
 struct reader {
-	struct lang_source src;
-	const char *node_name;
+	const char *file, *node_name;
 	struct settings *want;
-	bool versioned;
-	bool mine; /* what stands before any section is for every node */
 	bool mesh; /* an overlay of this node's has `links mesh` */
-	u32 sections, matched, errors;
+	u32 errors;
 };
 
-static void error(struct reader *r, const char *message)
+static void error(void *ctx, const char *message)
 {
+	struct reader *r = ctx;
+
 	r->errors++;
 	log_err("config", "%s", message);
 }
 
-static void want(struct reader *r, const struct lang_stmt *stmt)
+static void want(struct reader *r, const struct lang_stmt *stmt, u32 line)
 {
 	struct setting *s = settings_append(r->want, stmt);
 
 	if (s)
-		s->line = r->src.line;
+		s->line = line;
 	else
 		error(r, "no memory, or a statement that is too long");
 }
@@ -123,95 +123,72 @@ static void mesh_line(void *ctx, const char *text)
 {
 	static struct lang_stmt stmt;
 	struct reader *r = ctx;
+	const struct lang_source src = { .file = r->file };
 	char message[LANG_MESSAGE_MAX];
 
-	if (lang_parse(&r->src, text, strlen(text), &stmt, message))
+	if (lang_parse(&src, text, strlen(text), &stmt, message))
 		error(r, message);
 	else
-		want(r, &stmt);
-}
-
-static void mesh_error(void *ctx, const char *message)
-{
-	error(ctx, message);
+		want(r, &stmt, 0);
 }
 
 /* Links and routes of the meshes, behind the interfaces that they name. */
 static void read_meshes(struct reader *r, const char *text, size_t len)
 {
-	const struct mesh_sink sink = { .line = mesh_line, .error = mesh_error, .ctx = r };
+	const struct mesh_sink sink = { .line = mesh_line, .error = error, .ctx = r };
 	char message[LANG_MESSAGE_MAX];
-	struct mesh *m = mesh_read(r->src.file, text, len, message);
+	struct mesh *m = mesh_read(r->file, text, len, message);
 
 	if (!m) {
 		error(r, message);
 		return;
 	}
-	r->src.line = 0;
 	mesh_expand(m, r->node_name, &sink);
 	mesh_free(m);
 }
 
-static void read_line(struct reader *r, const char *line, size_t len)
+static bool is_mine(void *ctx, const struct lang_source *src, const struct lang_stmt *s)
 {
-	static struct lang_stmt stmt;
-	char message[LANG_MESSAGE_MAX];
+	const struct reader *r = ctx;
 
-	if (lang_parse(&r->src, line, len, &stmt, message)) {
-		error(r, message);
-		return;
-	}
-	if (!stmt.cmd)
-		return;
-	if (stmt.cmd->id == LANG_CAISSON) {
-		r->versioned = true;
-		return;
-	}
-	if (!r->versioned) {
-		lang_error(&r->src, 1, message, "the file does not begin with \"caisson %d\"",
-			   LANG_VERSION);
-		r->versioned = true;
-		error(r, message);
-	}
-	if (stmt.cmd->id == LANG_NODE) {
-		r->sections++;
-		r->mine = !strcmp(stmt.name, r->node_name);
-		r->matched += r->mine;
-	} else if (r->mine) {
-		if (stmt.cmd->id == LANG_OVERLAY_ADD && mesh_take_out(&stmt))
-			r->mesh = true;
-		want(r, &stmt);
-	}
+	(void)src;
+	return !strcmp(s->name, r->node_name);
+}
+
+static void take(void *ctx, const struct lang_source *src, const struct lang_stmt *parsed,
+		 const char *text, size_t len)
+{
+	static struct lang_stmt s;
+	struct reader *r = ctx;
+
+	(void)text;
+	(void)len;
+	s = *parsed; /* its texts stay in `parsed` */
+	if (s.cmd->id == LANG_OVERLAY_ADD && mesh_take_out(&s))
+		r->mesh = true;
+	want(r, &s, src->line);
 }
 
 static void read_text(struct reader *r, const char *text, size_t len)
 {
-	const char *begin = text;
-	size_t whole = len;
+	const struct lang_reader reader = {
+		.error = error, .section = is_mine, .statement = take, .ctx = r,
+	};
+	struct lang_sections sections = lang_file_read(r->file, text, len, &reader);
 	char message[LANG_MESSAGE_MAX];
 
-	while (len) {
-		const char *end = memchr(text, '\n', len);
-		size_t n = end ? (size_t)(end - text) : len;
-
-		r->src.line++;
-		read_line(r, text, n);
-		n += end ? 1 : 0;
-		text += n;
-		len -= n;
-	}
 	if (r->mesh)
-		read_meshes(r, begin, whole);
-	if (!r->sections || r->matched == 1)
+		read_meshes(r, text, len);
+	if (!sections.all || sections.taken == 1)
 		return;
-	if (r->matched)
+	if (sections.taken)
 		fmt_snprintf(message, sizeof(message), "%s: %u of its node sections are named %s",
-			     r->src.file, r->matched, r->node_name);
+			     r->file, sections.taken, r->node_name);
 	else
 		fmt_snprintf(message, sizeof(message),
 			     "%s: none of its %u node sections is named %s (--node NAME says "
 			     "another name)",
-			     r->src.file, r->sections, r->node_name);
+			     r->file, sections.all, r->node_name);
 	error(r, message);
 }
 
@@ -246,10 +223,9 @@ close:
 u32 config_read(const char *path, const char *node_name, struct settings *want)
 {
 	struct reader r = {
-		.src = { .file = path },
+		.file = path,
 		.node_name = node_name,
 		.want = want,
-		.mine = true,
 	};
 	size_t size = 0;
 	char *text = slurp(path, &size);

@@ -14,6 +14,7 @@
 #include "tools/vnetpd/tap.h"
 #include "vnet/capture.h"
 #include "vnet/edge.h"
+#include "vnet/epoch.h"
 
 /* RFC 6335 section 6: the dynamic ports. */
 #define PORT_FIRST 49152u
@@ -265,7 +266,7 @@ static const struct link_tx link_tx = {
 
 /* --- receiving --------------------------------------------------------------------- */
 
-/* The address of ours that a peer's links have, for captures. */
+/* The address of ours that a peer's links have, for captures, while none can go. */
 static u32 address_towards(u32 ip)
 {
 	for (struct vnet_port *p = vnet_port_next(0); p; p = vnet_port_next(p->id)) {
@@ -280,6 +281,8 @@ static u32 address_towards(u32 ip)
 static void capture_received(const struct local *l, u32 ip, u16 port, struct pkt *const *pkts,
 			     u32 n)
 {
+	unsigned core = plat_core();
+	bool begun = epoch_read_begin(core);
 	struct capture_datagram d = { .src = ip, .dst = address_towards(ip), .sport = port,
 				      .dport = l->sock.port };
 
@@ -288,6 +291,7 @@ static void capture_received(const struct local *l, u32 ip, u16 port, struct pkt
 		d.tos = pkts[i]->tos;
 		capture_datagram(NULL, CAPTURE_IN, &d, pkts[i]);
 	}
+	epoch_read_end(core, begun);
 }
 
 static void received(void *ctx, u32 ip, u16 port, struct pkt **pkts, u32 n)
