@@ -9,6 +9,7 @@
 #include "vnet/edge_priv.h"
 #include "vnet/hash.h"
 #include "vnet/net/wire.h"
+#include "vnet/port.h"
 
 /* Interfaces that were found before, by their MAC. An entry says where to look
  * first; the port itself says whether that still holds. */
@@ -18,7 +19,7 @@ static u16 seen[BIT(SEEN_BITS)];
 static bool is_interface(const struct vnet_port *port, u32 overlay, const u8 *mac)
 {
 	return port && port->kind == VNET_PORT_INTERFACE && port->overlay == overlay &&
-	       memcmp(port->mac, mac, ETH_ALEN) == 0;
+	       vnet_port_has_mac(port, mac_load(mac));
 }
 
 static bool is_guests(u32 overlay, const u8 *mac)

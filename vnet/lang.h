@@ -58,7 +58,8 @@ enum lang_from { LANG_FROM_ANY, LANG_FROM_INTERFACES, LANG_FROM_EDGES, LANG_FROM
 struct lang_value {
 	bool set;
 	u32 column;	       /* where it stood, from 1; a FLAG's is its key's */
-	u64 num;	       /* UINT, SIZE, times, BOOL, CHOICE; enum lang_match; enum lang_from */
+	u64 num;	       /* UINT, SIZE, times, BOOL, CHOICE, MACS; enum lang_match,
+				  enum lang_from */
 	u32 word;	       /* not a CHOICE, but a key with choices: 1 + the index of
 				  the word that stands in place of a value; else 0 */
 	u32 ip;		       /* host byte order */

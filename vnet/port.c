@@ -111,15 +111,20 @@ static bool mac_taken(const struct vnet_port *port)
 	return false;
 }
 
-bool vnet_port_may_send_from(const struct vnet_port *port, u64 mac)
+bool vnet_port_has_mac(const struct vnet_port *port, u64 mac)
 {
-	if (port->any_source || mac == mac_load(port->mac))
+	if (mac == mac_load(port->mac))
 		return true;
 	for (u32 i = 0; i < port->also.count; i++) {
 		if (mac == mac_load(port->also.mac[i]))
 			return true;
 	}
 	return false;
+}
+
+bool vnet_port_may_send_from(const struct vnet_port *port, u64 mac)
+{
+	return port->any_source || vnet_port_has_mac(port, mac);
 }
 
 /* Somebody's: not nobody's, and no group's. */

@@ -24,7 +24,9 @@ void vnet_port_sum(struct vnet_counters *sum);
 /* Boot core. Forget everything: no port is left, or the process ends. */
 void vnet_port_fini(void);
 
-/* May the interface send from that MAC (mac_load())? */
+/* Is the MAC (mac_load()) the interface's own, or one of its further ones? */
+bool vnet_port_has_mac(const struct vnet_port *port, u64 mac);
+/* May it send from that MAC? */
 bool vnet_port_may_send_from(const struct vnet_port *port, u64 mac);
 
 #endif

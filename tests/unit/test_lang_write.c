@@ -43,7 +43,8 @@ static void one_spelling(void **state)
 		{ "route add to edge b dst not-02:0:00:00:00:01 src any", NULL },
 		{ "route add to edge b dst not-02:00:00:00:00:01 src any from interfaces",
 		  "route add src any dst not-02:00:00:00:00:01 to edge b from interfaces" },
-		{ "interface add g.e mac 02:00:00:00:00:01 also 02:00:00:00:00:0A,02:00:00:00:00:0b",
+		{ "interface add g.e mac 02:00:00:00:00:01 also "
+		  "02:00:00:00:00:0A,02:00:00:00:00:0b",
 		  "interface add g.e mac 02:00:00:00:00:01 also "
 		  "02:00:00:00:00:0a,02:00:00:00:00:0b" },
 		{ "interface add g.e mac 02:00:00:00:00:01 also 02:00:00:00:00:0A,", NULL },
