@@ -25,6 +25,13 @@
 
 /* --- out ------------------------------------------------------------------ */
 
+/* What a link does for its frames. */
+enum wrap {
+	WRAP_NOT,
+	WRAP_FIXED, /* the header that was made when it was added, and the TOS */
+	WRAP_EACH,  /* a header of their own */
+};
+
 /* Its flow, and what of it goes into the outer TOS. */
 static inline void edge_mark(const struct edge *e, struct pkt *p, bool wrap)
 {
@@ -41,16 +48,18 @@ static inline void edge_mark(const struct edge *e, struct pkt *p, bool wrap)
 }
 
 /* true: p is an outer payload now, if it is to be wrapped; else *why. */
-static inline bool edge_accepts(const struct edge *e, struct pkt *p, bool wrap,
-				enum vnet_drop *why)
+static inline bool edge_accepts(const struct edge *e, struct pkt *p, enum wrap wrap,
+				const struct link_header *header, enum vnet_drop *why)
 {
 	/* Transit sends the TTL it got, less one. */
 	*why = VNET_DROP_LOOP;
 	if (p->ttl == 1)
 		return false;
-	edge_mark(e, p, wrap);
+	edge_mark(e, p, wrap != WRAP_NOT);
 	*why = VNET_DROP_TOO_BIG;
-	return !wrap || link_encap(e->link, p, &e->header) == ERR_OK;
+	return wrap == WRAP_NOT ||
+	       (wrap == WRAP_FIXED ? link_encap_fixed(p, header)
+				   : e->link->encap(p, header)) == ERR_OK;
 }
 
 /* What n frames that go to the sender in one call amount to, without what is
@@ -75,8 +84,9 @@ static void edge_send(struct edge *e, struct pkt **pkts, u32 n, struct edge_sum 
 
 /* wrap is a constant where this is called. Those that go move up in pkts. */
 static inline __attribute__((always_inline)) void deliver(struct edge *e, struct pkt **pkts, u32 n,
-							  bool wrap)
+							  enum wrap wrap)
 {
+	const struct link_header header = e->header; /* nobody else's, as far as is seen */
 	struct edge_sum sum = { 0 };
 	u32 room = e->tx->room(e->tx_ctx), kept = 0, limit;
 
@@ -104,7 +114,7 @@ static inline __attribute__((always_inline)) void deliver(struct edge *e, struct
 		} else if (wire > most) {
 			vnet_port_too_big(&e->port, p);
 			vnet_port_drop(&e->port, p, VNET_DROP_TOO_BIG);
-		} else if (!edge_accepts(e, p, wrap, &why)) {
+		} else if (!edge_accepts(e, p, wrap, &header, &why)) {
 			vnet_port_drop(&e->port, p, why);
 		} else {
 			pkts[kept++] = p;
@@ -117,12 +127,17 @@ static inline __attribute__((always_inline)) void deliver(struct edge *e, struct
 
 static void deliver_bare(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
-	deliver(edge_of(port), pkts, n, false);
+	deliver(edge_of(port), pkts, n, WRAP_NOT);
 }
 
-static void deliver_wrapped(struct vnet_port *port, struct pkt **pkts, u32 n)
+static void deliver_fixed(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
-	deliver(edge_of(port), pkts, n, true);
+	deliver(edge_of(port), pkts, n, WRAP_FIXED);
+}
+
+static void deliver_each(struct vnet_port *port, struct pkt **pkts, u32 n)
+{
+	deliver(edge_of(port), pkts, n, WRAP_EACH);
 }
 
 /* Nobody is there to get them. */
@@ -162,8 +177,15 @@ static const struct vnet_port_ops bare_ops = {
 	.gone = edge_gone,
 };
 
-static const struct vnet_port_ops wrapped_ops = {
-	.deliver = deliver_wrapped,
+static const struct vnet_port_ops fixed_ops = {
+	.deliver = deliver_fixed,
+	.flush = edge_flush,
+	.too_big = edge_too_big,
+	.gone = edge_gone,
+};
+
+static const struct vnet_port_ops each_ops = {
+	.deliver = deliver_each,
 	.flush = edge_flush,
 	.too_big = vnet_port_too_big,
 	.gone = edge_gone,
@@ -221,8 +243,10 @@ void edge_apply_state(struct edge *e)
 	const struct vnet_port_ops *ops = &unreachable_ops;
 	bool there = has_peer(e) && (!edge_has_health(e) || e->health.state == HEALTH_UP);
 
-	if (there)
-		ops = e->header.len || e->dst.tos_by_pkt ? &wrapped_ops : &bare_ops;
+	if (there && e->link->encap)
+		ops = &each_ops;
+	else if (there)
+		ops = e->header.len || e->dst.tos_by_pkt ? &fixed_ops : &bare_ops;
 	__atomic_store_n(&e->port.ops, ops, __ATOMIC_RELEASE);
 	__atomic_store_n(&e->port.lost, !there, __ATOMIC_RELAXED);
 	route_edge_changed();

@@ -97,15 +97,17 @@ static bool is_storm(struct vnet_port *port, u64 dst)
 	return !token_bucket_pass(&port->groups, limit, limit, plat_now_ns());
 }
 
-/* May the frame go on? Else why not. */
-static bool frame_may_pass(struct vnet_port *port, struct pkt *p, u64 dst, u64 src,
-			   enum vnet_drop *why)
+/* May the frame go on? Else why not. What few frames need stays out of line here, so that
+ * it takes no registers from the others. */
+static __attribute__((noinline)) bool frame_may_pass(struct vnet_port *port, struct pkt *p,
+						     const struct route_key *k,
+						     enum vnet_drop *why)
 {
 	*why = VNET_DROP_SOURCE;
-	if (port->face->kind == VNET_PORT_INTERFACE && !vnet_port_may_send_from(port->face, src))
+	if (port->face->kind == VNET_PORT_INTERFACE && !vnet_port_may_send_from(port->face, k->src))
 		return false;
 	*why = VNET_DROP_STORM;
-	if (is_storm(port, dst))
+	if (is_storm(port, k->dst))
 		return false;
 	*why = VNET_DROP_BAD_OFFLOAD;
 	return !pkt_is_offloaded(p) || offload_accept(p);
@@ -138,14 +140,15 @@ static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt
 			continue;
 		}
 		route_key_init(k, face, p->data);
-		if (((k->src ^ own) & src_mask) | (k->dst & dst_mask) | pkt_is_offloaded(p)) {
-			if (!frame_may_pass(port, p, k->dst, k->src, &why)) {
+		if (((k->src ^ own) & src_mask) | (k->dst & dst_mask) | pkt_offloads(p)) {
+			if (!frame_may_pass(port, p, k, &why)) {
 				vnet_port_drop(port, p, why);
 				continue;
 			}
 			segments += pkt_wire_frames(p) - 1;
 		}
 		cache_prefetch(&me->cache, k, &b->ref[kept]);
+		pkt_prefetch_room(p);
 		b->pkt[kept++] = p;
 	}
 	b->n = kept;
@@ -155,7 +158,8 @@ static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt
 }
 
 /* The table's answers for the frames that the cache does not know. */
-static void burst_miss(struct core_state *me, unsigned core, const u8 *miss, u32 n)
+static __attribute__((noinline)) void burst_miss(struct core_state *me, unsigned core,
+						 const u8 *miss, u32 n)
 {
 	struct burst *b = &me->burst;
 
@@ -172,6 +176,7 @@ static void burst_miss(struct core_state *me, unsigned core, const u8 *miss, u32
 
 		b->verdict[miss[i]] = verdict;
 		b->cell[miss[i]] = route_cell(verdict_counter(verdict), core);
+		__builtin_prefetch(b->cell[miss[i]], 1);
 		cache_fill(&me->cache, k, &b->ref[miss[i]], &stamp, verdict);
 	}
 }
@@ -262,7 +267,8 @@ static void burst_count_shared(struct burst *b, unsigned core)
 }
 
 /* Frames of several kinds: leave bare verdicts of those that go on. */
-static void burst_sort_out(struct burst *b, struct vnet_port *port, u64 any)
+static __attribute__((noinline)) void burst_sort_out(struct burst *b, struct vnet_port *port,
+						     u64 any)
 {
 	u64 differ = 0;
 
@@ -316,7 +322,6 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 		b->verdict[i] = counted;
 		b->cell[i] = route_cell(verdict_counter(counted), core);
 		__builtin_prefetch(b->cell[i], 1);
-		pkt_prefetch_room(b->pkt[i]);
 		if (!counted)
 			miss[misses++] = (u8)i;
 	}

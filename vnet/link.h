@@ -122,23 +122,27 @@ const struct link_kind *link_find_header(const char *name, const char *header);
 /* Is it among the kind's keys? */
 bool link_has_key(const struct link_kind *kind, const char *key);
 
-/* Put the link's header in front. ERR_FULL: no head room; p is unchanged. */
+/* Put a header that is the same in all frames in front: 0, 8 or 16 bytes. ERR_FULL:
+ * no head room; p is unchanged. */
+static inline err_t link_encap_fixed(struct pkt *p, const struct link_header *h)
+{
+	u32 len = h->len;
+	u8 *at = pkt_push(p, len);
+
+	if (!at)
+		return ERR_FULL;
+	if (len)
+		store_le64(at, load_le64(h->bytes));
+	if (len > sizeof(u64))
+		store_le64(at + sizeof(u64), load_le64(h->bytes + sizeof(u64)));
+	return ERR_OK;
+}
+
+/* Put the link's header in front; the same errors. */
 static inline err_t link_encap(const struct link_kind *kind, struct pkt *p,
 			       const struct link_header *h)
 {
-	u8 *at;
-
-	if (kind->encap)
-		return kind->encap(p, h);
-	at = pkt_push(p, h->len);
-	if (!at)
-		return ERR_FULL;
-	/* Whole words: 0, 8 or 16 bytes. */
-	if (h->len)
-		store_le64(at, load_le64(h->bytes));
-	if (h->len > sizeof(u64))
-		store_le64(at + sizeof(u64), load_le64(h->bytes + sizeof(u64)));
-	return ERR_OK;
+	return kind->encap ? kind->encap(p, h) : link_encap_fixed(p, h);
 }
 
 /* For link_pullup(): a payload in several pieces. */

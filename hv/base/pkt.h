@@ -103,9 +103,9 @@ struct pkt {
 	u16 gso_segs;	    /* how many it will be; with gso_type only */
 	u16 egress;	    /* vnet port id it was routed to; 0: not routed */
 	struct pkt_pool *pool;
-	bus_t buf_bus;	    /* bus address of buf */
-	/* second cache line */
 	u8 *buf;
+	/* second cache line */
+	bus_t buf_bus;	    /* bus address of buf */
 	u32 buf_size;
 	u32 rx_hint;	    /* for the driver that owns the pool */
 	pkt_done_fn done;   /* NULL: nothing to do */
@@ -230,11 +230,9 @@ static inline bus_t pkt_data_bus(const struct pkt *p)
 	return (bus_t){ p->buf_bus.v + (u64)(p->data - p->buf) };
 }
 
-/* Start fetching what sending needs behind the frame's own headers: the rest of
- * *p, and the room in front of them. */
+/* Start fetching what sending needs in front of the frame's own headers. */
 static inline void pkt_prefetch_room(const struct pkt *p)
 {
-	__builtin_prefetch(&p->buf, 1);
 	__builtin_prefetch(p->data - CACHE_LINE, 1);
 }
 

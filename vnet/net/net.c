@@ -66,22 +66,18 @@ void netif_flush(struct netif *nif)
 {
 	const struct netif_setup *s = &nif->setup;
 	u32 n = nif->txq_len, taken;
-	u64 bytes = 0;
 
 	if (!n)
 		return;
-	/* Before: a driver may end a packet as soon as it has it. */
-	for (u32 i = 0; i < n; i++) {
-		bytes += nif->txq[i]->len;
-		nif->count.tx_long += nif->txq[i]->gso_type != PKT_GSO_NONE;
-	}
+	/* Added up before: a driver may end a packet as soon as it has it. */
+	nif->count.tx_bytes += nif->txq_bytes;
+	nif->txq_bytes = 0;
 	taken = s->tx(s->tx_ctx, nif->txq, n);
+	nif->count.tx_frames += taken;
 	for (u32 i = taken; i < n; i++) {
-		bytes -= nif->txq[i]->len;
+		nif->count.tx_bytes -= nif->txq[i]->len;
 		net_drop(nif, nif->txq[i], NET_DROP_TX_FULL);
 	}
-	nif->count.tx_bytes += bytes;
-	nif->count.tx_frames += taken;
 	nif->txq_len = 0;
 }
 

@@ -108,7 +108,8 @@ struct netif {
 	u16 ip_id;
 	u32 gen; /* headers built under another one are stale; never 0 */
 	u32 txq_len;
-	struct pkt *txq[NETIF_TXQ]; /* frames of the current burst */
+	struct pkt *txq[NETIF_TXQ]; /* frames of the current burst ... */
+	u64 txq_bytes;		    /* ... and what they amount to */
 	struct netif_counters count;
 	struct token_bucket echo_limit, error_limit;
 	struct arp_table arp;

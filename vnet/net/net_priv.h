@@ -55,6 +55,9 @@ static inline void netif_queue(struct netif *via, struct pkt *p)
 	if (via->txq_len == NETIF_TXQ)
 		netif_flush(via);
 	via->txq[via->txq_len++] = p;
+	via->txq_bytes += p->len;
+	if (pkt_is_offloaded(p))
+		via->count.tx_long += p->gso_type != PKT_GSO_NONE;
 }
 
 /* Push the Ethernet header and queue. Consumed. */
