@@ -59,7 +59,8 @@ static void what_is_said_and_what_is_not(void **state)
 	assert_int_equal(set.quota, 16);
 	assert_int_equal(read_onto("optimistic on batch-end on", &before), ERR_OK);
 	assert_true(set.optimistic && set.batch_end);
-	assert_non_null(strstr(dispatch_lang_write(&set, false, text), " optimistic on batch-end on"));
+	assert_non_null(strstr(dispatch_lang_write(&set, false, text),
+			       " optimistic on batch-end on"));
 	before = set;
 	assert_int_equal(read_onto("mode vmm rx-mode guest", &before), ERR_OK);
 	assert_int_equal(set.mode[DISPATCH_TX], DISPATCH_VMM);
