@@ -140,8 +140,8 @@ static void way_text(const struct out *out, struct vm_interface *nic, enum dispa
 	for (u32 i = 0; i < vnet_port_queues(&nic->net.port); i++)
 		out_printf(out, " %u",
 			   vnet_port_core(vnet_port_queue(&nic->net.port, i), way_of[dir]));
-	out_printf(out, "; %lu packets/s, %lu windows, %lu changes\n", d->rate, d->windows,
-		   d->changes);
+	out_printf(out, "; %lu packets/s, %lu windows, %lu changes, %lu moves\n", d->rate,
+		   d->windows, d->changes, nic->dispatch.moves[dir]);
 	for (u32 i = 0; i < n; i++)
 		out_printf(out, "    %8lu.%03lu s  %s -> %s  by %s, %lu packets/s\n",
 			   log[i].at_ns / (1000 * NS_PER_MS), log[i].at_ns / NS_PER_MS % 1000,
@@ -176,6 +176,7 @@ static void way_json(struct json *j, struct vm_interface *nic, enum dispatch_dir
 	json_num(j, "rate", d->rate);
 	json_num(j, "windows", d->windows);
 	json_num(j, "changes", d->changes);
+	json_num(j, "moves", nic->dispatch.moves[dir]);
 	json_open(j, "log", '[');
 	for (u32 i = 0; i < n; i++) {
 		json_open(j, NULL, '{');

@@ -76,15 +76,17 @@ static void watch_way(struct vm_interface *nic, enum dispatch_dir dir, u64 now_n
 	struct vnet_counters sum;
 
 	vnet_port_count(port, &sum);
+	/* A long frame is as many packets as a wire would carry. */
 	dispatch_step(&nic->dispatch.ctl[dir], dir, &nic->dispatch.set,
-		      dir == DISPATCH_TX ? sum.rx_frames : sum.tx_frames, now_ns);
+		      dir == DISPATCH_TX ? sum.rx_segments : sum.tx_segments, now_ns);
 	for (u32 i = 0; i < vnet_port_queues(port); i++) {
 		struct vnet_port *q = vnet_port_queue(port, i);
 		u32 core = core_wanted(nic, i, dir);
 
 		/* One that is on its way is looked at again when it is there. */
-		if (!vnet_port_moving(q, way_of[dir]) && vnet_port_core(q, way_of[dir]) != core)
-			vnet_port_move(q, way_of[dir], core);
+		if (!vnet_port_moving(q, way_of[dir]) && vnet_port_core(q, way_of[dir]) != core &&
+		    !vnet_port_move(q, way_of[dir], core))
+			nic->dispatch.moves[dir]++;
 	}
 }
 

@@ -38,6 +38,7 @@ struct dispatcher {
 struct nic_dispatch {
 	struct dispatch_settings set; /* boot core writes a field at a time */
 	struct dispatch ctl[DISPATCH_DIRS];
+	u64 moves[DISPATCH_DIRS]; /* of queues to other cores */
 };
 
 /* --- boot core ------------------------------------------------------------ */
