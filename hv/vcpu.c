@@ -319,11 +319,12 @@ static void note_left(struct core *c, const struct vcpu *v, bool device)
 	struct noise_signs signs = {
 		.message = (events & BIT(CORE_EV_VCPU)) || lapic_has_work(&v->lapic),
 		.frames = events & BIT(CORE_EV_XCORE),
-		.node = device || events & ~(BIT(CORE_EV_XCORE) | BIT(CORE_EV_VM) | BIT(CORE_EV_VCPU)),
+		.node = device,
 	};
 	enum noise_cause cause;
 
-	if (events & BIT(CORE_EV_VM) && !signs.message)
+	if (events & ~(BIT(CORE_EV_XCORE) | BIT(CORE_EV_VM) | BIT(CORE_EV_VCPU)) ||
+	    (events & BIT(CORE_EV_VM) && !signs.message))
 		signs.node = true;
 	timer_signs(c, v, &signs);
 	cause = noise_cause_of(v->exit.kind, &signs);

@@ -142,8 +142,9 @@ struct vm {
 	u8 phys_bits;
 	u64 tsc_start; /* of the host, when the guest's was 0 */
 	struct timer stop_timer;
-	struct timer shutdown_timer; /* boot core's: what was asked to end by itself has to by then */
-	u64 shutdown_start;	     /* ... the start that it is about */
+	/* The boot core's: when a guest that was asked to end must have done so. */
+	struct timer shutdown_timer;
+	u64 shutdown_start; /* ... the start that it is about */
 	bool vcon_more; /* the virtio console has more to print */
 
 	struct gmem gmem;

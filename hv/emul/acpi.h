@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ACPI tables for a guest (ACPI 6.4; not hardware-reduced): RSDP, XSDT, FADT,
- * FACS, DSDT, MADT, MCFG and, with NUMA nodes, SRAT. The DSDT is hv/emul/dsdt.asl, compiled at build time.
- * The hardware they describe is that of machine.h.
+ * FACS, DSDT, MADT, MCFG and, with NUMA nodes, SRAT. The DSDT is hv/emul/dsdt.asl,
+ * compiled at build time. The hardware they describe is that of machine.h.
  */
 #ifndef HV_EMUL_ACPI_H
 #define HV_EMUL_ACPI_H

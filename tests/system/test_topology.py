@@ -24,7 +24,8 @@ def test_the_node_says_what_it_has(lab):
 
 
 def test_the_guest_has_packages_and_nodes_of_its_own(lab):
-    _, packages = lab.sh("alpha/g1", "cat /sys/devices/system/cpu/cpu*/topology/physical_package_id")
+    _, packages = lab.sh("alpha/g1",
+                         "cat /sys/devices/system/cpu/cpu*/topology/physical_package_id")
     assert packages.split() == ["0", "0", "1", "1"]
     _, nodes = lab.sh("alpha/g1", "cat /sys/devices/system/node/node*/cpulist")
     assert nodes.split() == ["0-1", "2-3"]

@@ -137,7 +137,7 @@ static void terminal(void **state)
 	assert_int_equal(s.cmd->id, LANG_NODE_REBOOT);
 	assert_int_not_equal(parse(&term, "vm st g1"), ERR_OK);
 	assert_string_equal(msg, "console:4: ambiguous word \"st\"; expected: add, start, stop, "
-				 "reset, del");
+				 "shutdown, reset, del");
 }
 
 static void quoting(void **state)
