@@ -180,7 +180,7 @@ static const struct vnet_port_ops bare_ops = {
 static const struct vnet_port_ops fixed_ops = {
 	.deliver = deliver_fixed,
 	.flush = edge_flush,
-	.too_big = edge_too_big,
+	.too_big = vnet_port_too_big,
 	.gone = edge_gone,
 };
 
