@@ -129,14 +129,18 @@ static struct vcpu *core_pick(struct core *c)
 	return NULL;
 }
 
-static bool core_shared(const struct core *c)
+/* Another one waits for its turn. One that becomes runnable later comes with an event. */
+static bool others_wait(struct vcpu *v)
 {
-	return c->vcpus && c->vcpus->next != c->vcpus;
+	for (struct vcpu *other = v->next; other != v; other = other->next)
+		if (vcpu_runnable(other))
+			return true;
+	return false;
 }
 
 static void core_run_vcpu(struct core *c, struct vcpu *v)
 {
-	if (core_shared(c) && c->slice.deadline_ns == TIMER_NEVER && !c->slice_over)
+	if (c->slice.deadline_ns == TIMER_NEVER && !c->slice_over && others_wait(v))
 		timer_set(&c->timers, &c->slice, plat_now_ns() + CORE_SLICE_NS);
 	vcpu_run(c, v);
 	if (c->slice_over || !vcpu_runnable(v)) {
