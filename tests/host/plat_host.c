@@ -9,7 +9,7 @@
 #include "tests/host/plat_host.h"
 
 u64 host_now_ns;
-unsigned host_core;
+_Thread_local unsigned host_core;
 bool host_log_quiet = true;
 char host_log_last[256];
 u32 host_log_count;

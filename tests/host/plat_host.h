@@ -6,7 +6,7 @@
 #include "hv/base/types.h"
 
 extern u64 host_now_ns;	    /* what plat_now_ns() returns */
-extern unsigned host_core;  /* what plat_core() returns */
+extern _Thread_local unsigned host_core; /* what plat_core() returns */
 extern bool host_log_quiet; /* true (the default): log lines are only kept */
 extern char host_log_last[256];
 extern u32 host_log_count;

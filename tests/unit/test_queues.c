@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Interfaces with several queues, and queues that change cores while frames
- * flow. The cores take turns in one thread, in random order; every frame
- * carries its flow and its number, and the receivers check them.
+ * flow. The cores take turns in one thread, in random order, and once each is a
+ * thread; every frame carries its flow and its number, and the receivers check them.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +29,7 @@
 #define NCORES 4
 #define QUEUES 3
 #define FLOWS 24u
-#define POOL 4096u
+#define POOL 512u /* all of them find a place in the rings */
 #define SEC 1000000000ull
 
 /* A frame: MACs, a type of no protocol, flow, number. */
@@ -50,15 +52,22 @@ struct side {
 static struct side a, b;
 static struct pkt_pool pool[NCORES];
 static u32 kicked[NCORES];
+static u64 delivered; /* to both sides */
 
 static void kick(unsigned core)
 {
-	kicked[core]++;
+	__atomic_fetch_add(&kicked[core], 1, __ATOMIC_RELAXED);
 }
 
 static struct side *side_of(const struct vnet_port *port)
 {
 	return port->ctx;
+}
+
+/* Far from each other's. */
+static u32 hash_of(u32 flow)
+{
+	return (flow + 1) * 0x9e3779b1u;
 }
 
 /* Flow f of a side is sent by queue f % QUEUES. */
@@ -68,13 +77,13 @@ static u32 collect(struct vnet_port *port, struct pkt **pkts, u32 max)
 	u32 n = 0;
 
 	assert_int_equal(host_core, port->in_core);
-	for (; n < max && s->to_send[port->queue]; n++) {
+	for (; n < max && s->to_send[port->queue] && pool[host_core].free_count; n++) {
 		u32 flow = (u32)rand() % (FLOWS / QUEUES) * QUEUES + port->queue;
 		struct pkt *p = fake_frame(&pool[host_core], s == &a ? 2 : 1, s->tag, FRAME);
 
 		store_le32(p->data + AT_FLOW, flow);
 		store_le32(p->data + AT_NUMBER, s->number[flow]++);
-		p->hash = (flow + 1) * 0x9e3779b1u;
+		p->hash = hash_of(flow);
 		pkts[n] = p;
 		s->to_send[port->queue]--;
 	}
@@ -92,6 +101,7 @@ static void deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 		assert_int_equal(pkts[i]->ingress, (s == &a ? &b : &a)->queue[0].id);
 		assert_int_equal(load_le32(pkts[i]->data + AT_NUMBER), s->seen[flow]++);
 		s->got_by[port->queue]++;
+		__atomic_fetch_add(&delivered, 1, __ATOMIC_RELAXED);
 		port->count.tx_frames++;
 		pkt_put(pkts[i]);
 	}
@@ -152,6 +162,7 @@ static int setup(void **state)
 	host_core = 0;
 	host_now_ns = SEC;
 	memset(kicked, 0, sizeof(kicked));
+	delivered = 0;
 	assert_int_equal(vnet_init(NCORES, 1, kick), ERR_OK);
 	for (u32 i = 0; i < NCORES; i++) {
 		fake_pool_init(&pool[i], "pool", i, POOL);
@@ -167,7 +178,7 @@ static int setup(void **state)
 static u32 drain(unsigned core)
 {
 	host_core = core;
-	kicked[core] = 0;
+	__atomic_store_n(&kicked[core], 0, __ATOMIC_RELAXED);
 	return xcore_drain(core);
 }
 
@@ -415,6 +426,63 @@ static void order_holds_at_thousands_of_hand_overs(void **state)
 	audit();
 }
 
+/* Each flow is sent by both sides, so that none looks for its queue later on. */
+static void know_flows(struct side *s)
+{
+	struct pkt *p = fake_frame(&pool[0], 1, 2, FRAME);
+
+	for (u32 flow = 0; flow < FLOWS; flow++) {
+		p->hash = hash_of(flow);
+		steer_note(&s->queue[flow % QUEUES], &p, 1);
+	}
+	pkt_put(p);
+}
+
+static bool over;
+
+static void *run_core(void *arg)
+{
+	unsigned core = *(const unsigned *)arg;
+
+	while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE)) {
+		poll_core(core);
+		drain(core);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void order_holds_between_threads(void **state)
+{
+	static const unsigned core[NCORES] = { 0, 1, 2, 3 };
+	const u32 each = 4000, total = 2 * QUEUES * each;
+	pthread_t thread[NCORES];
+
+	(void)state;
+	know_flows(&a);
+	know_flows(&b);
+	for (u32 q = 0; q < QUEUES; q++)
+		a.to_send[q] = b.to_send[q] = each;
+	over = false;
+	for (u32 i = 0; i < NCORES; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, run_core,
+						(void *)(uintptr_t)&core[i]), 0);
+	while (__atomic_load_n(&delivered, __ATOMIC_ACQUIRE) < total) {
+		a_move_at_random();
+		sched_yield();
+	}
+	__atomic_store_n(&over, true, __ATOMIC_RELEASE);
+	for (u32 i = 0; i < NCORES; i++)
+		pthread_join(thread[i], NULL);
+	drain_all();
+	for (u32 f = 0; f < FLOWS; f++) {
+		assert_int_equal(b.seen[f], a.number[f]);
+		assert_int_equal(a.seen[f], b.number[f]);
+	}
+	assert_true(sum_moves(&a) && sum_moves(&b));
+	audit();
+}
+
 /* Bursts of one batch end together, where that is wanted. */
 static void a_batch_is_flushed_once(void **state)
 {
@@ -471,6 +539,7 @@ int main(void)
 		CASE(the_way_out_waits_for_cores_that_read),
 		CASE(what_cannot_move_says_so),
 		CASE(order_holds_at_thousands_of_hand_overs),
+		CASE(order_holds_between_threads),
 		CASE(a_batch_is_flushed_once),
 		CASE(a_port_is_not_gone_while_it_moves),
 	};
