@@ -108,8 +108,7 @@ static struct pkt *payload(const struct edge *e)
 {
 	struct pkt *p = fake_frame(&pool, 2, 1, LEN);
 
-	if (e->link->encap)
-		assert_int_equal(e->link->encap(p, &e->header), ERR_OK);
+	assert_int_equal(link_encap(e->link, p, &e->header), ERR_OK);
 	return p;
 }
 
