@@ -31,10 +31,10 @@ STORM = f"""
 nuttcp -fparse -n 1m 10.1.0.3 >/tmp/there 2>&1 & there=$!
 nuttcp -fparse -r -n 1m 10.1.0.4 >/tmp/back 2>&1 & back=$!
 for i in $(seq {HOTPLUGS}); do
-	echo 0 >/sys/devices/system/cpu/cpu1/online || echo no off
-	nproc
-	echo 1 >/sys/devices/system/cpu/cpu1/online || echo no on
-	nproc
+  echo 0 >/sys/devices/system/cpu/cpu1/online || echo no off
+  nproc
+  echo 1 >/sys/devices/system/cpu/cpu1/online || echo no on
+  nproc
 done
 wait $stress && wait $there && wait $back || cat /tmp/stress
 cat /tmp/there /tmp/back
