@@ -87,7 +87,7 @@ u32 fake_port_clear(struct fake_port *f)
 
 const u8 *fake_mac(u8 tag)
 {
-	static u8 macs[256][6];
+	static _Thread_local u8 macs[256][6];
 	u8 *mac = macs[tag];
 
 	if (tag == 0xff) {
