@@ -147,6 +147,7 @@ static void overlay_json(struct json *j, const struct overlay *o)
 	json_num(j, "learn_limit", o->setup.limit);
 	json_num(j, "learned", learned_of(o));
 	json_num(j, "refused", refused_of(o));
+	json_bool(j, "flood", o->setup.flood);
 	json_bool(j, "answers", o->setup.answers);
 	if (o->neigh)
 		neigh_json(j, o->neigh);
@@ -160,7 +161,7 @@ static void overlay_row(const struct out *out, const struct overlay *o)
 	out_column(out, 16, "%s", o->name);
 	out_column(out, 10, "%u", o->id);
 	out_column(out, 7, "%u", overlay_ports(o));
-	out_column(out, 7, "%s", o->setup.learn ? "on" : "off");
+	out_column(out, 7, "%s", !o->setup.learn ? "off" : o->setup.flood ? "flood" : "on");
 	out_column(out, 8, "%us", o->setup.age_s);
 	out_column(out, 8, "%u", o->setup.limit);
 	out_printf(out, "%10u%12lu", learned_of(o), refused_of(o));

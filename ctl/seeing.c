@@ -41,6 +41,8 @@ static void trace_text(const struct out *out, struct trace *t, const struct vnet
 		out_printf(out, "         and %u more\n", t->equal - TRACE_ROUTES);
 	if (t->hidden)
 		out_printf(out, "hidden   %u routes of a lower class\n", t->hidden);
+	if (t->flooded)
+		out_printf(out, "flooded  no route matches, and the destination is not known\n");
 	if (t->learned)
 		out_printf(out, "learned  no route matches, but the destination was heard\n");
 	while ((id = port_set_take(&t->to)) != VNET_PORT_NONE) {
@@ -62,6 +64,7 @@ static void trace_json(const struct out *out, struct trace *t, const struct vnet
 	json_text(&j, "in", from->name);
 	json_bool(&j, "cached", t->cached);
 	json_bool(&j, "learned", t->learned);
+	json_bool(&j, "flooded", t->flooded);
 	json_num(&j, "equal_routes", t->equal);
 	json_num(&j, "hidden_routes", t->hidden);
 	json_open(&j, "routes", '[');

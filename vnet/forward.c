@@ -177,7 +177,8 @@ static __attribute__((noinline)) void burst_miss(struct core_state *me, unsigned
 		b->verdict[miss[i]] = verdict;
 		b->cell[miss[i]] = route_cell(verdict_counter(verdict), core);
 		__builtin_prefetch(b->cell[miss[i]], 1);
-		cache_fill(&me->cache, k, &b->ref[miss[i]], &stamp, verdict);
+		if (!(verdict & VERDICT_FLOOD))
+			cache_fill(&me->cache, k, &b->ref[miss[i]], &stamp, verdict);
 	}
 }
 

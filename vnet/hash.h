@@ -38,6 +38,8 @@ static inline u64 mac_load_wide(const u8 *mac)
 	return v & 0xffffffffffffull;
 }
 
+#define MAC_BROADCAST 0xffffffffffffull
+
 static inline bool mac_is_group(u64 mac)
 {
 	return mac & 1;

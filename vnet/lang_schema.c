@@ -72,6 +72,9 @@ static const struct lang_key uplink_set_keys[] = {
 	  .help = "how long one is remembered that is not heard (300s)" },                    \
 	{ .word = "learn-limit", .type = LANG_UINT, .min = 1, .max = 65536,                   \
 	  .help = "addresses learned from one link (1024)" },                                 \
+	{ .word = "flood", .type = LANG_BOOL,                                                 \
+	  .help = "where it learns: what is for an address that is not known goes where a "   \
+		  "broadcast would (off)" },                                                  \
 	{ .word = "answers", .type = LANG_BOOL,                                               \
 	  .help = "answer ARP and neighbour discovery from what was heard (off)" }
 

@@ -29,6 +29,7 @@ struct learned {
 	u32 limit;
 	u32 age_s;
 	u32 sets; /* a power of two */
+	bool flood;
 	u64 seed;
 	u32 now_s;
 	u32 sweep; /* next set to look at */
@@ -172,6 +173,16 @@ u16 learned_find(const struct learned *l, u64 mac)
 void learned_set_age(struct learned *l, u32 age_s)
 {
 	l->age_s = age_s;
+}
+
+void learned_set_flood(struct learned *l, bool flood)
+{
+	__atomic_store_n(&l->flood, flood, __ATOMIC_RELAXED);
+}
+
+bool learned_floods(const struct learned *l)
+{
+	return __atomic_load_n(&l->flood, __ATOMIC_RELAXED);
 }
 
 static u32 age_of(const struct learned *l, const struct set *s, u32 way)

@@ -30,6 +30,11 @@ u16 learned_find(const struct learned *l, u64 mac);
 
 /* Boot core. How long an address is remembered that is not heard. */
 void learned_set_age(struct learned *l, u32 age_s);
+/* Boot core. Are frames to unicast addresses that nobody knows flooded? Not from the
+ * start. The caller makes kept answers void. */
+void learned_set_flood(struct learned *l, bool flood);
+/* Any core. */
+bool learned_floods(const struct learned *l);
 /* Boot core, about once a second: time goes on, old addresses are forgotten. */
 void learned_tick(struct learned *l, u64 now_s);
 /* Boot core. Forget what was learned from the port, or with VNET_PORT_NONE all;

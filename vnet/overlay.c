@@ -129,8 +129,12 @@ err_t overlay_set(struct overlay *o, const struct overlay_setup *setup)
 	err = tables_for(o, setup, &learned, &neigh);
 	if (err != ERR_OK)
 		return err;
-	if (learned)
+	if (learned) {
 		learned_set_age(learned, setup->age_s);
+		learned_set_flood(learned, setup->flood);
+	}
+	if (setup->flood != o->setup.flood)
+		route_touch_all();
 	o->setup = *setup;
 	o->learned = learned;
 	o->neigh = neigh;

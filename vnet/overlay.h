@@ -21,6 +21,7 @@ struct overlay_setup {
 	bool learn;
 	u32 age_s; /* 1 .. OVERLAY_AGE_MAX_S */
 	u32 limit; /* addresses an edge, 1 .. LEARN_LIMIT_MAX */
+	bool flood; /* where it learns: unknown unicast as if it were broadcast */
 	bool answers; /* ARP and neighbour discovery, for guests of this node */
 };
 

@@ -15,6 +15,7 @@ void overlay_lang_read(const struct lang_stmt *stmt, const struct overlay_setup 
 	const struct lang_value *limit = lang_get(stmt, "learn-limit");
 	const struct lang_value *kind = lang_get(stmt, "kind");
 	const struct lang_value *answers = lang_get(stmt, "answers");
+	const struct lang_value *flood = lang_get(stmt, "flood");
 
 	*out = (struct overlay_line){
 		.id = vni ? (u32)vni->num : overlay_id_of(stmt->name),
@@ -23,6 +24,8 @@ void overlay_lang_read(const struct lang_stmt *stmt, const struct overlay_setup 
 		.kind = kind ? kind->text : "udp",
 		.port = port ? (u32)port->num : 0,
 	};
+	if (flood)
+		out->setup.flood = flood->num != 0;
 	if (answers)
 		out->setup.answers = answers->num != 0;
 	if (learn)
@@ -40,7 +43,7 @@ const char *overlay_lang_write(const struct overlay *o, char *buf)
 
 	buf[0] = '\0';
 	if (!o->id && s->learn == d->learn && s->age_s == d->age_s && s->limit == d->limit &&
-	    s->answers == d->answers)
+	    s->flood == d->flood && s->answers == d->answers)
 		return buf;
 	fmt_append(buf, OVERLAY_LANG_MAX, &len, "overlay %s %s", o->id ? "add" : "set", o->name);
 	if (o->id)
@@ -51,6 +54,8 @@ const char *overlay_lang_write(const struct overlay *o, char *buf)
 		fmt_append(buf, OVERLAY_LANG_MAX, &len, " age %us", s->age_s);
 	if (s->limit != d->limit)
 		fmt_append(buf, OVERLAY_LANG_MAX, &len, " learn-limit %u", s->limit);
+	if (s->flood)
+		fmt_append(buf, OVERLAY_LANG_MAX, &len, " flood on");
 	if (s->answers)
 		fmt_append(buf, OVERLAY_LANG_MAX, &len, " answers on");
 	return buf;

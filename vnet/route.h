@@ -216,14 +216,17 @@ static inline bool route_stamp_valid(const struct route_stamp *stamp, u64 dst)
  * VERDICT_DROP and why there are none.
  *
  * A counted verdict says as well who counts the frame: one route's counter, or
- * VERDICT_SHARED, several routes, or neither. Caches keep these.
+ * VERDICT_SHARED, several routes, or neither. Caches keep these, but those with
+ * VERDICT_FLOOD: what is for nobody that is known, and goes where a broadcast would,
+ * hangs on other routes than the frame's stamp says.
  */
 #define VERDICT_PORTS 3
 #define VERDICT_PORT_BITS 12
 #define VERDICT_SHARED BIT64(36)
 #define VERDICT_MANY BIT64(38)
 #define VERDICT_DROP BIT64(39)
-#define VERDICT_COUNTER_SHIFT 40 /* the rest is the counter */
+#define VERDICT_FLOOD BIT64(40)
+#define VERDICT_COUNTER_SHIFT 41 /* the rest is the counter */
 #define VERDICT_COUNTER_MASK (~0ull << VERDICT_COUNTER_SHIFT)
 
 #define ROUTE_COUNTER_NONE 0u
@@ -254,7 +257,7 @@ static inline u32 verdict_counter(u64 counted)
 
 static inline u64 verdict_of(u64 counted)
 {
-	return counted & ~(VERDICT_COUNTER_MASK | VERDICT_SHARED);
+	return counted & ~(VERDICT_COUNTER_MASK | VERDICT_SHARED | VERDICT_FLOOD);
 }
 
 /*

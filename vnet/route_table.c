@@ -265,7 +265,7 @@ static u64 verdict_pack(u16 *port, u32 n)
 	return verdict;
 }
 
-/* Where no static route matches. */
+/* Where no static route matches, and nothing is flooded. */
 static u64 verdict_else(const struct route_key *k, const struct best *best)
 {
 	const struct learned *learned = __atomic_load_n(&k->ingress->learned, __ATOMIC_ACQUIRE);
@@ -301,16 +301,49 @@ static u64 verdict_counted(struct best *best)
 	return by | (best->n > VERDICT_PORTS ? VERDICT_MANY : verdict_pack(best->port, best->n));
 }
 
+/* Are frames flooded whose destination is not known? */
+static bool floods(const struct route_key *k)
+{
+	const struct learned *learned = __atomic_load_n(&k->ingress->learned, __ATOMIC_ACQUIRE);
+
+	return learned && learned_floods(learned);
+}
+
+/* As if it were for everybody. */
+static void find_flood(const struct route_key *k, struct route_key *all, struct best *best)
+{
+	*all = *k;
+	all->dst = MAC_BROADCAST;
+	route_key_hash(all);
+	find_best(all, best);
+}
+
+static u64 verdict_flood(const struct route_key *k, struct port_set *many)
+{
+	struct best best = { .many = many };
+	struct route_key all;
+
+	find_flood(k, &all, &best);
+	return VERDICT_FLOOD |
+	       (best.n ? verdict_counted(&best) : verdict_drop(VNET_DROP_NO_ROUTE));
+}
+
 u64 route_lookup_counted(const struct route_key *k, struct port_set *many)
 {
 	struct best best = { .many = many };
+	u64 verdict;
 
 	if (from_edge(k) && mac_is_group(k->src))
 		return verdict_drop(VNET_DROP_SOURCE);
 	find_best(k, &best);
 	if (best.forged)
 		return verdict_drop(VNET_DROP_SOURCE);
-	return best.n ? verdict_counted(&best) : verdict_else(k, &best);
+	if (best.n)
+		return verdict_counted(&best);
+	verdict = verdict_else(k, &best);
+	if (verdict == verdict_drop(VNET_DROP_NO_ROUTE) && !mac_is_group(k->dst) && floods(k))
+		return verdict_flood(k, many);
+	return verdict;
 }
 
 /* --- counting what several routes share: the core that has the frame -------- */
@@ -339,9 +372,15 @@ void route_count_shared(const struct route_key *k, unsigned core, u64 bytes)
 {
 	struct port_set many;
 	struct best best = { .many = &many };
-	u32 shapes = shapes_of(k);
+	struct route_key all;
+	u32 shapes;
 
 	find_best(k, &best);
+	if (!best.n) {
+		find_flood(k, &all, &best);
+		k = &all;
+	}
+	shapes = shapes_of(k);
 	for (u32 s = 0; s < shapes; s++) {
 		if (shape_used(s))
 			count_shape(s, k, best.prio, core, bytes);

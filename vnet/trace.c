@@ -89,12 +89,16 @@ void vnet_trace(const struct vnet_port *from, const u8 dst[MAC_LEN], const u8 sr
 		return;
 	}
 	route_key_hash(&k);
-	verdict = route_lookup(&k, &out->to);
+	verdict = route_lookup_counted(&k, &out->to);
+	out->flooded = verdict & VERDICT_FLOOD;
+	verdict = verdict_of(verdict);
 	out->asked = true;
 	out->cached = core && verdict_of(cache_peek(&core->cache, &k)) == verdict;
 	take_verdict(verdict, out);
 	if (verdict == verdict_drop(VNET_DROP_SOURCE))
 		return;
+	if (out->flooded)
+		k.dst = MAC_BROADCAST;
 	find_routes(&k, out);
 	out->learned = !out->dropped && !out->equal;
 }

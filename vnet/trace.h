@@ -19,6 +19,7 @@ struct trace {
 	bool asked;   /* it got as far as being looked up */
 	bool cached;  /* the core of its port would answer from its cache */
 	bool learned; /* no route: the destination was learned */
+	bool flooded; /* nor that: the routes are those of a broadcast */
 	enum route_prio prio; /* that of the routes that win */
 	u32 equal;    /* routes that win */
 	u32 hidden;   /* that match as well, at a lower priority */

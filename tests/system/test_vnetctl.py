@@ -342,8 +342,10 @@ def test_overlays_are_changed_where_they_stand(daemon, tmp_path):
     path.write_text(text.replace("add red", "add red learn on age 60s")
                     .replace("node a", "overlay set default learn on\nnode a") + link)
     done = ctl(daemon, "diff", str(path))
-    assert done.stdout == ("overlay set default learn on age 300s learn-limit 1024 answers off\n"
-                           "overlay set red learn on age 60s learn-limit 1024 answers off\n")
+    assert done.stdout == ("overlay set default learn on age 300s learn-limit 1024 "
+                           "flood off answers off\n"
+                           "overlay set red learn on age 60s learn-limit 1024 "
+                           "flood off answers off\n")
     assert ctl(daemon, "apply", str(path)).returncode == 0
     assert ctl(daemon, "diff", str(path)).returncode == 0
     path.write_text(text.replace("add red", "add red vni 77") + link)

@@ -265,6 +265,54 @@ static void random_turns_equal_the_twin(void **state)
 	assert_int_equal(host_alloc_live, 0);
 }
 
+static u32 route_group(const struct fake_port *to, enum route_from from)
+{
+	struct route_spec spec = {
+		.src = { .cls = ROUTE_ANY }, .dst = { .cls = ROUTE_GROUP }, .from = from,
+		.to = to->port.id,
+	};
+	char why[100];
+	u32 id;
+
+	assert_int_equal(route_add(&spec, &id, why, sizeof(why)), ERR_OK);
+	return id;
+}
+
+/* Unknown unicast goes where broadcasts go, now, and each route counts it; what is known
+ * does not. */
+static void what_nobody_knows_is_flooded_if_wanted(void **state)
+{
+	struct overlay_setup setup = net->setup;
+	struct route_use use;
+	u32 id;
+
+	(void)state;
+	assert_string_equal(send(&a, 9, 1), "-");
+	setup.flood = true;
+	assert_int_equal(overlay_set(net, &setup), ERR_OK);
+	assert_string_equal(send(&a, 9, 1), "-"); /* nowhere to */
+	assert_int_equal(a.port.count.drop[VNET_DROP_NO_ROUTE], 2);
+	id = route_group(&x, ROUTE_FROM_ANY);
+	assert_string_equal(send(&a, 9, 1), "x");
+	route_group(&b, ROUTE_FROM_ANY);
+	route_group(&b, ROUTE_FROM_EDGES);
+	assert_string_equal(send(&a, 9, 1), "bx");
+	route_used(route_next(id - 1), &use);
+	assert_int_equal(use.frames, 2);
+	/* From the wire to interfaces, and no further. */
+	assert_string_equal(send(&x, 8, 7), "b");
+	/* 7 is known now; 8 is not. */
+	assert_string_equal(send(&a, 7, 1), "x");
+	/* More than a verdict holds. */
+	route_group(&y, ROUTE_FROM_ANY);
+	route_group(&a, ROUTE_FROM_ANY);
+	assert_string_equal(send(&a, 8, 1), "bxy");
+	assert_string_equal(send(&b, 8, 2), "axy");
+	setup.flood = false;
+	assert_int_equal(overlay_set(net, &setup), ERR_OK);
+	assert_string_equal(send(&a, 8, 1), "-");
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -274,6 +322,7 @@ int main(void)
 		CASE(old_addresses_go),
 		CASE(flush_and_ends),
 		CASE(an_edge_has_a_limit),
+		CASE(what_nobody_knows_is_flooded_if_wanted),
 		CASE(overlays_learn_apart),
 		cmocka_unit_test(random_turns_equal_the_twin),
 	};

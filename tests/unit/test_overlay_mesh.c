@@ -337,7 +337,7 @@ static void overlays_are_printed_as_they_are_read(void **state)
 	static const char *const lines[] = {
 		"overlay add hpc vni 42 learn on age 60s learn-limit 5",
 		"overlay add b vni 16777215",
-		"overlay set default learn on",
+		"overlay set default learn on flood on",
 	};
 	static const struct lang_source file = { "node.conf", 7, false };
 	static struct lang_stmt s;

@@ -122,9 +122,10 @@ static void describe_overlay(struct thing *t, const struct overlay *o)
 	free(t->text);
 	free(t->change);
 	t->text = strdup(overlay_lang_write(o, text));
-	snprintf(text, sizeof(text), "overlay set %s learn %s age %us learn-limit %u answers %s",
-		 o->name, o->setup.learn ? "on" : "off", o->setup.age_s, o->setup.limit,
-		 o->setup.answers ? "on" : "off");
+	snprintf(text, sizeof(text),
+		 "overlay set %s learn %s age %us learn-limit %u flood %s answers %s", o->name,
+		 o->setup.learn ? "on" : "off", o->setup.age_s, o->setup.limit,
+		 o->setup.flood ? "on" : "off", o->setup.answers ? "on" : "off");
 	t->change = strdup(text);
 	t->vni = o->id;
 }
