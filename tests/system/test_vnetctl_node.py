@@ -98,6 +98,7 @@ def test_batch(ctl):
     ("rout add", "batch:101:1: unknown word"), ("route del 4711", "batch:101:11: there is no"),
     ("vm stop g1", "what the guest was doing"),
     ("control close", "own answer would be lost"), ("show node", "unknown word"),
+    ("x" * (1 << 20), "batch:101: line of 1048576 characters is too long"),
     ("core set 0 assert quiet\noverlay set red answers on\nroute del 4711", "batch:103:11:"),
     ("overlay add m links mesh", "file"),
     ("link set gamma state down\noverlay set red learn on\nlink del beta force\n"

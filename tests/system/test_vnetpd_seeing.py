@@ -205,6 +205,24 @@ def test_captures_that_are_refused(pair):
     assert ctl(pair["a"], "capture", "stop").returncode == 0
 
 
+def test_frames_pass_while_a_long_batch_is_carried_out(world, pair):
+    """... and undone; meanwhile nobody else changes anything."""
+    before = pair["a"].ctl("show config")
+    lines = [f"route add src any dst 02:00:00:02:{i >> 8:02x}:{i & 255:02x} to edge b"
+             for i in range(8000)] + ["route del 4000000000"]
+    with subprocess.Popen([VNETCTL, "-n", pair["a"].socket, "-t", "60", "batch", "-"],
+                          stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as batch:
+        batch.stdin.write("\n".join(lines) + "\n")
+        batch.stdin.close()
+        refused = pinged = 0
+        while batch.poll() is None:
+            refused += "a batch is being carried out" in pair["a"].ask("link set b state up")[0]
+            pinged += len(world.ping("a", nskit.OVER["b"], 1))
+        assert batch.returncode == 1 and "batch:8001:11" in batch.stderr.read()
+    assert refused and pinged
+    assert pair["a"].ctl("show config") == before
+
+
 def test_the_traffic_matrix(world, pair):
     done = ctl(pair["a"], "show", "matrix")
     assert done.returncode == 1 and "nothing is counted" in done.stderr
