@@ -98,7 +98,7 @@ void vnet_batch_end(unsigned core)
 static void pass_to_queue(struct core_state *me, struct vnet_port *from, struct vnet_port *to,
 			  struct pkt **pkts, u32 n)
 {
-	u32 core = __atomic_load_n(&to->out_core, __ATOMIC_RELAXED), sent;
+	u32 core = __atomic_load_n(&to->out_core, __ATOMIC_ACQUIRE), sent;
 
 	if (core == from->in_core) {
 		port_set_add(&me->touched, to->id);
@@ -149,7 +149,7 @@ void forward_hand(struct vnet_port *from, struct vnet_port *to, struct pkt *p)
 
 	if (to->steer)
 		to = to->steer->queue[steer_pick(to->steer, p)];
-	out = __atomic_load_n(&to->out_core, __ATOMIC_RELAXED);
+	out = __atomic_load_n(&to->out_core, __ATOMIC_ACQUIRE);
 	if (out == core) {
 		forward_deliver(to, &p, 1);
 		flush_port(to);
