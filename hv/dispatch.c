@@ -119,7 +119,8 @@ static void watch_again(void)
 
 /* --- a dispatcher's turn ------------------------------------------------------------ */
 
-static u32 poll_nic(struct dispatcher *d, struct vm_interface *nic)
+/* Frames of the NIC's queues that are this core's; *ways: how many ways are. */
+static u32 poll_nic(u32 core, struct vm_interface *nic, u32 *ways)
 {
 	struct vnet_port *port = &nic->net.port;
 	u32 quota = __atomic_load_n(&nic->dispatch.set.quota, __ATOMIC_RELAXED), frames = 0;
@@ -127,11 +128,10 @@ static u32 poll_nic(struct dispatcher *d, struct vm_interface *nic)
 	for (u32 i = 0; i < vnet_port_queues(port); i++) {
 		struct vnet_port *q = vnet_port_queue(port, i);
 
-		if (vnet_port_core(q, VNET_OUT) == d->core)
-			d->queues++;
-		if (vnet_port_core(q, VNET_IN) != d->core)
+		*ways += vnet_port_core(q, VNET_OUT) == core;
+		if (vnet_port_core(q, VNET_IN) != core)
 			continue;
-		d->queues++;
+		++*ways;
 		frames += vm_net_poll(q, quota);
 	}
 	return frames;
@@ -140,16 +140,16 @@ static u32 poll_nic(struct dispatcher *d, struct vm_interface *nic)
 /* Over all queues; true when there was something to do. */
 static bool poll_all(struct dispatcher *d)
 {
-	u32 frames = 0;
+	u32 frames = 0, ways = 0;
 
-	d->queues = 0;
 	for (u32 i = 0; i < VM_MAX; i++) {
 		struct vm *vm = vm_at(i);
 
 		for (u32 k = 0; vm && k < VM_MAX_INTERFACES; k++)
 			if (nic_at(vm, k))
-				frames += poll_nic(d, nic_at(vm, k));
+				frames += poll_nic(d->core, nic_at(vm, k), &ways);
 	}
+	__atomic_store_n(&d->queues, ways, __ATOMIC_RELEASE);
 	d->frames += frames;
 	return frames != 0;
 }
@@ -251,7 +251,8 @@ static err_t check_core(u32 core, char *why, size_t size)
 static void reap(void)
 {
 	for (u32 i = 0; i < PLAT_MAX_CORES; i++)
-		if (of_core[i] && !of_core[i]->used && !of_core[i]->queues)
+		if (of_core[i] && !of_core[i]->used &&
+		    !__atomic_load_n(&of_core[i]->queues, __ATOMIC_ACQUIRE))
 			__atomic_store_n(&of_core[i], NULL, __ATOMIC_RELEASE);
 }
 

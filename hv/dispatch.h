@@ -31,7 +31,7 @@ struct dispatcher {
 	u64 sleeps;
 	u64 frames;	    /* that it took from guests' rings */
 	u64 events;	    /* of its core, at the last turn */
-	u32 queues;	    /* ways that it had at the last turn */
+	u32 queues;	    /* ways that it had at the last turn; atomic */
 };
 
 /* What a NIC has of all this. */
