@@ -16,15 +16,16 @@
 #define E1000_TX_RING 1024u
 #define E1000_RX_REFILL 32u /* descriptors that one tail write gives back */
 
-/* With RCTL.LPE off the longest frame is 1522 bytes with its FCS (13.4.22). */
-#define E1000_MAX_FRAME 1518u
+/* With RCTL.LPE the device takes up to 16384 bytes (13.4.22); 9000 of IP are usual. */
+#define E1000_MAX_FRAME 9018u
 #define E1000_MIN_FRAME 60u /* shorter ones are padded by the driver, see e1000_tx.c */
 
 /* Longer pieces are split. 3.3.7 has 20 bits for a length, QEMU looks at 16. */
 #define E1000_TX_PIECE 8192u
 #define E1000_MAX_PAYLOAD 65535u /* of a frame to be segmented */
-/* Descriptors besides the segments'. Plain: context, header fragment, padding. */
-#define E1000_PLAIN_EXTRA 3u
+/* Descriptors besides the segments'. Plain: context, header fragment, padding, and
+ * what splitting adds. */
+#define E1000_PLAIN_EXTRA (3u + E1000_MAX_FRAME / E1000_TX_PIECE)
 /* To be segmented: context, header fragment, the two that tso_close_full() adds, and
  * what splitting adds. */
 #define E1000_TSO_EXTRA (4u + (NIC_OFFLOAD_HEADER + E1000_MAX_PAYLOAD) / E1000_TX_PIECE)
@@ -76,7 +77,8 @@ struct e1000 {
 	u32 rx_next; /* the next that the device completes */
 	u32 rx_fill; /* the next to hand to the device */
 	u32 rx_tail; /* shadow of RDT */
-	bool rx_skip; /* inside a frame of several descriptors: thrown away */
+	struct pkt *rx_long; /* of a frame of several descriptors, what came so far */
+	bool rx_skip; /* inside a frame that is no good: thrown away */
 
 	union e1000_tx_desc *tx;
 	struct e1000_tx_frame tx_frame[E1000_TX_RING]; /* by first descriptor */

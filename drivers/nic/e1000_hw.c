@@ -120,7 +120,7 @@ static void start_link(struct e1000 *e)
 void e1000_hw_set_filter(struct e1000 *e)
 {
 	e1000_write(e, E1000_RCTL,
-		    E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_SECRC |
+		    E1000_RCTL_EN | E1000_RCTL_LPE | E1000_RCTL_BAM | E1000_RCTL_SECRC |
 			    (e->promiscuous ? E1000_RCTL_UPE | E1000_RCTL_MPE : 0));
 }
 

@@ -59,26 +59,40 @@ void e1000_rx_refill(struct e1000 *e)
 	}
 }
 
-/* The frame behind a finished descriptor, or NULL when it is no good; then the
- * buffer stays in the ring. */
+/* The frame is no good; it counts once, at its end. The buffer stays in the ring. */
+static struct pkt *rx_throw(struct e1000 *e, bool ends)
+{
+	pkt_put(e->rx_long);
+	e->rx_long = NULL;
+	e->rx_skip = !ends;
+	if (ends)
+		e->count.rx_errors++;
+	return NULL;
+}
+
+/* The frame that a finished descriptor ends, or NULL: there is more of it, or it is no
+ * good. */
 static struct pkt *rx_take(struct e1000 *e, u32 i, u8 status)
 {
 	const struct e1000_rx_desc *d = &e->rx[i];
-	struct pkt *p = e->rx_pkt[i];
-	bool first = !e->rx_skip;
+	struct pkt *p = e->rx_pkt[i], *whole = e->rx_long;
+	bool ends = status & E1000_RXD_EOP;
+	u32 before = whole ? whole->len : 0;
 
-	e->rx_skip = !(status & E1000_RXD_EOP);
-	if (!first || e->rx_skip || (d->errors & E1000_RXD_ERR_FRAME) || d->length == 0 ||
-	    d->length > E1000_RX_BUF) {
-		/* A frame of several descriptors counts once, at its end. */
-		if (!e->rx_skip)
-			e->count.rx_errors++;
-		return NULL;
-	}
+	/* All descriptors of a frame but the last are full (3.2.3). */
+	if (e->rx_skip || (d->errors & E1000_RXD_ERR_FRAME) || d->length == 0 ||
+	    d->length > E1000_RX_BUF || before + d->length > E1000_MAX_FRAME ||
+	    (!ends && d->length != E1000_RX_BUF))
+		return rx_throw(e, ends);
 	p->head_len = d->length;
 	p->len = d->length;
+	if (!whole)
+		whole = p;
+	else if (pkt_join(whole, p))
+		return rx_throw(e, ends);
 	e->rx_pkt[i] = NULL;
-	return p;
+	e->rx_long = ends ? NULL : whole;
+	return ends ? whole : NULL;
 }
 
 u32 e1000_rx_burst(struct nic *nic, struct pkt **pkts, u32 max)
@@ -150,6 +164,8 @@ void e1000_rings_empty(struct e1000 *e)
 	e->rx_next = 0;
 	e->rx_fill = 0;
 	e->rx_tail = 0;
+	pkt_put(e->rx_long);
+	e->rx_long = NULL;
 	e->rx_skip = false;
 	e->tx_clean = 0;
 	e->tx_tail = 0;
@@ -165,4 +181,6 @@ void e1000_rings_put(struct e1000 *e)
 		pkt_put(e->rx_pkt[i]);
 		e->rx_pkt[i] = NULL;
 	}
+	pkt_put(e->rx_long);
+	e->rx_long = NULL;
 }

@@ -198,7 +198,13 @@ err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *own
 
 err_t pkt_join(struct pkt *p, struct pkt *q)
 {
-	return add_seg(p, q->data, pkt_data_bus(q), q->head_len, q, PKT_JOIN_SEGS);
+	if (p->nseg + 1u + q->nseg > PKT_JOIN_SEGS)
+		return ERR_FULL;
+	add_seg(p, q->data, pkt_data_bus(q), q->head_len, q, PKT_JOIN_SEGS);
+	/* What q refers to stays as long as q. */
+	for (u32 i = 0; i < q->nseg; i++)
+		add_seg(p, q->seg[i].addr, q->seg[i].bus, q->seg[i].len, NULL, PKT_JOIN_SEGS);
+	return ERR_OK;
 }
 
 /* Append references to bytes [off, off+len) of p's frame to q. They are

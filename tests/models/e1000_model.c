@@ -13,6 +13,7 @@
 #define DESC_BYTES 16u
 #define RX_BUF_BYTES 2048u
 #define LONGEST_WITHOUT_LPE 1518u /* and 4 bytes of FCS */
+#define LONGEST_WITH_LPE 16380u
 #define SHORTEST_TX 48u		  /* 3.3.3 */
 #define SHORTEST_ON_WIRE 60u
 #define STATS_FIRST 0x4000u
@@ -140,6 +141,11 @@ static struct e1000_rx_desc *rx_desc(struct e1000_model *m)
 	return d;
 }
 
+static u32 longest(const struct e1000_model *m)
+{
+	return m->rctl & E1000_RCTL_LPE ? LONGEST_WITH_LPE : LONGEST_WITHOUT_LPE;
+}
+
 static u32 rx_have(const struct e1000_model *m)
 {
 	u32 n = m->rd_len / DESC_BYTES;
@@ -207,7 +213,7 @@ bool e1000_model_rx(struct e1000_model *m, const void *frame, u32 len)
 {
 	if (m->link_down || !(m->rctl & E1000_RCTL_EN) || len < 14)
 		return false;
-	if (len > LONGEST_WITHOUT_LPE && !(m->rctl & E1000_RCTL_LPE)) {
+	if (len > longest(m)) {
 		bump(m, E1000_ROC);
 		return false;
 	}
@@ -355,7 +361,7 @@ static void check_tso_context(struct e1000_model *m, const struct e1000_tx_conte
 		violation(m, "TCP checksum at %u, header at %u", c->tucso, c->tucss);
 	if (c->hdrlen < c->tucss + 20)
 		violation(m, "HDRLEN %u, TCP at %u", c->hdrlen, c->tucss);
-	if (!c->mss || c->hdrlen + c->mss > LONGEST_WITHOUT_LPE)
+	if (!c->mss || c->hdrlen + c->mss > longest(m))
 		violation(m, "HDRLEN %u + MSS %u", c->hdrlen, c->mss);
 	if (!(c->cmd & E1000_TXD_LEN_MASK))
 		violation(m, "PAYLEN 0");

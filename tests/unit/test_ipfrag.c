@@ -248,6 +248,54 @@ static void test_many_long_pieces(void **state)
 	pkt_put(kept);
 }
 
+/* A frame of several buffers, as a NIC hands in what is long. */
+static void feed_long(u16 id, u32 off, u32 len, bool more)
+{
+	struct ip_spec s = { .src = PEER, .dst = OWN, .proto = 17, .id = id,
+			     .frag = (u16)(off / 8 | (more ? IP_FRAG_MF : 0)) };
+	static u8 f[10000];
+	u32 total = make_ip(f, &s, datagram + off, len);
+	struct pkt *whole = NULL;
+
+	for (u32 at = 0; at < total; at += 2048) {
+		struct pkt *p = pkt_get(&rx_pool);
+
+		p->head_len = p->len = MIN(2048u, total - at);
+		memcpy(p->data, f + at, p->len);
+		if (!whole)
+			whole = p;
+		else
+			assert_int_equal(pkt_join(whole, p), ERR_OK);
+	}
+	netif_input(&nif, &whole, 1);
+}
+
+static void test_long_frames(void **state)
+{
+	const u32 piece = 8976, buffers = 5;
+	u32 len = make_datagram(65014), i = 0;
+
+	(void)state;
+	for (; (i + 1) * piece < len; i++) {
+		feed_long(1, i * piece, piece, true);
+		assert_int_equal(nif.frag.held, (i + 1) * buffers);
+	}
+	feed_long(1, i * piece, len - i * piece, false);
+	check_got(1, len);
+	assert_int_equal(nif.frag.held, 0);
+	/* One that is no fragment. */
+	len = make_datagram(8000);
+	feed_long(2, 0, len, false);
+	check_got(2, len);
+	/* More buffers than a packet has places. */
+	make_datagram(65400);
+	for (i = 0; i < 25; i++)
+		feed_long(3, i * 2400, 2400, i < 24);
+	assert_int_equal(drops(NET_DROP_FRAG_FULL), 25);
+	assert_int_equal(nif.frag.held, 0);
+	assert_int_equal(got, 2);
+}
+
 static void test_packets_held(void **state)
 {
 	u32 n = 0;
@@ -501,6 +549,7 @@ int main(void)
 		CASE(test_impossible),
 		CASE(test_limits),
 		CASE(test_many_long_pieces),
+		CASE(test_long_frames),
 		CASE(test_packets_held),
 		CASE(test_timeout),
 		CASE(test_against_twin),

@@ -18,8 +18,9 @@ static void let_go(struct netif *nif, struct ipfrag *f, enum net_drop reason)
 {
 	for (u32 i = 0; i < f->count; i++)
 		net_drop(nif, f->piece[i].p, reason);
-	nif->frag.held -= f->count;
+	nif->frag.held -= f->buffers;
 	f->count = 0;
+	f->buffers = 0;
 }
 
 static void end(struct netif *nif, struct ipfrag *f, enum net_drop reason)
@@ -69,6 +70,7 @@ static struct ipfrag *start(struct netif *nif, const struct ip_meta *m)
 	unused->refused = false;
 	unused->ce = false;
 	unused->count = 0;
+	unused->buffers = 0;
 	unused->proto = m->proto;
 	unused->shortest = UINT16_MAX;
 	unused->id = m->id;
@@ -112,12 +114,17 @@ static bool repeats(const struct ipfrag *f, u32 at, u32 off, u32 len, bool more)
 	       more == (f->total != off + len);
 }
 
-/* Would it be in too many pieces with one more of that length? */
-static bool too_many(const struct ipfrag *f, u32 len, bool more)
+static u32 buffers_of(const struct pkt *p)
 {
-	u32 shortest = more ? MIN(f->shortest, len) : f->shortest;
+	return 1u + p->nseg;
+}
 
-	return f->count == IPFRAG_PIECES ||
+/* Would it be in too many pieces with p as well? */
+static bool too_many(const struct ipfrag *f, const struct pkt *p, bool more)
+{
+	u32 shortest = more ? MIN(f->shortest, p->len) : f->shortest;
+
+	return f->buffers + buffers_of(p) > IPFRAG_PIECES ||
 	       (f->count >= IPFRAG_PIECES_SHORT && shortest < IPFRAG_LONG);
 }
 
@@ -127,8 +134,9 @@ static void insert(struct netif *nif, struct ipfrag *f, u32 at, struct pkt *p, u
 		f->piece[i] = f->piece[i - 1];
 	f->piece[at] = (struct ipfrag_piece){ p, (u16)off, (u16)p->len };
 	f->count++;
+	f->buffers = (u8)(f->buffers + buffers_of(p));
 	f->have += p->len;
-	nif->frag.held++;
+	nif->frag.held += buffers_of(p);
 }
 
 /* The datagram as one packet. */
@@ -141,7 +149,7 @@ static struct pkt *join(struct netif *nif, struct ipfrag *f, struct ip_meta *met
 
 		ASSERT(err == ERR_OK); /* a packet holds IPFRAG_PIECES of them */
 	}
-	nif->frag.held -= f->count;
+	nif->frag.held -= f->buffers;
 	nif->count.rx_joined += f->count - 1u;
 	f->used = false;
 
@@ -190,7 +198,7 @@ struct pkt *ipfrag_input(struct netif *nif, struct pkt *p, struct ip_meta *meta)
 		refuse(nif, f, p, NET_DROP_FRAG_OVERLAP);
 		return NULL;
 	}
-	if (too_many(f, p->len, more)) {
+	if (too_many(f, p, more)) {
 		refuse(nif, f, p, NET_DROP_FRAG_FULL);
 		return NULL;
 	}

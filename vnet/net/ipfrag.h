@@ -30,6 +30,7 @@ struct ipfrag {
 	bool refused; /* overlapping or too many: what else comes is dropped */
 	bool ce;      /* one of them was marked "congestion experienced" */
 	u8 count;
+	u8 buffers; /* that these are in: a long piece has several */
 	u8 proto;
 	u16 shortest; /* of the pieces but the last */
 	u16 id;
@@ -43,7 +44,7 @@ struct ipfrag {
 
 struct ipfrag_table {
 	struct ipfrag slot[IPFRAG_SLOTS];
-	u32 held; /* packets */
+	u32 held; /* buffers */
 };
 
 /*

@@ -53,9 +53,13 @@ static enum net_drop parse(const struct netif *nif, struct pkt *p, struct ip_met
 	meta->broadcast = ipv4_is_broadcast(nif, meta->dst);
 	if (!meta->broadcast && (!nif->addr || meta->dst != nif->addr))
 		return NET_DROP_IP_ADDRESS;
-	/* What is behind the datagram is Ethernet's padding. */
-	p->len = total;
-	p->head_len = total;
+	/* What is behind the datagram is Ethernet's padding; a long frame needs none. */
+	if (p->nseg && total != p->len)
+		return NET_DROP_IP_BAD;
+	if (!p->nseg) {
+		p->len = total;
+		p->head_len = total;
+	}
 	pkt_pull(p, hlen);
 	return NET_DROP_COUNT;
 }

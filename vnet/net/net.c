@@ -114,7 +114,7 @@ static void eth_input(struct netif *nif, struct pkt *p, struct udp_batch *batch)
 {
 	const u8 *h = p->data;
 
-	if (p->nseg || p->len < ETH_HLEN) {
+	if (p->head_len < MIN(p->len, (u32)NETIF_HEAD_MIN) || p->len < ETH_HLEN) {
 		net_drop(nif, p, NET_DROP_SHORT);
 		return;
 	}

@@ -22,10 +22,11 @@
 
 #define NETIF_TXQ 64u
 #define NETIF_MTU_MIN 576u
+#define NETIF_HEAD_MIN 128u /* of a received frame, in one piece */
 
 enum net_drop {
 	/* on the way in */
-	NET_DROP_SHORT,		/* shorter than an Ethernet header, or in pieces */
+	NET_DROP_SHORT,		/* shorter than an Ethernet header, or in small pieces */
 	NET_DROP_NOT_OURS,	/* destination MAC is neither ours nor broadcast */
 	NET_DROP_VLAN,		/* has a VLAN tag */
 	NET_DROP_ETHERTYPE,	/* neither ARP nor IPv4 */
@@ -132,7 +133,8 @@ err_t netif_set_address(struct netif *nif, u32 addr, u32 mask, u32 gateway);
 /* Tell the network about our address once more: the link has come up. */
 void netif_announce(struct netif *nif);
 
-/* A burst of received frames, each whole in its header fragment. Consumed. */
+/* A burst of received frames, each whole in its header fragment, or if it is long the
+ * first NETIF_HEAD_MIN bytes and more of it. Consumed. */
 void netif_input(struct netif *nif, struct pkt **pkts, u32 n);
 
 /* Send whole frames as they are; consumes all n, with offload fields as caps
