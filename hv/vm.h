@@ -25,7 +25,7 @@
 #include "hv/emul/pit.h"
 #include "hv/emul/pm.h"
 #include "hv/emul/rtc.h"
-#include "hv/base/spin.h"
+#include "hv/base/ticket.h"
 #include "hv/emul/uart.h"
 #include "hv/mem/gmem.h"
 #include "hv/mem/iomap.h"
@@ -159,7 +159,7 @@ struct vm {
 	struct vcpu vcpu[VM_CPUS_MAX]; /* cfg.cpus of them */
 	struct lapic *lapic[VM_CPUS_MAX];
 
-	struct spinlock lock; /* the devices from here on, and the I/O maps */
+	struct ticketlock lock; /* the devices from here on, and the I/O maps */
 	u64 devices_due_ns;   /* when a timed one is due; atomic */
 	bool intr;	      /* the 8259 pair's output; atomic */
 	struct ioapic ioapic;

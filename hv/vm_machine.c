@@ -51,9 +51,9 @@ u8 vm_intr_ack(struct vm *vm)
 {
 	u8 vector;
 
-	spin_lock(&vm->lock);
+	ticket_lock(&vm->lock);
 	vector = pic_ack(&vm->pic);
-	spin_unlock(&vm->lock);
+	ticket_unlock(&vm->lock);
 	return vector;
 }
 
@@ -75,9 +75,9 @@ static void lapic_ended(void *ctx, u8 vector)
 {
 	struct vcpu *v = ctx;
 
-	spin_lock(&v->vm->lock);
+	ticket_lock(&v->vm->lock);
 	ioapic_eoi(&v->vm->ioapic, vector);
-	spin_unlock(&v->vm->lock);
+	ticket_unlock(&v->vm->lock);
 }
 
 static u64 guest_tsc_to_ns(void *ctx, u64 tsc)
@@ -130,7 +130,7 @@ void vm_deliver(struct vm *vm, const struct lapic_ipi *msg, u32 sender)
 
 void vm_lock(struct vm *vm)
 {
-	spin_lock(&vm->lock);
+	ticket_lock(&vm->lock);
 }
 
 void vm_unlock(struct vm *vm)
@@ -139,7 +139,7 @@ void vm_unlock(struct vm *vm)
 	bool sooner = due < vm->devices_due_ns;
 
 	__atomic_store_n(&vm->devices_due_ns, due, __ATOMIC_RELAXED);
-	spin_unlock(&vm->lock);
+	ticket_unlock(&vm->lock);
 	/* The VM's core looks at it before each run, and has its timer set by then. */
 	if (sooner)
 		vcpu_kick(&vm->vcpu[0]);

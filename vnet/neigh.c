@@ -6,7 +6,7 @@
 #include "vnet/neigh.h"
 
 #include "hv/base/plat.h"
-#include "hv/base/spin.h"
+#include "hv/base/ticket.h"
 #include "hv/base/str.h"
 #include "vnet/epoch.h"
 #include "vnet/hash.h"
@@ -27,7 +27,7 @@ struct place {
 };
 
 struct neigh {
-	struct spinlock lock;
+	struct ticketlock lock;
 	u64 seed;
 	u32 now_s;
 	struct neigh_stats count;
@@ -107,7 +107,7 @@ void neigh_note(struct neigh *n, const struct neigh_msg *m, u16 port, u32 limit)
 {
 	struct place *p;
 
-	spin_lock(&n->lock);
+	ticket_lock(&n->lock);
 	p = lookup(n, m->ip);
 	if (p && m->weak && memcmp(p->mac, m->mac, ETH_ALEN) != 0)
 		goto out;
@@ -123,7 +123,7 @@ void neigh_note(struct neigh *n, const struct neigh_msg *m, u16 port, u32 limit)
 	p->router = m->router;
 	p->heard_s = n->now_s;
 out:
-	spin_unlock(&n->lock);
+	ticket_unlock(&n->lock);
 }
 
 static void fill(const struct neigh *n, const struct place *p, struct neigh_entry *e)
@@ -142,12 +142,12 @@ bool neigh_find(struct neigh *n, const struct neigh_msg *m, struct neigh_entry *
 	const struct place *p;
 	bool found;
 
-	spin_lock(&n->lock);
+	ticket_lock(&n->lock);
 	p = lookup(n, m->target);
 	found = p && memcmp(p->mac, m->mac, ETH_ALEN) != 0;
 	if (found)
 		fill(n, p, e);
-	spin_unlock(&n->lock);
+	ticket_unlock(&n->lock);
 	return found;
 }
 
@@ -156,7 +156,7 @@ bool neigh_use(struct neigh *n, const struct neigh_msg *m)
 	struct place *p;
 	bool good = false;
 
-	spin_lock(&n->lock);
+	ticket_lock(&n->lock);
 	p = lookup(n, m->target);
 	if (p && p->answered_s && n->now_s - p->answered_s < NEIGH_AGAIN_S &&
 	    !memcmp(p->asker, m->mac, ETH_ALEN)) {
@@ -168,7 +168,7 @@ bool neigh_use(struct neigh *n, const struct neigh_msg *m)
 		p->answered_s = MAX(n->now_s, 1u);
 		good = true;
 	}
-	spin_unlock(&n->lock);
+	ticket_unlock(&n->lock);
 	return good;
 }
 
@@ -176,7 +176,7 @@ bool neigh_use(struct neigh *n, const struct neigh_msg *m)
 
 void neigh_tick(struct neigh *n, u64 now_s)
 {
-	spin_lock(&n->lock);
+	ticket_lock(&n->lock);
 	n->now_s = (u32)now_s;
 	for (u32 i = 0; i < NEIGH_MAX; i++) {
 		struct place *p = &n->place[i];
@@ -184,14 +184,14 @@ void neigh_tick(struct neigh *n, u64 now_s)
 		if (p->port != VNET_PORT_NONE && n->now_s - p->heard_s > NEIGH_AGE_S)
 			forget(n, p);
 	}
-	spin_unlock(&n->lock);
+	ticket_unlock(&n->lock);
 }
 
 u32 neigh_flush(struct neigh *n, u16 port)
 {
 	u32 flushed = 0;
 
-	spin_lock(&n->lock);
+	ticket_lock(&n->lock);
 	for (u32 i = 0; i < NEIGH_MAX; i++) {
 		struct place *p = &n->place[i];
 
@@ -200,22 +200,22 @@ u32 neigh_flush(struct neigh *n, u16 port)
 		forget(n, p);
 		flushed++;
 	}
-	spin_unlock(&n->lock);
+	ticket_unlock(&n->lock);
 	return flushed;
 }
 
 void neigh_stats(struct neigh *n, struct neigh_stats *out)
 {
-	spin_lock(&n->lock);
+	ticket_lock(&n->lock);
 	*out = n->count;
-	spin_unlock(&n->lock);
+	ticket_unlock(&n->lock);
 }
 
 bool neigh_next(struct neigh *n, u32 *at, struct neigh_entry *e)
 {
 	bool found = false;
 
-	spin_lock(&n->lock);
+	ticket_lock(&n->lock);
 	while (!found && *at < NEIGH_MAX) {
 		const struct place *p = &n->place[(*at)++];
 
@@ -223,6 +223,6 @@ bool neigh_next(struct neigh *n, u32 *at, struct neigh_entry *e)
 		if (found)
 			fill(n, p, e);
 	}
-	spin_unlock(&n->lock);
+	ticket_unlock(&n->lock);
 	return found;
 }

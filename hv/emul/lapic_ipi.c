@@ -93,8 +93,9 @@ bool lapic_matches(const struct lapic *l, const struct lapic_ipi *ipi)
 	return l->id == ipi->dest;
 }
 
-/* The one with the lowest task priority; among equals the vector decides, so
- * that different sources spread and one source stays where its data is. */
+/* The one with the lowest task priority, of those that software has enabled (a parked
+ * processor has not); among equals the vector decides, so that different sources
+ * spread and one source stays where its data is. */
 static u64 choose_lowest(struct lapic *const *all, u64 candidates, u8 vector)
 {
 	u32 lowest = ~0u, count = 0, chosen;
@@ -104,7 +105,7 @@ static u64 choose_lowest(struct lapic *const *all, u64 candidates, u8 vector)
 		u32 i = (u32)__builtin_ctzll(left);
 		u32 priority = lapic_reg(all[i], LAPIC_TPR) >> 4;
 
-		if (priority > lowest)
+		if (priority > lowest || !(lapic_reg(all[i], LAPIC_SVR) & SVR_ENABLE))
 			continue;
 		if (priority < lowest) {
 			lowest = priority;

@@ -680,8 +680,10 @@ static void lowest_priority(void **state)
 	u64 first, second;
 
 	(void)state;
-	for (u32 i = 0; i < 4; i++)
+	for (u32 i = 0; i < 4; i++) {
 		wr(&f->l[i], LDR, 1u << (24 + i));
+		enable(&f->l[i]);
+	}
 	wr(&f->l[0], TPR, 0x20);
 	first = TO(64, .dest = 0xf, .logical = true, .mode = LAPIC_LOWEST, .vector = 0x30);
 	second = TO(64, .dest = 0xf, .logical = true, .mode = LAPIC_LOWEST, .vector = 0x31);
@@ -691,6 +693,11 @@ static void lowest_priority(void **state)
 	assert_false((first | second) & 1);
 	assert_int_equal(TO(64, .dest = 0x1, .logical = true, .mode = LAPIC_LOWEST), 1);
 	assert_int_equal(TO(64, .dest = 0x80, .logical = true, .mode = LAPIC_LOWEST), 0);
+	/* One that software has not enabled takes nothing: the others do, or nobody. */
+	lapic_reset(&f->l[1], true);
+	wr(&f->l[1], LDR, 1u << 25);
+	assert_int_equal(TO(64, .dest = 0x3, .logical = true, .mode = LAPIC_LOWEST), 1);
+	assert_int_equal(TO(64, .dest = 0x2, .logical = true, .mode = LAPIC_LOWEST), 0);
 }
 
 static void msi_messages(void **state)
