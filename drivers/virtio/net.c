@@ -205,7 +205,8 @@ err_t virtio_net_init(struct virtio_net *net, const struct virtio_net_cfg *cfg)
 	size_t name_len = strnlen(cfg->name, VNET_NAME_MAX);
 	u32 pairs = MAX(cfg->pairs, 1u);
 
-	if (pairs > VIRTIO_NET_PAIRS_MAX || cfg->mtu < VIRTIO_NET_MTU_MIN || cfg->mtu > VIRTIO_NET_MTU_MAX ||
+	if (pairs > VIRTIO_NET_PAIRS_MAX ||
+	    cfg->mtu < VIRTIO_NET_MTU_MIN || cfg->mtu > VIRTIO_NET_MTU_MAX ||
 	    cfg->pool->buf_size < PKT_HEADROOM + PKT_COPY_WHOLE || name_len >= VNET_NAME_MAX)
 		return ERR_INVAL;
 	net->pool = cfg->pool;
