@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Guests with an MTU of 65000 over a wire of 1500: large.lab. Then alpha's link does
-not fragment any more, and its guest is told what fits.
+not fragment any more, and its guest is told what fits. At last a wire of 9000.
 
     g1 10.1.0.1 - alpha 10.0.0.1 ======= 10.0.0.2 beta - 10.1.0.2 g1
 """
@@ -59,5 +59,24 @@ def test_tcp_goes_on_with_smaller_segments(lab):
     status, output = lab.sh("alpha/g1", f"nuttcp -fparse -T {STREAM_S} {PEER_IP}",
                             timeout=STREAM_S + 60)
     assert status == 0 and measure.parse_nuttcp(output) > 0, output
+    for node in ("alpha", "beta"):
+        assert json.loads(lab.ctl(node, "show stats json"))["sum"]["balanced"]
+
+
+def test_over_a_wire_of_9000(lab):
+    for node, peer, own, remote in (("alpha", "beta", "10.0.0.1", "10.0.0.2"),
+                                    ("beta", "alpha", "10.0.0.2", "10.0.0.1")):
+        for statement in (f"link del {peer} force", "uplink del 0",
+                          f"uplink add 0 address {own}/24 mtu 9000",
+                          f"link add {peer} udp remote {remote} fragment on",
+                          f"route add src any dst any to edge {peer} from interface g1.eth0",
+                          f"route add src any dst any to interface g1.eth0 from edge {peer}"):
+            lab.ctl(node, statement)
+    # It was told of a narrower path above.
+    lab.sh("alpha/g1", "ip route flush cache")
+    output = ping(lab, "-q -M do -c 10 -i 0.1 -s 60000")
+    assert received(output) >= 8, output
+    link, = json.loads(lab.ctl("alpha", "show link beta json"))
+    assert link["path_mtu"] == 9000
     for node in ("alpha", "beta"):
         assert json.loads(lab.ctl(node, "show stats json"))["sum"]["balanced"]
