@@ -188,8 +188,8 @@ err_t ctl_console_attach(struct ctl *c)
 	if (!vm)
 		return ctl_fail(c, NULL, ERR_NOENT, "there is no vm \"%s\"", c->stmt->name);
 	if (c->out != &terminal)
-		return ctl_fail(c, NULL, ERR_NOTSUP, "only the console itself can be attached; over "
-				"the network: vnetctl console %s", vm->cfg.name);
+		return ctl_fail(c, NULL, ERR_NOTSUP, "only the console itself can be attached; "
+				"over the network: vnetctl console %s", vm->cfg.name);
 	con.attached = vm;
 	con.terminal = &vm->console[ctl_num(c, "port", VM_CONSOLE_SERIAL)];
 	out_printf(c->out, "[attached to %s; Ctrl-] detaches]\n", vm->cfg.name);
