@@ -240,9 +240,12 @@ static inline void pkt_prefetch_room(const struct pkt *p)
  * ERR_FULL when PKT_MAX_SEGS are in use. */
 err_t pkt_add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *owner);
 
-/* Append q's frame; takes over the caller's reference on q. ERR_FULL when it would
- * take more than PKT_JOIN_SEGS; then nothing changed and q stays the caller's. Who makes more segments than PKT_MAX_SEGS sees to it that no part of the frame that
- * a NIC may get has more: see pkt_slice(). */
+/*
+ * Append q's frame; takes over the caller's reference on q. ERR_FULL when it would take
+ * more than PKT_JOIN_SEGS; then nothing changed and q stays the caller's. Who makes more
+ * segments than PKT_MAX_SEGS sees to it that no part of the frame that a NIC may get has
+ * more: see pkt_slice().
+ */
 err_t pkt_join(struct pkt *p, struct pkt *q);
 
 /*
