@@ -316,11 +316,12 @@ bench-exits: setup $B/caisson.elf $B/tools/pace.so
 	@tests/bench/exits $(BENCH_OPTIONS)
 
 .PHONY: bench-dispatch
-## make bench-dispatch guest-driven, VMM-driven and adaptive side by side (ten minutes; QUICK=1),
-##                 into build/bench/dispatch.json and .svg
+## make bench-dispatch guest-driven, VMM-driven and adaptive side by side, and what a guest loses
+##                 of its cores (a quarter of an hour; QUICK=1), into build/bench/dispatch.json, .svg
 bench-dispatch: setup $B/caisson.elf
 	@tools/mkguest amd64
 	@tests/bench/dispatch $(BENCH_OPTIONS)
+	@tests/bench/compute
 
 # --- all of it -------------------------------------------------------------
 # A part of the tests: tools/run-tests --only PART (style, unit, fuzz, guest, system).

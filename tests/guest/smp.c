@@ -41,7 +41,7 @@ bool wait_for(const volatile u32 *word, u32 value)
 	return true;
 }
 
-static void pause_us(u32 us)
+void pause_us(u32 us)
 {
 	u64 start = rdtsc();
 

@@ -48,4 +48,7 @@ void ipi_send_logical(u32 dest, u32 icr_low);
 /* Until *word is at least value; false after long enough. Interrupts stay as they are. */
 bool wait_for(const volatile u32 *word, u32 value);
 
+/* Spins so long. */
+void pause_us(u32 us);
+
 #endif
