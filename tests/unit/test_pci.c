@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The PCI bus as Linux enumerates it; MSI-X with its masks. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -19,15 +20,25 @@ static struct pci_bus bus;
 static struct pci_dev dev, other;
 static u32 msis, last_data;
 static u64 last_addr;
+static u32 work, served; /* what a sender has done, and what a message told of */
+static bool torn;	 /* a message of half an entry */
 static u32 bar_accesses, reset_value, cfg_writes;
 static void *bar_ctx;
 
 static void on_msi(void *ctx, u64 addr, u32 data)
 {
+	u32 now, was = __atomic_load_n(&served, __ATOMIC_RELAXED);
+
 	(void)ctx;
-	msis++;
-	last_addr = addr;
-	last_data = data;
+	__atomic_fetch_add(&msis, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_addr, addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_data, data, __ATOMIC_RELAXED);
+	if ((addr - 0xfee00000) >> 12 != data)
+		__atomic_store_n(&torn, true, __ATOMIC_RELAXED);
+	now = __atomic_load_n(&work, __ATOMIC_ACQUIRE);
+	while (was < now && !__atomic_compare_exchange_n(&served, &was, now, false,
+							 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
 }
 
 static const struct irq_sink sink = { .msi = on_msi };
@@ -346,6 +357,43 @@ static void msix(void **state)
 	assert_int_equal(access(&mem, MACHINE_PCI_MEM_BASE + 0x21, 1, false, 0), 0x20);
 }
 
+#define WORK 200000u
+
+static void *send_messages(void *arg)
+{
+	(void)arg;
+	for (u32 i = 1; i <= WORK; i++) {
+		__atomic_store_n(&work, i, __ATOMIC_RELEASE);
+		pci_msix_notify(&dev, 1);
+	}
+	return NULL;
+}
+
+/* The guest moves an interrupt from one vCPU to the next, masked meanwhile, as Linux
+ * does: no message is of both, and none is lost. */
+static void msix_moves_while_others_send(void **state)
+{
+	pthread_t sender;
+
+	(void)state;
+	cfg_wr(1, 0x42, 2, MSIX_ENABLE);
+	torn = false;
+	work = served = 0;
+	assert_int_equal(pthread_create(&sender, NULL, send_messages, NULL), 0);
+	for (u32 i = 0; __atomic_load_n(&work, __ATOMIC_ACQUIRE) < WORK || i < 100; i++) {
+		u32 cpu = i % 8;
+
+		table_wr(0x1c, 1);
+		table_wr(0x10, 0xfee00000 + (cpu << 12));
+		table_wr(0x18, cpu);
+		table_wr(0x1c, 0);
+	}
+	pthread_join(sender, NULL);
+	assert_false(torn);
+	assert_int_equal(served, WORK);
+	assert_int_equal(table(0x800), 0);
+}
+
 static void bad_setups(void **state)
 {
 	struct pci_dev d;
@@ -412,7 +460,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(enumeration), T(reset_port_inside_cf8), T(capability_list), T(capability_room),
 		T(bar_sizing), T(bars_move), T(reset_brings_home), T(msix), T(bad_setups),
-		T(remove_and_add), T(window_full),
+		T(remove_and_add), T(window_full), T(msix_moves_while_others_send),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
