@@ -317,7 +317,7 @@ bench-exits: setup $B/caisson.elf $B/tools/pace.so
 
 .PHONY: bench-dispatch
 ## make bench-dispatch guest-driven, VMM-driven and adaptive side by side, and what a guest loses
-##                 of its cores (a quarter of an hour; QUICK=1), into build/bench/dispatch.json, .svg
+##                 of its cores (a quarter of an hour; QUICK=1), build/bench/dispatch.json, .svg
 bench-dispatch: setup $B/caisson.elf
 	@tools/mkguest amd64
 	@tests/bench/dispatch $(BENCH_OPTIONS)
