@@ -341,7 +341,7 @@ static u64 frames(const struct dispatcher *d)
 void ctl_dispatch_metrics(struct metrics *m)
 {
 	metrics_family(m, "dispatch_vmm_driven", METRICS_GAUGE, NULL,
-		       "1: a dispatcher does the work, 0: the guest's exits do.");
+		       "The mode that holds: 1 is VMM-driven, 0 guest-driven.");
 	nic_metrics(m, is_vmm_driven);
 	metrics_family(m, "dispatch_rate", METRICS_GAUGE, NULL,
 		       "Packets a second in the last window.");
