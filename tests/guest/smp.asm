@@ -2,18 +2,13 @@
 ; Where another processor starts: real mode at page AP_BASE >> 12, as a start-up IPI
 ; has it (SDM vol. 3A 8.4.4), up to ap_main() in long mode.
 
-%include "tests/guest/selectors.inc"
+%include "tests/guest/modes.inc"
 
 global ap_code, ap_code_end, ap_found, ap_stack, ap_index
 extern ap_main, page_root, guest_gdt
 
 AP_BASE		equ 0x8000		; where C copies ap_code
-CR0_PE		equ 1
 CR0_CACHE	equ 3 << 29		; CD, NW
-CR0_PG		equ 1 << 31
-CR4_PAE		equ 1 << 5
-MSR_EFER	equ 0xc0000080
-EFER_LME	equ 1 << 8
 GDT_BYTES	equ 12 * 8
 
 section .text
@@ -53,15 +48,8 @@ ap_flat:
 	mov [ap_found + 12], eax
 	or eax, CR4_PAE
 	mov cr4, eax
-	mov eax, page_root
-	mov cr3, eax
-	mov ecx, MSR_EFER
-	rdmsr
-	or eax, EFER_LME
-	wrmsr
-	mov eax, cr0
-	or eax, CR0_PG
-	mov cr0, eax
+	EFER_SET EFER_LME
+	PAGING_ON
 	jmp SEL_CODE64:ap_long
 bits 64
 ap_long:
