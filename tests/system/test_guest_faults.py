@@ -127,6 +127,17 @@ def test_abilities_that_cannot_be_chosen_are_told(node):
     assert "  cpu-feature clean-bits off" in node.ask("show config")
 
 
+@pytest.mark.parametrize("words, said", [
+    ("cpus 3", "3 virtual CPUs are too many; this node has 2 cores"),
+    ("cores 1,1", "core 1 is named twice"),
+    ("cores 0,2", "there is no core 2; this node has cores 0 to 1"),
+    ("cpus 2 core 1", "2 virtual CPUs need as many cores"),
+])
+def test_cores_that_a_guest_cannot_have(node, words, said):
+    assert said in node.ask(f"vm add bad memory {MEMORY} kernel bad-guest.elf {words}")
+    assert "there is no vm" in node.ask("show vm bad")
+
+
 @pytest.mark.parametrize("case", CRASHES)
 def test_a_crash_is_reported_and_the_guest_starts_again(node, case):
     add(node, case)
