@@ -164,7 +164,13 @@ static void take_requests(struct vcpu *v)
 
 	if (!__atomic_load_n(&v->requests, __ATOMIC_RELAXED))
 		return;
-	requests = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
+	requests = __atomic_load_n(&v->requests, __ATOMIC_SEQ_CST);
+	do {
+		/* The start-up IPI behind it may come at any moment: see ignores(). */
+		if ((requests & VCPU_REQ_INIT) && v->index)
+			vcpu_set_state(v, VCPU_WAIT_SIPI);
+	} while (!__atomic_compare_exchange_n(&v->requests, &requests, 0, false,
+					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	if (requests & VCPU_REQ_INIT)
 		take_init(v);
 	if (requests & VCPU_REQ_SIPI)
