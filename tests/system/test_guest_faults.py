@@ -15,7 +15,7 @@ NEIGHBOURS = ("good0", "good1")
 MEMORY = "16M"
 BUSY_S = 0.4
 ANSWER_S = 3
-CYCLES = 200
+CYCLES = 100
 LINES_OF_A_CASE = 40
 
 # The case, and what the node says of it.

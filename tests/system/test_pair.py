@@ -13,7 +13,7 @@ from labkit import measure
 
 PEER = {"alpha": "10.1.0.2", "beta": "10.1.0.1"}
 LINK_PORT = 9000
-STREAM_S = int(os.environ.get("STREAM_S", "10"))
+STREAM_S = int(os.environ.get("STREAM_S", "5"))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_guests_see_the_machine_they_should(lab):
 
 @pytest.mark.parametrize("node", PEER)
 def test_a_thousand_pings_none_lost(lab, node):
-    status, output = lab.sh(f"{node}/g1", f"ping -q -c 1000 -i 0.02 {PEER[node]}", timeout=180)
+    status, output = lab.sh(f"{node}/g1", f"ping -q -c 1000 -i 0.01 {PEER[node]}", timeout=180)
     assert status == 0
     assert measure.parse_ping(output)["received"] == 1000
 

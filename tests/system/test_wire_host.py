@@ -191,11 +191,11 @@ def test_short_frames_are_padded_and_their_padding_ignored(wire):
 def test_tiny_and_giant_frames_do_no_harm(node, wire):
     before = node.stats()["uplink"]
     whole = bytes(ip() / ICMP() / Raw(bytes(17000)))
-    # QEMU pads what is shorter than a frame; the NIC refuses what is longer than one.
+    # QEMU pads what is shorter than a frame; the NIC refuses what is longer than 9 KB.
     wire.send(b"\x52", bytes(5), whole[:13], whole[:1600], whole[:9014], whole[:16384], whole)
     wire.settle()
     after = node.stats()["uplink"]
-    assert after["rx_errors"] - before["rx_errors"] >= 3
+    assert after["rx_errors"] - before["rx_errors"] >= 2
     assert after["resets"] == before["resets"]
 
 
