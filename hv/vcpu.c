@@ -169,7 +169,7 @@ static void take_requests(struct vcpu *v)
 		/* The start-up IPI behind it may come at any moment: see ignores(). */
 		if ((requests & VCPU_REQ_INIT) && v->index)
 			vcpu_set_state(v, VCPU_WAIT_SIPI);
-	} while (!__atomic_compare_exchange_n(&v->requests, &requests, 0, false,
+	} while (!__atomic_compare_exchange_n(&v->requests, &requests, VCPU_REQ_TAKEN, false,
 					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	if (requests & VCPU_REQ_INIT)
 		take_init(v);
@@ -179,7 +179,8 @@ static void take_requests(struct vcpu *v)
 		lapic_lint(&v->lapic, 0, vm_intr_level(v->vm));
 	if (requests & VCPU_REQ_NMI)
 		take_nmi(v);
-	/* While they waited it did not count as dead. */
+	/* Until here it did not count as dead: a start-up IPI may stand behind an INIT. */
+	__atomic_fetch_and(&v->requests, ~(u32)VCPU_REQ_TAKEN, __ATOMIC_SEQ_CST);
 	check_dead(v);
 }
 

@@ -29,6 +29,7 @@ enum vcpu_request {
 	VCPU_REQ_SIPI = 2,
 	VCPU_REQ_NMI = 4,
 	VCPU_REQ_LINT0 = 8, /* the 8259's output changed */
+	VCPU_REQ_TAKEN = 16, /* the vCPU's own: others are being carried out */
 };
 
 struct vcpu_stats {

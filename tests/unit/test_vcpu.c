@@ -593,6 +593,20 @@ static void test_dead(void **state)
 	assert_non_null(strstr(crash, "interrupts off"));
 }
 
+/* The first one halts for ever once it has started the second: that one lives. */
+static void test_started_by_one_that_halts(void **state)
+{
+	struct vcpu *v = second();
+
+	(void)state;
+	vcpu_request(v, VCPU_REQ_INIT);
+	vcpu_request(v, VCPU_REQ_SIPI);
+	halt_deaf(&vm.vcpu[0]);
+	assert_true(vcpu_runnable(v));
+	assert_string_equal(crash, "");
+	assert_int_equal(v->requests, 0);
+}
+
 /* What it waits for turns out to be nothing. */
 static void test_dead_behind_a_request(void **state)
 {
@@ -788,6 +802,7 @@ int main(void)
 		cmocka_unit_test_setup(test_start_up, setup),
 		cmocka_unit_test_setup(test_init_of_the_first, setup),
 		cmocka_unit_test_setup(test_dead, setup),
+		cmocka_unit_test_setup(test_started_by_one_that_halts, setup),
 		cmocka_unit_test_setup(test_dead_behind_a_request, setup),
 		cmocka_unit_test_setup(test_kicks, setup),
 		cmocka_unit_test_setup(test_faults, setup),
