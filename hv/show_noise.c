@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* core set N assert, show noise: which cores are left for what, and for how long. */
+#include <arch/smp.h>
+
 #include "hv/base/fmt.h"
 #include "hv/base/str.h"
 #include "hv/core.h"
@@ -7,23 +9,14 @@
 
 #define BAR_MAX 40u
 
-static u32 core_count(void)
-{
-	u32 n = 0;
-
-	while (n < PLAT_MAX_CORES && cores[n].online)
-		n++;
-	return n;
-}
-
-/* The core that the statement names; its number stands for all without a name. */
+/* [*first, *end): the core that the statement names, all without a name. */
 static err_t core_named(struct ctl *c, u32 *first, u32 *end)
 {
 	const char *name = c->stmt->name;
 	u64 n = 0;
 
 	*first = 0;
-	*end = core_count();
+	*end = smp_core_count();
 	if (!name)
 		return ERR_OK;
 	for (const char *p = name; *p && n < PLAT_MAX_CORES; p++) {
@@ -55,7 +48,7 @@ err_t ctl_core_set(struct ctl *c)
 
 void ctl_core_config(const struct out *out)
 {
-	for (u32 i = 0; i < core_count(); i++)
+	for (u32 i = 0; i < smp_core_count(); i++)
 		if (cores[i].noise.quiet)
 			out_printf(out, "  core set %u assert quiet\n", i);
 }
@@ -64,7 +57,7 @@ void ctl_core_config_of(const char *name, const struct out *out)
 {
 	char number[12];
 
-	for (u32 i = 0; i < core_count(); i++) {
+	for (u32 i = 0; i < smp_core_count(); i++) {
 		fmt_snprintf(number, sizeof(number), "%u", i);
 		if (!strcmp(name, number))
 			out_printf(out, "core set %u assert %s\n", i,

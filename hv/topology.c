@@ -4,7 +4,7 @@
 
 #include "hv/base/str.h"
 
-/* Extended topology: the SDM's leaf 0Bh, and 1Fh, which has dies and tiles, too. */
+/* Leaves of CPUID (SDM vol. 2; APM vol. 3 appendix E). */
 #define LEAF_FEATURES 1u
 #define LEAF_CACHES 4u
 #define LEAF_TOPOLOGY 0x0bu
@@ -25,15 +25,6 @@ struct widths {
 };
 
 typedef struct cpuid_regs (*cpuid_fn)(void *ctx, u32 leaf, u32 subleaf);
-
-static u32 bits_for(u32 count)
-{
-	u32 bits = 0;
-
-	while (1u << bits < count)
-		bits++;
-	return bits;
-}
 
 /* SDM vol. 3A 9.9.4: the last level's shift ends the package. */
 static bool from_levels(cpuid_fn host, struct widths *w)
@@ -66,8 +57,8 @@ static void from_counts(cpuid_fn host, struct widths *w)
 		in_package = (host(NULL, LEAF_CACHES, 0).eax >> 26) + 1;
 	else if (host(NULL, LEAF_EXTENDED, 0).eax >= LEAF_SIZES)
 		in_package = (host(NULL, LEAF_SIZES, 0).ecx & 0xff) + 1;
-	w->socket = bits_for(MAX(ids, in_package));
-	w->thread = w->socket - MIN(w->socket, bits_for(in_package));
+	w->socket = cpuid_bits_for(MAX(ids, in_package));
+	w->thread = w->socket - MIN(w->socket, cpuid_bits_for(in_package));
 }
 
 static u32 node_of(const struct acpi_numa *numa, u32 apic_id)

@@ -2,6 +2,8 @@
 /* The table of VMs: define, delete, find. */
 #include "hv/vm.h"
 
+#include <arch/smp.h>
+
 #include "hv/base/fmt.h"
 #include "hv/base/log.h"
 #include "hv/base/str.h"
@@ -77,15 +79,6 @@ const char *vm_cores(const struct vm *vm, char *text, size_t size)
 	return text;
 }
 
-static u32 cores_online(void)
-{
-	u32 n = 0;
-
-	while (n < PLAT_MAX_CORES && cores[n].online)
-		n++;
-	return n;
-}
-
 /* Ascending, so that neighbours among the cores are the guest's neighbours. */
 static void sort(u32 *core, u32 n)
 {
@@ -106,7 +99,7 @@ static void sort(u32 *core, u32 n)
  */
 static void place(struct vm_config *cfg)
 {
-	u32 load[PLAT_MAX_CORES] = { 0 }, online = cores_online();
+	u32 load[PLAT_MAX_CORES] = { 0 }, online = smp_core_count();
 
 	for (u32 i = 0; i < online; i++)
 		load[i] = dispatch_has_core(i) ? 2 * VM_MAX * VM_CPUS_MAX : 0;
@@ -145,7 +138,7 @@ static void release(struct vm *vm)
 
 static err_t check_cores(const struct vm_config *cfg, char *why, size_t size)
 {
-	u32 online = cores_online(), taken = dispatch_cores();
+	u32 online = smp_core_count(), taken = dispatch_cores();
 	u32 most = MIN(online - taken, (u32)VM_CPUS_MAX);
 	u64 seen = 0;
 

@@ -17,15 +17,6 @@
 #define D1A_XSAVEC BIT(1)
 #define D1A_XGETBV1 BIT(2)
 
-static u32 bits_for(u32 count)
-{
-	u32 bits = 0;
-
-	while (1u << bits < count)
-		bits++;
-	return bits;
-}
-
 u32 cpuid_package_ids(const struct cpuid_config *c)
 {
 	return c->package_ids ? c->package_ids : c->vcpus;
@@ -33,7 +24,7 @@ u32 cpuid_package_ids(const struct cpuid_config *c)
 
 u32 cpuid_id_bits(const struct cpuid_config *c)
 {
-	return bits_for(cpuid_package_ids(c));
+	return cpuid_bits_for(cpuid_package_ids(c));
 }
 
 static u32 threads(const struct cpuid_config *c)
@@ -47,7 +38,7 @@ struct cpuid_regs cpuid_topology(const struct cpuid_config *c, const struct cpui
 	struct cpuid_regs r = { .ecx = subleaf & 0xff, .edx = v->apic_id };
 
 	if (subleaf == 0) {
-		r.eax = bits_for(threads(c));
+		r.eax = cpuid_bits_for(threads(c));
 		r.ebx = threads(c);
 		r.ecx |= LEVEL_SMT;
 	} else if (subleaf == 1) {
@@ -136,7 +127,7 @@ struct cpuid_regs cpuid_amd_topology(const struct cpuid_config *c, const struct 
 {
 	return (struct cpuid_regs){
 		.eax = v->apic_id,
-		.ebx = (v->apic_id >> bits_for(threads(c)) & 0xff) | (threads(c) - 1) << 8,
+		.ebx = (v->apic_id >> cpuid_bits_for(threads(c)) & 0xff) | (threads(c) - 1) << 8,
 		.ecx = v->apic_id >> cpuid_id_bits(c) & 0xff,
 	};
 }
