@@ -47,7 +47,7 @@ err_t ctl_dispatcher_add(struct ctl *c)
 	if (err)
 		return err;
 	dispatch_yield_read(c->stmt, &dispatch_yield_default, &y);
-	err = dispatcher_add(i, (u32)ctl_num(c, "core", 0), &y, why, sizeof(why));
+	err = dispatcher_add(i, (u32)ctl_num(c, "core", DISPATCHER_PLACED), &y, why, sizeof(why));
 	if (err)
 		return ctl_fail(c, err == ERR_EXIST ? NULL : "core", err, "%s", why);
 	return ERR_OK;
@@ -80,9 +80,12 @@ void ctl_dispatch_config(const struct out *out)
 	for (u32 i = 0; i < DISPATCHER_MAX; i++) {
 		const struct dispatcher *d = dispatcher_at(i);
 
-		if (d)
-			out_printf(out, "  dispatcher add %u core %u%s\n", i, d->core,
-				   dispatch_yield_write(&d->yield, false, text));
+		if (!d)
+			continue;
+		out_printf(out, "  dispatcher add %u", i);
+		if (d->core_set)
+			out_printf(out, " core %u", d->core);
+		out_printf(out, "%s\n", dispatch_yield_write(&d->yield, false, text));
 	}
 }
 

@@ -247,6 +247,22 @@ static err_t check_core(u32 core, char *why, size_t size)
 	return ERR_OK;
 }
 
+/* Where one goes that names no core. */
+static err_t find_core(u32 *core, char *why, size_t size)
+{
+	struct placement p;
+
+	vm_placement(&p);
+	*core = placement_dispatcher(&p);
+	if (*core == p.cores && p.cores > 1) {
+		fmt_snprintf(why, size, "each core runs guests or is a dispatcher's; a dispatcher "
+			     "has a core of its own");
+		return ERR_BUSY;
+	}
+	*core %= p.cores; /* of one: refused with the reason */
+	return check_core(*core, why, size);
+}
+
 /* What is over with: no queue is left to hand back. */
 static void reap(void)
 {
@@ -259,6 +275,7 @@ static void reap(void)
 err_t dispatcher_add(u32 i, u32 core, const struct dispatch_yielding *y, char *why, size_t size)
 {
 	struct dispatcher *d = &dispatchers[i];
+	bool core_set = core != DISPATCHER_PLACED;
 	err_t err;
 
 	reap();
@@ -266,14 +283,14 @@ err_t dispatcher_add(u32 i, u32 core, const struct dispatch_yielding *y, char *w
 		fmt_snprintf(why, size, "dispatcher %u is there already", i);
 		return ERR_EXIST;
 	}
-	err = check_core(core, why, size);
+	err = core_set ? check_core(core, why, size) : find_core(&core, why, size);
 	if (err)
 		return err;
 	if (of_core[d->core] == d) {
 		fmt_snprintf(why, size, "the former dispatcher %u hands its queues back still", i);
 		return ERR_EXIST;
 	}
-	*d = (struct dispatcher){ .used = true, .core = core, .yield = *y };
+	*d = (struct dispatcher){ .used = true, .core_set = core_set, .core = core, .yield = *y };
 	__atomic_store_n(&of_core[core], d, __ATOMIC_RELEASE);
 	__atomic_fetch_or(&dispatcher_cores, BIT(core), __ATOMIC_ACQ_REL);
 	log_info("dispatch", "dispatcher %u has core %u", i, core);

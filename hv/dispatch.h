@@ -20,9 +20,11 @@
 struct vm_interface;
 
 #define DISPATCHER_MAX 8
+#define DISPATCHER_PLACED 0xffffffffu /* as core: whichever there is */
 
 struct dispatcher {
 	bool used;   /* false: no such dispatcher, though it may still be handing back */
+	bool core_set; /* given, not placed by us */
 	u32 core;
 	struct dispatch_yielding yield;
 	/* its core's own: */
@@ -43,8 +45,9 @@ struct nic_dispatch {
 
 /* --- boot core ------------------------------------------------------------ */
 
-/* The core runs no guests, and none are placed on it until dispatcher_del(). On an
- * error why says what is wrong; ERR_RANGE, ERR_BUSY: with the core. */
+/* The core (DISPATCHER_PLACED: one of placement_dispatcher()) runs no guests, and none are
+ * placed on it until dispatcher_del(). On an error why says what is wrong; ERR_RANGE,
+ * ERR_BUSY: with the core. */
 err_t dispatcher_add(u32 i, u32 core, const struct dispatch_yielding *y, char *why, size_t size);
 err_t dispatcher_set(u32 i, const struct dispatch_yielding *y);
 /* Its queues go to other dispatchers, or back to their guests' cores. */

@@ -79,43 +79,22 @@ const char *vm_cores(const struct vm *vm, char *text, size_t size)
 	return text;
 }
 
-/* Ascending, so that neighbours among the cores are the guest's neighbours. */
-static void sort(u32 *core, u32 n)
+void vm_placement(struct placement *p)
 {
-	for (u32 i = 1; i < n; i++) {
-		for (u32 k = i; k && core[k - 1] > core[k]; k--) {
-			u32 upper = core[k - 1];
-
-			core[k - 1] = core[k];
-			core[k] = upper;
-		}
-	}
-}
-
-/*
- * Each vCPU goes to a core of its own, one with the fewest vCPUs. The boot core has the
- * NIC: for a guest of one vCPU it comes first, because frames then change no core; a
- * larger one takes it last, so that one of its vCPUs is not slower than the others.
- */
-static void place(struct vm_config *cfg)
-{
-	u32 load[PLAT_MAX_CORES] = { 0 }, online = smp_core_count();
-
-	for (u32 i = 0; i < online; i++)
-		load[i] = dispatch_has_core(i) ? 2 * VM_MAX * VM_CPUS_MAX : 0;
+	*p = (struct placement){ .cores = smp_core_count() };
+	for (u32 i = 0; i < p->cores; i++)
+		p->dispatcher[i] = dispatch_has_core(i);
 	for (u32 i = 0; i < VM_MAX; i++)
 		for (u32 k = 0; vms[i] && k < vms[i]->cfg.cpus; k++)
-			load[vms[i]->cfg.core[k]]++;
-	for (u32 k = 0; k < cfg->cpus; k++) {
-		u32 best = cfg->cpus > 1 ? online - 1 : 0;
+			p->vcpus[vms[i]->cfg.core[k]]++;
+}
 
-		for (u32 i = online; i--;)
-			if (load[i] < load[best] || (load[i] == load[best] && i && i < best))
-				best = i;
-		load[best] += VM_MAX * VM_CPUS_MAX; /* not again */
-		cfg->core[k] = best;
-	}
-	sort(cfg->core, cfg->cpus);
+static void place(struct vm_config *cfg)
+{
+	struct placement p;
+
+	vm_placement(&p);
+	placement_guest(&p, cfg->cpus, cfg->core);
 }
 
 /* Everything that vm_add() made, in reverse order; pieces may be missing. */

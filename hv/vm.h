@@ -30,6 +30,7 @@
 #include "hv/mem/gmem.h"
 #include "hv/mem/iomap.h"
 #include "hv/mem/npt.h"
+#include "hv/placement.h"
 #include "hv/testdev.h"
 #include "hv/textring.h"
 #include "hv/timer.h"
@@ -201,6 +202,8 @@ static inline bool vm_intr_level(const struct vm *vm)
 
 /* Define a VM. On an error why (size bytes) says what is wrong in one line. */
 err_t vm_add(const struct vm_config *cfg, char *why, size_t size);
+/* What the cores are used for. */
+void vm_placement(struct placement *p);
 /* Only when stopped; with interfaces only by force. */
 err_t vm_del(struct vm *vm, bool force, char *why, size_t size);
 struct vm *vm_find(const char *name);

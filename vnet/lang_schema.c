@@ -214,8 +214,8 @@ static const struct lang_key interface_set_keys[] = {
 	  .help = "adaptive: how long it comes straight back before it sleeps (1ms)" }
 
 static const struct lang_key dispatcher_add_keys[] = {
-	{ .word = "core", .type = LANG_UINT, .required = true, .min = 0, .max = 63,
-	  .help = "physical core, which runs no guests then" },
+	{ .word = "core", .type = LANG_UINT, .min = 0, .max = 63,
+	  .help = "physical core, which runs no guests then (one without; core 0 first)" },
 	YIELD_KEYS,
 	END
 };

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Who does the work on guests' frames: examples/dispatch.lab, all modes under all loads.
 
-    g1 10.1.0.1 - alpha - 10.1.0.2 g2      cores: dispatcher 0, g1 1, g2 2
+    g1 10.1.0.1 - alpha - 10.1.0.2 g2      cores: dispatcher 0, g1 1, g2 2; 3 is free
 """
 
 import json
@@ -15,6 +15,7 @@ PEER = "10.1.0.2"
 INTERFACES = ("g1.eth0", "g2.eth0")
 HOME = {"g1.eth0": 1, "g2.eth0": 2}
 DISPATCHER_CORE = 0
+FREE_CORE = 3
 MODES = ("guest", "vmm", "adaptive")
 SWITCHES = 100
 
@@ -65,7 +66,7 @@ def test_as_every_example(lab):
 
 
 @pytest.mark.parametrize("command, why", [
-    ("dispatcher add 1 core 9", "there is no core 9; this node has cores 0 to 2"),
+    ("dispatcher add 1 core 9", "there is no core 9; this node has cores 0 to 3"),
     ("dispatcher add 1 core 0", "core 0 is a dispatcher's already"),
     ("dispatcher add 0 core 1", "dispatcher 0 is there already"),
     ("dispatcher add 1 core 1", 'core 1 runs vm "g1"; a dispatcher has a core of its own'),
@@ -75,16 +76,20 @@ def test_as_every_example(lab):
     ("interface set g1.eth0", "nothing to set"),
     ("show dispatch g9.eth0", 'there is no interface "g9.eth0"'),
     ("vm add g3 memory 64M core 0 kernel vmlinuz-amd64", "core 0 is a dispatcher's"),
-    ("vm add g3 memory 64M cpus 3 kernel vmlinuz-amd64",
-     "3 virtual CPUs are too many; this node has 2 cores without a dispatcher"),
+    ("vm add g3 memory 64M cpus 4 kernel vmlinuz-amd64",
+     "4 virtual CPUs are too many; this node has 3 cores without a dispatcher"),
 ])
 def test_bad_input(node, command, why):
     assert why in node.ask(command)
 
 
-def test_guests_are_placed_beside_the_dispatcher(node):
+def test_who_names_no_core_gets_a_free_one(node):
+    """The dispatcher of the file got core 0, which has the NIC; guests are beside it."""
+    assert "  dispatcher add 0 yield timed" in node.ask("show config")
+    assert dispatch(node)["dispatchers"][0]["core"] == DISPATCHER_CORE
     node.do("vm add g3 memory 128M kernel vmlinuz-amd64")
-    assert node.vm("g3")["core"] != DISPATCHER_CORE
+    assert node.vm("g3")["core"] == FREE_CORE
+    assert "each core runs guests or is a dispatcher's" in node.ask("dispatcher add 1")
     node.do("vm del g3")
 
 
@@ -170,6 +175,43 @@ def test_order_holds_while_modes_change(lab):
     assert stats["drops"] == dropped
     assert out_of_order(lab) == before
     assert stats["sum"]["balanced"]
+
+
+def test_two_dispatchers_share_the_queues(lab):
+    """Each has an interface; what goes from one guest to the other crosses both. One of
+    them goes while frames flow, and comes back."""
+    def served(node):
+        return [d["frames"] for d in dispatch(node)["dispatchers"]]
+
+    def wait_for_cores(node, *cores):
+        node.wait(f"the queues are on {cores}", lambda: {
+            core for way in ways(node).values() for core in way["cores"]} == set(cores))
+
+    before = json.loads(lab.ctl("alpha", "show stats json"))["drops"]
+    order = out_of_order(lab)
+    with NodeConsole(lab, "alpha") as node:
+        node.do("dispatcher add 1 yield timed")
+        set_modes(node, "vmm")
+        wait_for_cores(node, DISPATCHER_CORE, FREE_CORE)
+        first = served(node)
+    status, output = lab.sh("alpha/g1", f"ping -q -c 20 -i 0.02 {PEER}; nuttcp -fparse -T 60 "
+                            f"{PEER} >/tmp/tcp 2>&1 </dev/null & echo $! >/tmp/load; sleep 0.5")
+    assert status == 0 and " 20 received" in output, output
+    with NodeConsole(lab, "alpha") as node:
+        node.wait("both have worked", lambda: all(
+            now > then for then, now in zip(first, served(node))))
+        for one, other, core in ((0, FREE_CORE, DISPATCHER_CORE), (1, DISPATCHER_CORE, FREE_CORE)):
+            node.do(f"dispatcher del {one}")
+            wait_for_cores(node, other)
+            node.wait("its core is free", lambda: not node.ask(
+                f"dispatcher add {one} core {core} yield timed").strip())
+            wait_for_cores(node, DISPATCHER_CORE, FREE_CORE)
+        node.do("dispatcher del 1")
+        wait_for_vmm(node)
+    lab.sh("alpha/g1", "kill $(cat /tmp/load); sleep 0.2")
+    stats = json.loads(lab.ctl("alpha", "show stats json"))
+    assert stats["drops"] == before and stats["sum"]["balanced"]
+    assert out_of_order(lab) == order
 
 
 def test_without_a_dispatcher_guests_do_the_work(lab):

@@ -41,6 +41,24 @@ def test_every_frame_is_accounted_for(lab):
         assert json.loads(lab.ctl(node, "show stats json"))["sum"]["balanced"]
 
 
+def test_a_core_is_quiet_while_others_have_traffic(lab):
+    """The NIC's interrupts are core 0's, g1's frames core 1's: g2 computes undisturbed."""
+    assert lab.sh("alpha/g2", "while :; do :; done >/dev/null 2>&1 </dev/null & "
+                  "echo $! >/tmp/spin")[0] == 0
+    lab.ctl("alpha", "core set 2 assert quiet")
+    before = json.loads(lab.ctl("alpha", "show noise json"))
+    status, output = lab.sh("beta/g3", "nuttcp -fparse -T 2 10.1.0.1; "
+                            "ping -q -c 50 -i 0.01 10.1.0.1")
+    assert status == 0 and "rate_Mbps" in output and " 50 received" in output, output
+    noise = json.loads(lab.ctl("alpha", "show noise json"))
+    lab.ctl("alpha", "core set 2 assert nothing")
+    lab.sh("alpha/g2", "kill $(cat /tmp/spin)")
+    # g1's core had its frames and g2's its own tick: the figures are of these seconds.
+    assert noise[1]["causes"]["frames"] > before[1]["causes"]["frames"]
+    assert noise[2]["causes"]["own-timer"] > 0
+    assert noise[2]["broken"] == 0, noise[2]
+
+
 def test_a_guest_that_is_stopped_leaves_the_others_alone(lab):
     lab.ctl("alpha", "vm stop g2")
     status, output = lab.sh("alpha/g1", "ping -c 5 -i 0.1 10.1.0.3")

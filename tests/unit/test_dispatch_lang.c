@@ -87,7 +87,7 @@ static void refused_by_the_grammar(void **state)
 		"interface set g1.eth0 omega 10us",	"interface set g1.eth0 omega 1h",
 		"interface set g1.eth0 quota 0",	"interface set g1.eth0 quota 1025",
 		"interface set g1.eth0 alpha-u -1",	"interface set g1.eth0 yield timed",
-		"dispatcher add 0",			"dispatcher add core 1",
+		"dispatcher add",			"dispatcher add core 1",
 		"dispatcher add 0 core 64",		"dispatcher add 0 core 1 yield sleep",
 		"dispatcher add 0 core 1 t-sleep 0us",	"dispatcher add 0 core 1 t-sleep 2s",
 		"dispatcher set 0 core 2",		"overlay set red age 2000000us",
@@ -138,7 +138,10 @@ static void how_dispatchers_idle(void **state)
 	struct dispatch_yielding y, again;
 
 	(void)state;
+	assert_int_equal(parse("dispatcher add 1"), ERR_OK);
+	assert_null(lang_get(&s, "core"));
 	assert_int_equal(parse("dispatcher add 1 core 2"), ERR_OK);
+	assert_int_equal(lang_get(&s, "core")->num, 2);
 	dispatch_yield_read(&s, &dispatch_yield_default, &y);
 	assert_memory_equal(&y, &dispatch_yield_default, sizeof(y));
 	assert_string_equal(dispatch_yield_write(&y, false, text), "");

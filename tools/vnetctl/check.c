@@ -185,14 +185,17 @@ static void add_interface(struct check *k)
 /* Whether the core is there, and a guest's, only the node knows. */
 static void add_dispatcher(struct check *k)
 {
+	const struct lang_value *said = lang_get(k->s, "core");
 	char core[12];
 
-	snprintf(core, sizeof(core), "%u", (u32)lang_get(k->s, "core")->num);
+	add_name(k, &k->dispatchers, KIND_DISPATCHER);
+	if (!said)
+		return;
+	snprintf(core, sizeof(core), "%u", (u32)said->num);
 	if (names_find(&k->cores, core) == KIND_GUESTS_CORE)
 		bad(k, "core", "core %s runs a guest; a dispatcher has a core of its own", core);
 	else if (!names_add(&k->cores, core, KIND_CORE))
 		bad(k, "core", "core %s is a dispatcher's already", core);
-	add_name(k, &k->dispatchers, KIND_DISPATCHER);
 }
 
 /* Whether its cores and modules are there, and its memory, only the node knows. */

@@ -166,11 +166,12 @@ static bool add_interface(struct state *to, struct lang_stmt *s, const struct la
 
 static void add_dispatcher(struct state *to, const struct lang_stmt *s)
 {
+	const struct lang_value *core = lang_get(s, "core");
 	char text[LINE_MAX_BYTES];
 	struct thing *t;
 
-	snprintf(text, sizeof(text), "dispatcher add %s core %u", s->name,
-		 (u32)lang_get(s, "core")->num);
+	snprintf(text, sizeof(text), core ? "dispatcher add %s core %u" : "dispatcher add %s",
+		 s->name, core ? (u32)core->num : 0);
 	t = add(to, s, text);
 	t->yield = dispatch_yield_default;
 	thing_yield(t, s);
