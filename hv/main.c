@@ -17,6 +17,7 @@
 #include "hv/hostcpu.h"
 #include "hv/netcore.h"
 #include "hv/node.h"
+#include "hv/stray.h"
 #include "hv/topology.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
@@ -111,11 +112,12 @@ static void read_config(const struct boot_info *bi)
 				CONFIG_MODULE);
 }
 
-/* Once a second: what the overlay has to do when time goes by. */
+/* Once a second: what the overlay has to do when time goes by, and what to tell. */
 static void keep_house(struct timer *t, u64 now_ns)
 {
 	vnet_tick(now_ns);
 	vm_net_follow_links();
+	stray_report();
 	timer_set(&core_this()->timers, t, now_ns + HOUSE_NS);
 }
 

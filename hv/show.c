@@ -13,6 +13,7 @@
 #include "hv/mem/pages.h"
 #include "hv/netcore.h"
 #include "hv/node.h"
+#include "hv/stray.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
 #include "vnet/dispatch_lang.h"
@@ -21,6 +22,18 @@
 #include "vnet/route.h"
 
 /* --- show node ------------------------------------------------------------------ */
+
+static void stray_json(struct json *j)
+{
+	json_open(j, "nmis", '[');
+	for (u32 i = 0; i < smp_core_count(); i++)
+		json_num(j, NULL, stray_nmis(i));
+	json_close(j, ']');
+	json_open(j, "unknown_interrupts", '[');
+	for (u32 i = 0; i < smp_core_count(); i++)
+		json_num(j, NULL, stray_vectors(i));
+	json_close(j, ']');
+}
 
 static void node_json(const struct out *out)
 {
@@ -36,6 +49,7 @@ static void node_json(const struct out *out)
 	ctl_cpu_json(&j);
 	ctl_topology_json(&j);
 	json_num(&j, "cores", smp_core_count());
+	stray_json(&j);
 	json_num(&j, "image_bytes", node_image_bytes());
 	json_num(&j, "resident_bytes", node_resident_bytes());
 	json_num(&j, "packet_bytes", netcore_pool_bytes());
@@ -67,6 +81,10 @@ err_t ctl_show_node(struct ctl *c)
 		   node_image_bytes() >> 10, node_resident_bytes() >> 10,
 		   netcore_pool_bytes() >> 10, vm_memory_total() >> 20,
 		   host_pages.free_bytes >> 20);
+	for (u32 i = 0; i < smp_core_count(); i++)
+		if (stray_nmis(i))
+			out_printf(out, "core %u: NMIs that nobody here sent: %lu\n", i,
+				   stray_nmis(i));
 	ctl_topology_show(out);
 	ctl_cpu_show(out);
 	return ERR_OK;

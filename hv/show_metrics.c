@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* show metrics: what a hypervisor node counts beside the overlay core. */
+#include <arch/smp.h>
+
 #include "ctl/metrics.h"
 #include "hv/base/fmt.h"
 #include "hv/base/plat.h"
@@ -7,6 +9,7 @@
 #include "hv/ctl.h"
 #include "hv/netcore.h"
 #include "hv/node.h"
+#include "hv/stray.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
 
@@ -110,6 +113,19 @@ static void pools(struct metrics *m)
 	}
 }
 
+static void stray(struct metrics *m)
+{
+	char core[NUMBER_MAX];
+
+	metrics_family(m, "core_nmis", METRICS_COUNTER, NULL, "NMIs that nobody here sent.");
+	for (u32 i = 0; i < smp_core_count(); i++)
+		metrics_sample(m, stray_nmis(i), "core", number(core, i), NULL);
+	metrics_family(m, "core_unknown_interrupts", METRICS_COUNTER, NULL,
+		       "Interrupts by vectors that nobody registered.");
+	for (u32 i = 0; i < smp_core_count(); i++)
+		metrics_sample(m, stray_vectors(i), "core", number(core, i), NULL);
+}
+
 err_t ctl_show_metrics(struct ctl *c)
 {
 	struct metrics m = { .out = c->out };
@@ -122,6 +138,7 @@ err_t ctl_show_metrics(struct ctl *c)
 	guests(&m);
 	uplink(&m);
 	pools(&m);
+	stray(&m);
 	ctl_dispatch_metrics(&m);
 	metrics_end(&m);
 	return ERR_OK;

@@ -150,5 +150,6 @@ void die_nmi(void)
 {
 	if (__atomic_load_n(&dying_core, __ATOMIC_ACQUIRE) != PLAT_MAX_CORES)
 		stop_core();
-	this_cpu()->nmi_count++;
+	/* By this core alone, and read by others. */
+	__atomic_store_n(&this_cpu()->nmi_count, this_cpu()->nmi_count + 1, __ATOMIC_RELAXED);
 }

@@ -3,7 +3,10 @@
 reported, ends in the right state and can be started again; its neighbours count on,
 and the node's console answers. The neighbours' memory is checked by themselves."""
 
+import json
+import os
 import re
+import socket
 import subprocess
 import time
 
@@ -255,6 +258,20 @@ def test_power_off(node):
     assert node.wait_state("bad", "stopped")["reason"] == "it switched itself off"
     start(node)
     assert node.wait_state("bad", "stopped")["starts"] == 2
+
+
+def test_an_nmi_is_told_and_stops_nothing(node):
+    """In a guest or in the node, by the machine's button: each core has one."""
+    before = node.show_node()["nmis"]
+    with socket.socket(socket.AF_UNIX) as qmp:
+        qmp.connect(os.path.relpath(os.path.join(node.lab.directory, "alpha/qmp.sock")))
+        for command in ("qmp_capabilities", "inject-nmi"):
+            qmp.sendall(json.dumps({"execute": command}).encode())
+        node.wait("each core had it", lambda: node.show_node()["nmis"] ==
+                  [count + 1 for count in before])
+    node.wait("it is told", lambda: all(
+        f"core {core}: 1 NMI that nobody here sent" in node.ask("show log") for core in (0, 1)))
+    assert "core 1: NMIs that nobody here sent: 1" in node.ask("show node")
 
 
 def test_no_page_is_lost(node):
