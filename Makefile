@@ -229,24 +229,35 @@ fuzz: $(FUZZ)
 # --- benchmarks of the core, on the build host ------------------------------
 # Compiled as for the hypervisor, its own memory and string functions included;
 # the benchmark around it as any program, on large pages as the hypervisor is.
-BENCH_PURE := $(filter-out -Iarch/x86_64/include,$(HV_CFLAGS)) -Itests/host
-BENCH_CFLAGS := -std=gnu11 -O2 -g -fno-pic -I. -Itests/host $(WARN)
+BENCH_PURE := $(filter-out -Iarch/x86_64/include,$(HV_CFLAGS)) -Itests/bench -Itests/host
+BENCH_CFLAGS := -std=gnu11 -O2 -g -fno-pic -I. -Itests/bench -Itests/host $(WARN)
 BENCH_O	:= $(patsubst %.c,$B/benchobj/%.o,hv/base/str.c $(filter hv/base/% vnet/%,$(PURE)))
 BENCH_HOST_O := $(patsubst %.c,$B/benchobj/%.o,tests/host/plat_host.c tests/bench/bench.c \
 	   tests/bench/world.c)
+# What a frame passes beside the core, and a NIC and a guest in memory around it.
+PATH_O	:= $(patsubst %.c,$B/benchobj/%.o,hv/mem/gmem.c \
+	   $(filter-out drivers/virtio/pci.c drivers/virtio/console.c, \
+	     $(wildcard drivers/nic/*.c drivers/virtio/*.c)))
+PATH_HOST_O := $(patsubst %.c,$B/benchobj/%.o,tests/host/plat_host.c tests/bench/bench.c \
+	   $(wildcard tests/bench/path_*.c))
 
-$(BENCH_O): $B/benchobj/%.o: %.c | setup
+$(BENCH_O) $(PATH_O): $B/benchobj/%.o: %.c | setup
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(HVCC) $(BENCH_PURE) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
 
-.SECONDARY: $(BENCH_HOST_O) $B/benchobj/tests/bench/core.o
+.SECONDARY: $(BENCH_HOST_O) $(PATH_HOST_O) $B/benchobj/tests/bench/core.o $B/benchobj/tests/bench/path.o
 $B/benchobj/%.o: %.c | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) $(BENCH_CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/bench/bench-%: $B/benchobj/tests/bench/%.o $(BENCH_HOST_O) $(BENCH_O)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) -no-pie -o $@ $^
+
+$B/bench/bench-path: $B/benchobj/tests/bench/path.o $(PATH_HOST_O) $(PATH_O) $(BENCH_O)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(HOSTCC) -no-pie -o $@ $^
@@ -270,7 +281,8 @@ nettools: $(NETTOOLS)
 bench-vnetpd: $B/vnetpd nettools
 	@tests/bench/vnetpd $(BENCH_OPTIONS)
 
--include $(BENCH_O:.o=.d) $(BENCH_HOST_O:.o=.d) $B/benchobj/tests/bench/core.d
+-include $(BENCH_O:.o=.d) $(BENCH_HOST_O:.o=.d) $B/benchobj/tests/bench/core.d \
+	 $(PATH_O:.o=.d) $(PATH_HOST_O:.o=.d) $B/benchobj/tests/bench/path.d
 
 # --- guest tests: one image for the hypervisor (or a bare machine) to run -----
 GT_C	:= $(wildcard tests/guest/*.c) hv/base/fmt.c hv/base/str.c

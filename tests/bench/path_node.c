@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A node around the whole path of a frame, see path_node.h. */
+#include "tests/bench/path_node.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "hv/base/bytes.h"
+#include "hv/base/plat.h"
+#include "tests/bench/path_nic.h"
+#include "vnet/net/checksum.h"
+#include "vnet/net/wire.h"
+#include "vnet/queues.h"
+#include "vnet/route.h"
+#include "vnet/xcore.h"
+
+#define OWN_IP 0x0a000001u
+#define PEER_IP 0x0a000002u
+#define SUBNET 0xffffff00u
+#define INNER_IP 0x0a010000u
+#define UDP_PORT 4789
+#define VNI 42
+#define MTU 1600
+#define GUEST_MTU 1500
+#define TX_BUF (PKT_HEADROOM + PKT_COPY_WHOLE + 128)
+#define RX_BUF (PKT_HEADROOM + 2048)
+#define TX_PACKETS 256u
+#define RX_PACKETS 1024u
+#define POLL_BUDGET 256u
+#define WHY 128
+#define HUGE_PAGE ((size_t)2 << 20)
+
+struct path_node path;
+
+static const u8 own_mac[ETH_ALEN] = { 0x52, 0x54, 0, 0, 0, 1 };
+static const u8 peer_mac[ETH_ALEN] = { 0x52, 0x54, 0, 0, 0, 2 };
+static const u8 guest_mac[ETH_ALEN] = { 2, 0, 0, 0, 0, 1 };
+
+static void must(bool ok, const char *what)
+{
+	if (!ok)
+		die("%s", what);
+}
+
+/* --- frames ----------------------------------------------------------------- */
+
+/* The address of a guest on the other side. */
+static void far_mac(u8 *mac, u32 flow)
+{
+	mac[0] = 2;
+	mac[1] = 1;
+	store_be32(mac + 2, flow);
+}
+
+static void write_ip(u8 *ip, u32 src, u32 dst, u32 len)
+{
+	memset(ip, 0, IP_HLEN);
+	ip[IP_VER_IHL] = IP_VER_IHL_PLAIN;
+	store_be16(ip + IP_TOTAL, (u16)len);
+	ip[IP_TTL] = IP_TTL_DEFAULT;
+	ip[IP_PROTO] = IP_PROTO_UDP;
+	store_be32(ip + IP_SRC, src);
+	store_be32(ip + IP_DST, dst);
+	csum_store(ip + IP_CSUM, csum_finish(csum_add(0, ip, IP_HLEN)));
+}
+
+static void write_udp(u8 *udp, u16 sport, u16 dport, u32 len)
+{
+	memset(udp, 0, UDP_HLEN);
+	store_be16(udp + UDP_SPORT, sport);
+	store_be16(udp + UDP_DPORT, dport);
+	store_be16(udp + UDP_LEN, (u16)len);
+}
+
+/* An Ethernet, IPv4 and UDP frame of len bytes; out: from our guest. */
+static void write_inner(u8 *f, u32 flow, bool out, u32 len)
+{
+	u8 far[ETH_ALEN], *ip = f + ETH_HLEN;
+	u32 near_ip = INNER_IP + 1, far_ip = INNER_IP + 2 + flow;
+
+	far_mac(far, flow);
+	for (u32 i = 0; i < len; i++)
+		f[i] = (u8)(i + flow);
+	memcpy(f + ETH_DST, out ? far : guest_mac, ETH_ALEN);
+	memcpy(f + ETH_SRC, out ? guest_mac : far, ETH_ALEN);
+	store_be16(f + ETH_TYPE, ETH_TYPE_IPV4);
+	write_ip(ip, out ? near_ip : far_ip, out ? far_ip : near_ip, len - ETH_HLEN);
+	write_udp(ip + IP_HLEN, (u16)(1000 + flow), 2000, len - ETH_HLEN - IP_HLEN);
+}
+
+static void write_outer(u8 *f, u32 flow, u32 len)
+{
+	u8 *ip = f + ETH_HLEN, *udp = ip + IP_HLEN, *vxlan = udp + UDP_HLEN;
+
+	memcpy(f + ETH_DST, own_mac, ETH_ALEN);
+	memcpy(f + ETH_SRC, peer_mac, ETH_ALEN);
+	store_be16(f + ETH_TYPE, ETH_TYPE_IPV4);
+	write_ip(ip, PEER_IP, OWN_IP, PATH_OUTER - ETH_HLEN + len);
+	write_udp(udp, (u16)(0xc000 | flow), UDP_PORT, PATH_OUTER - ETH_HLEN - IP_HLEN + len);
+	store_be32(vxlan, 0x08000000u);
+	store_be32(vxlan + 4, VNI << 8);
+	write_inner(f + PATH_OUTER, flow, false, len);
+}
+
+/* --- between the stack and the NIC --------------------------------------------- */
+
+static u32 nic_tx(void *ctx, struct pkt **pkts, u32 n)
+{
+	(void)ctx;
+	return path.nic.ops->tx_burst(&path.nic, pkts, n);
+}
+
+static u32 nic_room(void *ctx)
+{
+	(void)ctx;
+	return path.nic.ops->tx_room(&path.nic);
+}
+
+static err_t tx_open(void *ctx, struct link_dst *dst)
+{
+	struct udp_dst *to = plat_alloc(sizeof(*to));
+
+	(void)ctx;
+	must(to, "no memory");
+	*to = (struct udp_dst){
+		.addr = dst->remote_ip,
+		.sport = dst->sport,
+		.dport = dst->dport,
+		.ttl = dst->ttl,
+		.tos = dst->tos,
+		.flags = (u8)((dst->df ? UDP_DST_DF : 0) |
+			      (dst->tos_by_pkt ? UDP_DST_TOS : 0) |
+			      (dst->sport_hash ? UDP_DST_SPORT_HASH : 0)),
+	};
+	dst->priv = to;
+	return ERR_OK;
+}
+
+static void tx_close(void *ctx, struct link_dst *dst)
+{
+	(void)ctx;
+	plat_free(dst->priv, sizeof(struct udp_dst));
+}
+
+static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
+{
+	struct udp_dst *to = dst->priv;
+
+	(void)ctx;
+	to->mtu = (u16)MIN(dst->mtu, IP_TOTAL_MAX);
+	return udp_send_burst(&path.nif, to, pkts, n);
+}
+
+static void tx_flush(void *ctx)
+{
+	(void)ctx;
+	path.nic.ops->tx_reclaim(&path.nic);
+	__atomic_store_n(&path.room, nic_room(NULL), __ATOMIC_RELAXED);
+}
+
+static u32 tx_room(void *ctx)
+{
+	(void)ctx;
+	return netif_tx_room(&path.nif);
+}
+
+static u32 tx_path_mtu(void *ctx, const struct link_dst *dst)
+{
+	(void)ctx;
+	(void)dst;
+	return path.nif.mtu;
+}
+
+static const struct link_tx link_tx = {
+	.caps = PKT_CAP_CSUM | PKT_CAP_TSO4 | PKT_CAP_TSO6 | PKT_CAP_EVEN,
+	.open = tx_open,
+	.close = tx_close,
+	.send = tx_send,
+	.flush = tx_flush,
+	.room = tx_room,
+	.path_mtu = tx_path_mtu,
+};
+
+/* All from one sender, as always here. */
+static void received(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+{
+	edge_input(ctx, meta[0].src, meta[0].sport, pkts, n);
+}
+
+/* --- what is measured ------------------------------------------------------------ */
+
+void path_transmit(void)
+{
+	struct vnet_port *port = &path.net.port;
+	u32 budget = MIN(POLL_BUDGET, __atomic_load_n(&path.room, __ATOMIC_RELAXED));
+
+	if (vnet_poll(port, budget) < budget)
+		port->ops->notify(port, true);
+}
+
+void path_receive(u32 bursts)
+{
+	struct pkt *pkts[PKT_BURST];
+
+	vnet_batch_begin(0);
+	for (u32 n; bursts; bursts--) {
+		n = path.nic.ops->rx_burst(&path.nic, pkts, PKT_BURST);
+		if (!n)
+			break;
+		netif_input(&path.nif, pkts, n);
+	}
+	vnet_batch_end(0);
+	xcore_flush(0);
+}
+
+void path_settle(void)
+{
+	tx_flush(NULL);
+	path.net.port.ops->notify(&path.net.port, true);
+}
+
+/* --- bringing it up --------------------------------------------------------------- */
+
+static void *pool_up(struct pkt_pool *pool, u32 packets, u32 buf)
+{
+	size_t bytes = ALIGN_UP(pkt_pool_bytes(packets, buf), HUGE_PAGE);
+	void *mem = aligned_alloc(HUGE_PAGE, bytes);
+
+	must(mem, "no memory");
+	/* As in the hypervisor, which maps all memory by large pages. */
+	madvise(mem, bytes, MADV_HUGEPAGE);
+	pkt_pool_init(pool, "bench", 0, packets, buf, mem, (bus_t){ (u64)(uintptr_t)mem });
+	return mem;
+}
+
+/* The peer asks for us, so that its address is known. */
+static void learn_neighbour(void)
+{
+	struct pkt *p = pkt_get(&path.rx_pool);
+	u8 *f = p->data, *a = f + ETH_HLEN;
+
+	memcpy(f + ETH_DST, own_mac, ETH_ALEN);
+	memcpy(f + ETH_SRC, peer_mac, ETH_ALEN);
+	store_be16(f + ETH_TYPE, ETH_TYPE_ARP);
+	store_be16(a + ARP_HTYPE, ARP_HTYPE_ETHERNET);
+	store_be16(a + ARP_PTYPE, ETH_TYPE_IPV4);
+	a[ARP_HLEN] = ETH_ALEN;
+	a[ARP_PLEN] = sizeof(u32);
+	store_be16(a + ARP_OP, ARP_OP_REQUEST);
+	memcpy(a + ARP_SHA, peer_mac, ETH_ALEN);
+	store_be32(a + ARP_SPA, PEER_IP);
+	memset(a + ARP_THA, 0, ETH_ALEN);
+	store_be32(a + ARP_TPA, OWN_IP);
+	p->len = p->head_len = 60;
+	netif_input(&path.nif, &p, 1);
+}
+
+static void uplink_up(void)
+{
+	struct netif_setup setup = {
+		.name = "uplink",
+		.mtu = MTU,
+		.caps = link_tx.caps,
+		.tx = nic_tx,
+		.tx_room = nic_room,
+		.pool = &path.tx_pool[0],
+		.frag_packets = 8,
+		.seed = 1,
+	};
+
+	path_nic_up(&path.nic, &path.rx_pool);
+	memcpy(setup.mac, path.nic.mac, sizeof(setup.mac));
+	must(netif_init(&path.nif, &setup) == ERR_OK, "netif_init");
+	must(netif_set_address(&path.nif, OWN_IP, SUBNET, 0) == ERR_OK, "netif_set_address");
+	learn_neighbour();
+}
+
+static void edge_up(void)
+{
+	const struct edge_setup setup = {
+		.name = "peer",
+		.link = &link_vxlan,
+		.id = { .vni = VNI },
+		.tx = &link_tx,
+		.remote_ip = PEER_IP,
+		.remote_port = UDP_PORT,
+		.local_port = UDP_PORT,
+		.pool = &path.tx_pool[0],
+	};
+	err_t err = edge_create(&setup, &path.edge);
+
+	if (err != ERR_OK)
+		die("edge: %s", err_str(err));
+	must(udp_bind(&path.nif, UDP_PORT, received, path.edge->local) == ERR_OK, "udp_bind");
+}
+
+static void nothing(void *ctx, u32 pair)
+{
+	(void)ctx;
+	(void)pair;
+}
+
+static void interface_up(void)
+{
+	static const struct virtio_net_hooks hooks = { .kick = nothing, .more = nothing };
+	struct virtio_net_cfg cfg = {
+		.name = "g1.eth0",
+		.mtu = GUEST_MTU,
+		.gm = &path.guest.gm,
+		.pool = &path.tx_pool[0],
+		.hooks = &hooks,
+		.pairs = 1,
+	};
+
+	memcpy(cfg.mac, guest_mac, sizeof(cfg.mac));
+	must(virtio_net_init(&path.net, &cfg) == ERR_OK, "virtio_net_init");
+	must(vnet_port_add(&path.net.port) == ERR_OK, "interface");
+	guest_up(&path.guest, &path.net, path.setup.rx_bufs, path.setup.tx_bufs);
+}
+
+static void add_route(u16 from, u16 to)
+{
+	const struct route_spec spec = {
+		.src = { .cls = ROUTE_ANY },
+		.dst = { .cls = ROUTE_ANY },
+		.from = ROUTE_FROM_PORT,
+		.from_port = from,
+		.to = to,
+	};
+	char why[WHY];
+	u32 id;
+
+	if (route_add(&spec, &id, why, sizeof(why)) != ERR_OK)
+		die("route: %s", why);
+}
+
+static void no_kick(unsigned core)
+{
+	(void)core;
+}
+
+void path_up(const struct path_setup *setup)
+{
+	memset(&path, 0, sizeof(path));
+	path.setup = *setup;
+	for (u32 i = 0; i < PATH_POOLS; i++)
+		path.tx_mem[i] = pool_up(&path.tx_pool[i], TX_PACKETS, TX_BUF);
+	path.rx_mem = pool_up(&path.rx_pool, RX_PACKETS, RX_BUF);
+	must(vnet_init(1, 0x5eed5eed5eedull, no_kick) == ERR_OK, "vnet_init");
+	uplink_up();
+	edge_up();
+	interface_up();
+	add_route(path.net.port.id, path.edge->port.id);
+	add_route(path.edge->port.id, path.net.port.id);
+	vnet_tick(0);
+	/* What the stack said as it came up. */
+	path_nic_send();
+	path_settle();
+	path.idle_room = path.room;
+	for (u32 i = 0; i < PATH_FLOWS; i++) {
+		write_inner(path.out[i], i, true, setup->len);
+		write_outer(path.in[i], i, setup->len);
+	}
+}
+
+void path_down(void)
+{
+	path_nic_send();
+	path_nic_down(&path.nic);
+	guest_down(&path.guest, &path.net);
+	must(edge_destroy(path.edge, true) == ERR_OK, "edge_destroy");
+	must(vnet_port_del(&path.net.port, true) == ERR_OK, "vnet_port_del");
+	must(vnet_port_reap() == 0, "vnet_port_reap");
+	netif_fini(&path.nif);
+	vnet_fini();
+	for (u32 i = 0; i < PATH_POOLS; i++)
+		free(path.tx_mem[i]);
+	free(path.rx_mem);
+}
+
+void path_use_pool(u32 i)
+{
+	path.net.first.pool = &path.tx_pool[i % PATH_POOLS];
+}
+
+void path_check_sent(u32 flow)
+{
+	u8 frame[PATH_OUTER + PATH_FRAME_MAX];
+	u32 len = path_nic_last(frame, sizeof(frame));
+
+	if (len != PATH_OUTER + path.setup.len || memcmp(frame, peer_mac, ETH_ALEN) ||
+	    load_be32(frame + PATH_OUTER - 4) != VNI << 8 ||
+	    memcmp(frame + PATH_OUTER, path.out[flow], path.setup.len))
+		die("a frame on the wire is not what was sent");
+}
+
+void path_check_received(u32 flow)
+{
+	if (memcmp(guest_last(&path.guest), path.in[flow] + PATH_OUTER, path.setup.len))
+		die("a received frame is not what was sent");
+}
