@@ -246,7 +246,7 @@ $(BENCH_O) $(PATH_O): $B/benchobj/%.o: %.c | setup
 	$(call say,CC,$@)
 	$(Q)$(HVCC) $(BENCH_PURE) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
 
-.SECONDARY: $(BENCH_HOST_O) $(PATH_HOST_O) $B/benchobj/tests/bench/core.o $B/benchobj/tests/bench/path.o
+.SECONDARY: $(BENCH_HOST_O) $(PATH_HOST_O) $(patsubst %,$B/benchobj/tests/bench/%.o,core path)
 $B/benchobj/%.o: %.c | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
@@ -267,6 +267,12 @@ $B/bench/bench-path: $B/benchobj/tests/bench/path.o $(PATH_HOST_O) $(PATH_O) $(B
 RUNS	?= 9
 bench-core: $B/bench/bench-core
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 BENCH_DIR=$B/bench $< $(RUNS)
+
+.PHONY: bench-path
+## make bench-path a frame's whole way, guest's ring to NIC and back, beside Open vSwitch on DPDK
+##                 (that as root), into build/bench/path.json
+bench-path: setup $B/bench/bench-path
+	@tests/bench/path $(BENCH_OPTIONS)
 
 # Load generator and the plain daemon that vnetpd is compared with.
 NETTOOLS := $B/bench/netload $B/bench/plaintap

@@ -2,7 +2,7 @@
 /*
  * A node with everything on a frame's way but exits and interrupts:
  *
- *     guest's rings == virtio-net ---- routes ---- VXLAN edge ---- UDP/IP ---- e1000 == NIC in memory
+ *     guest's rings == virtio-net -- routes -- VXLAN edge -- UDP/IP -- e1000 == NIC in memory
  *
  * on one core. What hv/ puts between the stack and the NIC (link_net.c, uplink.c) and
  * between a kick and the queue (vm_net.c) stands here in as few lines, with the
