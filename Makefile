@@ -326,6 +326,13 @@ $B/tools/pace.so: tools/labkit/pace.c | setup
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) -std=gnu11 -O2 -shared -fPIC $(WARN) -o $@ $<
 
+.PHONY: bench
+## make bench      Caisson beside what there is without it: throughput, round trips, in one run of
+##                 the lab (three quarters of an hour; QUICK=1), build/bench/overlay.json, .csv
+bench: setup $B/caisson.elf
+	@tools/mkguest amd64
+	@tests/bench/overlay $(BENCH_OPTIONS)
+
 .PHONY: bench-exits
 ## make bench-exits a guest's exits on SVM and on VT-x side by side (some minutes; QUICK=1),
 ##                 into build/bench/exits.json

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""From the raw rows to figures: ratios of what was measured in the same round."""
+
+import csv
+import statistics
+
+from labkit import figures, measure
+from overlaykit import measures as what
+from overlaykit.rounds import STOLEN_MAX
+
+# Measures whose values are added before a ratio is made of them: both directions count.
+BOTH = {f"tcp_{mtu}": (f"tcp_{mtu}_forward", f"tcp_{mtu}_reverse") for mtu in what.MTUS}
+CAISSON = ("guest", "vmm", "adaptive")
+# Name: (unit, goal, better), the measure, and the way it is compared with. Without a suffix
+# they are of Caisson guest-driven, which is what a node does that is told nothing.
+RATIOS = {
+    "tcp_over_native_1500": (("ratio", 0.95, "higher"), "tcp_1500", "native"),
+    "tcp_over_native_8958": (("ratio", 0.95, "higher"), "tcp_8958", "native"),
+    "tcp_over_native_65000": (("ratio", None, "higher"), "tcp_65000", "native"),
+    "tcp_over_kvm_1500": (("ratio", 3, "higher"), "tcp_1500", "kvm"),
+    "rtt_over_native": (("ratio", 1.3, "lower"), "rtt", "native"),
+    "rtt_over_kvm": (("ratio", 1 / 3, "lower"), "rtt", "kvm"),
+    "udp64_over_native": (("ratio", 0.8, "higher"), "udp64", "native"),
+    "rtt_under_tcp_over_native": (("ratio", 2, "lower"), "rtt_under_tcp", "native"),
+}
+COUNTS = {
+    "exits_per_packet_vmm": (("exits/packet", 1 / 64, "lower"), "vmm"),
+    "copies_tx": (("copies/packet", 0, "lower"), "guest"),
+    "copies_rx": (("copies/packet", 1, "lower"), "guest"),
+}
+NATIVE = "native"
+EXITS_OF = ("tcp_1500_forward", "tcp_1500_reverse")
+
+
+def values(rows, way, key):
+    """{round: value} of a measure; rounds in which a part failed, or too much time was
+    stolen, are not in it."""
+    keys = BOTH.get(key, (key,))
+    parts = {}
+    for row in rows:
+        if row["way"] == way and row["measure"] in keys and row["value"] is not None \
+                and row["stolen"] <= STOLEN_MAX:
+            parts.setdefault(row["round"], []).append(row["value"])
+    return {number: sum(found) for number, found in parts.items() if len(found) == len(keys)}
+
+
+def ratios(rows, way, key, base):
+    """Of the rounds that have both."""
+    over, under = values(rows, way, key), values(rows, base, key)
+    return [over[number] / under[number] for number in sorted(over) if under.get(number)]
+
+
+def counted(rows, way, function):
+    """function(counts) of each counted TCP stream of a way."""
+    found = [function(row["counts"]) for row in rows
+             if row["way"] == way and row["measure"] in EXITS_OF and "counts" in row]
+    return [value for value in found if value is not None]
+
+
+def per_frame(part, of):
+    return lambda counts: counts["frames"][part] / counts["frames"][of] \
+        if counts["frames"][of] else None
+
+
+COUNTERS = {
+    "exits_per_packet_vmm": lambda counts: counts["exits"] / counts["packets"]
+    if counts["packets"] else None,
+    "copies_tx": per_frame("tx_copies", "tx_frames"),
+    "copies_rx": per_frame("rx_copies", "rx_frames"),
+}
+
+
+def all_figures(rows, ways, comparable):
+    """The figures with goals, of each dispatch mode; none is made of ways that cannot be
+    compared (not the same kernel and clock source)."""
+    found = []
+    for mode in (key for key in CAISSON if key in ways):
+        for name, (goal, key, base) in RATIOS.items():
+            runs = ratios(rows, mode, key, base) if comparable.get((mode, base)) else []
+            if runs:
+                full = name if mode == CAISSON[0] else f"{name}_{mode}"
+                found.append(figures.figure({full: goal}, full, runs))
+    for name, (goal, mode) in COUNTS.items():
+        runs = counted(rows, mode, COUNTERS[name])
+        if runs:
+            found.append(figures.figure({name: goal}, name, runs))
+    return found
+
+
+def dropped(rows):
+    """Rows that do not count, for too much time was stolen."""
+    return sum(row["stolen"] > STOLEN_MAX for row in rows)
+
+
+def summary(rows, ways, measures):
+    """Medians by measure and way: what the table shows, and the ratios to native."""
+    found = []
+    for measure_ in measures:
+        entry = {"measure": measure_.key, "title": measure_.title, "unit": measure_.unit,
+                 "better": measure_.better, "ways": {}}
+        for way in ways:
+            runs = list(values(rows, way, measure_.key).values())
+            if not runs:
+                continue
+            low, high = figures.interval(runs)
+            entry["ways"][way] = {"value": statistics.median(runs), "low": low, "high": high,
+                                  "runs": len(runs)}
+            over = ratios(rows, way, measure_.key, NATIVE)
+            if over and way != NATIVE:
+                low, high = figures.interval(over)
+                entry["ways"][way]["over_native"] = {"value": statistics.median(over),
+                                                     "low": low, "high": high}
+        found.append(entry)
+    return found
+
+
+def summary_table(found, ways):
+    """ways: {key: title}"""
+    rows = [["", "unit", *ways.values()]]
+    for entry in found:
+        cells = []
+        for way in ways:
+            at = entry["ways"].get(way)
+            over = at and at.get("over_native")
+            cells.append("-" if not at else f"{at['value']:.4g}"
+                         + (f" ({over['value']:.2f})" if over else ""))
+        rows.append([entry["title"], entry["unit"], *cells])
+    return measure.table(rows)
+
+
+CSV_COLUMNS = ("round", "way", "measure", "mtu", "value", "unit", "stolen")
+
+
+def write_csv(path, rows):
+    with open(path, "w", encoding="utf-8", newline="") as f:
+        writer = csv.writer(f)
+        writer.writerow(CSV_COLUMNS)
+        for row in rows:
+            writer.writerow([row[name] for name in CSV_COLUMNS])

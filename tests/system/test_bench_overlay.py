@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The parts of `make bench`: statistics, what the guests' tools say, the lab, the report."""
+
+import csv
+import os
+import sys
+
+import pytest
+from conftest import ROOT
+from labkit import figures, labfile
+from labkit.errors import ToolError
+
+sys.path.insert(0, os.path.join(ROOT, "tests/bench"))
+
+from overlaykit import measures, results, rounds, ways  # noqa: E402
+
+GOALS = {"more": ("ratio", 2, "higher"), "less": ("ratio", 2, "lower"), "any": ("ms", None, "lower")}
+
+
+def row(number, way, key, value, stolen=0.0, **more):
+    return {"round": number, "way": way, "measure": key, "unit": "x", "mtu": 1500,
+            "value": value, "stolen": stolen, **more}
+
+
+def both(number, way, forward, reverse):
+    return [row(number, way, "tcp_1500_forward", forward),
+            row(number, way, "tcp_1500_reverse", reverse)]
+
+
+def test_an_interval_holds_the_median_and_nothing_beyond_the_runs():
+    runs = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 9.0]
+    low, high = figures.interval(runs)
+    assert 1.0 <= low < 1.3 < high <= 9.0
+    assert figures.interval(runs) == (low, high)
+    assert figures.interval([3.0]) == (3.0, 3.0)
+
+
+@pytest.mark.parametrize("name, runs, met", [
+    ("more", [2.5, 2.6, 2.7], True), ("more", [1.5, 1.6, 1.7], False),
+    ("more", [1.5, 2.0, 2.5], "inconclusive"), ("more", [2.0, 2.0, 2.0], True),
+    ("less", [1.5, 1.6, 1.7], True), ("less", [2.5, 2.6, 2.7], False),
+    ("less", [1.5, 2.0, 2.5], "inconclusive"), ("any", [1.0, 2.0], None)])
+def test_a_goal_is_met_when_the_whole_interval_meets_it(name, runs, met):
+    figure = figures.figure(GOALS, name, runs)
+    assert figure["met"] is met if not isinstance(met, str) else figure["met"] == met
+    assert figures.verdict(figure) in ("met", "missed", "inconclusive", "")
+    assert figure["low"] <= figure["value"] <= figure["high"]
+
+
+def test_the_table_of_figures_says_each_goal():
+    text = figures.table([figures.figure(GOALS, name, [1.0, 1.5]) for name in GOALS])
+    assert [line.split()[-1] for line in text.splitlines()[1:]] == ["missed", "met", "1.5"]
+    assert ">= 2" in text and "<= 2" in text
+
+
+def test_ways_take_turns():
+    assert [rounds.order(["a", "b", "c"], n) for n in range(3)] == \
+        [["a", "b", "c"], ["c", "b", "a"], ["a", "b", "c"]]
+
+
+def test_a_ratio_is_of_one_round():
+    rows = [row(0, "native", "rtt", 2.0), row(0, "guest", "rtt", 3.0),
+            row(1, "guest", "rtt", 8.0), row(1, "native", "rtt", 4.0),
+            row(2, "guest", "rtt", 5.0)]  # without its native
+    assert results.ratios(rows, "guest", "rtt", "native") == [1.5, 2.0]
+
+
+def test_what_failed_or_was_stolen_from_is_left_out():
+    rows = [row(0, "native", "rtt", 2.0), row(0, "guest", "rtt", None),
+            row(1, "native", "rtt", 2.0, stolen=0.5), row(1, "guest", "rtt", 2.0),
+            row(2, "native", "rtt", 2.0), row(2, "guest", "rtt", 3.0)]
+    assert results.ratios(rows, "guest", "rtt", "native") == [1.5]
+    assert results.dropped(rows) == 1
+
+
+def test_both_directions_make_one_rate():
+    rows = both(0, "native", 300, 100) + both(0, "guest", 100, 100) + both(1, "native", 1, 1) \
+        + [row(1, "guest", "tcp_1500_forward", 1)]
+    assert results.ratios(rows, "guest", "tcp_1500", "native") == [0.5]
+
+
+def test_ways_that_differ_in_kernel_or_clock_have_no_ratio():
+    rows = [row(0, "native", "rtt", 2.0), row(0, "guest", "rtt", 2.2)]
+    keys = ["native", "guest"]
+    found = results.all_figures(rows, keys, {("guest", "native"): True})
+    assert [(f["name"], round(f["value"], 3), f["met"]) for f in found] == \
+        [("rtt_over_native", 1.1, True)]
+    assert results.all_figures(rows, keys, {("guest", "native"): False}) == []
+
+
+def test_counts_become_figures():
+    counts = {"packets": 640, "exits": 5, "by_reason": {}, "drops": {},
+              "frames": {"tx_frames": 320, "rx_frames": 320, "tx_copies": 0, "rx_copies": 320}}
+    rows = [row(0, "vmm", "tcp_1500_forward", 1.0, counts=counts),
+            row(0, "guest", "tcp_1500_reverse", 1.0, counts=counts)]
+    found = {f["name"]: (f["value"], f["met"])
+             for f in results.all_figures(rows, ["vmm", "guest"], {})}
+    assert found == {"exits_per_packet_vmm": (5 / 640, True), "copies_tx": (0, True),
+                     "copies_rx": (1, True)}
+
+
+def test_other_modes_have_figures_of_their_own():
+    rows = [row(0, way, "rtt", value) for way, value in
+            (("native", 1.0), ("guest", 1.2), ("vmm", 1.4))]
+    same = {(way, "native"): True for way in ("guest", "vmm")}
+    names = {f["name"]: f["met"] for f in
+             results.all_figures(rows, ["native", "guest", "vmm"], same)}
+    assert names == {"rtt_over_native": True, "rtt_over_native_vmm": False}
+
+
+def test_pings_give_their_median_and_all_times():
+    found = measures.MEASURES[0].read("time=1.00 ms\ntime=9.50 ms\ntime=2.00 ms\n")
+    assert found.value == 2.0 and found.samples == (1.0, 9.5, 2.0)
+    with pytest.raises(ToolError):
+        measures.MEASURES[0].read("")
+
+
+def test_a_udp_rate_is_in_packets_that_arrived():
+    udp = next(m for m in measures.MEASURES if m.key == "udp64")
+    assert udp.read("megabytes=1.0 rate_Mbps=5.12 pkt=3 drop=1").value == pytest.approx(10000)
+    with pytest.raises(ToolError):
+        udp.read("nuttcp-t: Error: connect")
+
+
+def test_every_measure_has_a_name_and_a_goal_names_a_measure():
+    keys = [m.key for m in measures.MEASURES]
+    assert len(set(keys)) == len(keys)
+    for _, key, way in results.RATIOS.values():
+        assert set(results.BOTH.get(key, (key,))) <= set(keys)
+
+
+def test_the_lab_is_one_that_can_be_read():
+    lab = labfile.parse(ways.lab_text(ways.Setup(), list(ways.WAYS.values())), "bench.lab")
+    for way in ways.WAYS.values():
+        assert set(way.machines) <= set(lab.machines)
+        assert len([w for w in lab.wires.values() if set(w.ends) == set(way.machines)]) == 1
+    assert {m.nic for m in lab.machines.values()} == {"e1000"}
+    assert len({lab.mac_of(m) for m in lab.machines.values()}) == len(lab.machines)
+
+
+def test_the_rows_as_a_table(tmp_path):
+    path = tmp_path / "rows.csv"
+    results.write_csv(path, [row(0, "native", "rtt", 2.5, samples=[2.5])])
+    with open(path, encoding="utf-8") as f:
+        (found,) = csv.DictReader(f)
+    assert found["way"] == "native" and float(found["value"]) == 2.5
