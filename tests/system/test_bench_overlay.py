@@ -14,7 +14,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests/bench"))
 
 from overlaykit import measures, results, rounds, ways  # noqa: E402
 
-GOALS = {"more": ("ratio", 2, "higher"), "less": ("ratio", 2, "lower"), "any": ("ms", None, "lower")}
+GOALS = {"more": ("ratio", 2, "higher"), "less": ("ratio", 2, "lower"),
+         "any": ("ms", None, "lower")}
 
 
 def row(number, way, key, value, stolen=0.0, **more):
