@@ -23,6 +23,7 @@ VNETCTL = os.path.join(ROOT, "build/vnetctl")
 EXAMPLES = {
     "direct": ({"alpha/g1": ("eth0", "10.0.0.11"), "p1": ("eth0", "10.0.0.9")}, []),
     "dispatch": ({"alpha/g1": ("eth0", "10.1.0.1"), "alpha/g2": ("eth0", "10.1.0.2")}, []),
+    "hpc": ({"alpha/n1": ("eth0", "10.1.0.1"), "beta/n2": ("eth0", "10.1.0.2")}, ["udp"]),
     "jumbo": ({"alpha/g1": ("eth0", "10.1.0.1"), "beta/g1": ("eth0", "10.1.0.2")}, ["udp"]),
     "login": ({"n01/g1": ("eth0", "10.1.0.1"), "n02/g1": ("eth0", "10.1.0.2"),
                "login": ("hpc0", "10.1.0.100")}, ["udp:geneve"]),
