@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Checksums and segmentation in software (RFC 1071, RFC 9293). The headers
+ * Checksums and segmentation in software (RFC 1071, RFC 9293, RFC 768). The headers
  * looked at are those in the header fragment, which no guest can change any
  * more; the payload is read once, for its checksum.
  */
@@ -17,6 +17,36 @@
 STATIC_ASSERT(ETH_HLEN + VLAN_TAGS_MAX * VLAN_HLEN + 2 * 60u <= GSO_HEADERS_MAX,
 	      "IPv4 and TCP headers of 60 bytes each fit");
 STATIC_ASSERT(GSO_HEADERS_MAX <= PKT_COPY_WHOLE, "clones have them to themselves");
+
+/* What the headers of each kind of long frame are. */
+static const struct kind {
+	u16 type;	 /* EtherType */
+	u8 proto;	 /* behind the IP header */
+	u8 csum_offset;
+	u8 header;	 /* bytes of the L4 header at least */
+} kinds[PKT_GSO_COUNT] = {
+	[PKT_GSO_TCP4] = { ETH_TYPE_IPV4, IP_PROTO_TCP, TCP_CSUM, TCP_HLEN },
+	[PKT_GSO_TCP6] = { ETH_TYPE_IPV6, IP_PROTO_TCP, TCP_CSUM, TCP_HLEN },
+	[PKT_GSO_UDP4] = { ETH_TYPE_IPV4, IP_PROTO_UDP, UDP_CSUM, UDP_HLEN },
+	[PKT_GSO_UDP6] = { ETH_TYPE_IPV6, IP_PROTO_UDP, UDP_CSUM, UDP_HLEN },
+};
+
+static const struct kind *kind_of(const struct pkt *p)
+{
+	return &kinds[p->gso_type];
+}
+
+u32 gso_cap(enum pkt_gso type)
+{
+	static const u8 caps[PKT_GSO_COUNT] = {
+		[PKT_GSO_TCP4] = PKT_CAP_TSO4,
+		[PKT_GSO_TCP6] = PKT_CAP_TSO6,
+		[PKT_GSO_UDP4] = PKT_CAP_USO4,
+		[PKT_GSO_UDP6] = PKT_CAP_USO6,
+	};
+
+	return caps[type];
+}
 
 /* --- checking ------------------------------------------------------------- */
 
@@ -41,47 +71,59 @@ static u32 find_l3(struct pkt *p, u16 *type)
 	return 0;
 }
 
-/* Where the TCP header behind the IPv4 header at l3 begins; 0: it is none, or
- * it is a fragment's. */
-static u32 find_tcp4(struct pkt *p, u32 l3)
+/* Where the L4 header behind the IPv4 header at l3 begins; 0: it is of another
+ * protocol, or a fragment's. */
+static u32 find_l4_ipv4(struct pkt *p, u32 l3, u8 proto)
 {
 	const u8 *ip = p->data + l3;
 	u32 hlen;
 
-	if (!have(p, l3 + IP_HLEN) || ip[IP_VER_IHL] >> 4 != 4 || ip[IP_PROTO] != IP_PROTO_TCP ||
+	if (!have(p, l3 + IP_HLEN) || ip[IP_VER_IHL] >> 4 != 4 || ip[IP_PROTO] != proto ||
 	    (load_be16(ip + IP_FRAG) & (IP_FRAG_MF | IP_FRAG_OFFSET)))
 		return 0;
 	hlen = (ip[IP_VER_IHL] & 15u) * 4;
 	return hlen >= IP_HLEN && p->len - l3 <= IP_TOTAL_MAX ? l3 + hlen : 0;
 }
 
-/* As find_tcp4(); a header without extensions. */
-static u32 find_tcp6(struct pkt *p, u32 l3)
+/* As find_l4_ipv4(); a header without extensions. */
+static u32 find_l4_ipv6(struct pkt *p, u32 l3, u8 proto)
 {
 	const u8 *ip = p->data + l3;
 
-	if (!have(p, l3 + IP6_HLEN) || ip[IP6_VERSION] >> 4 != 6 || ip[IP6_NEXT] != IP_PROTO_TCP ||
+	if (!have(p, l3 + IP6_HLEN) || ip[IP6_VERSION] >> 4 != 6 || ip[IP6_NEXT] != proto ||
 	    p->len - l3 - IP6_HLEN > IP_TOTAL_MAX)
 		return 0;
 	return l3 + IP6_HLEN;
 }
 
-static err_t check_long(struct pkt *p)
+/* Where the L4 header of a frame of its kind begins; 0: it is another kind's. */
+static u32 find_l4(struct pkt *p, u32 *l3)
 {
 	u16 type = 0;
-	u32 l3 = find_l3(p, &type), tcp = 0, payload;
 
-	if (l3 && p->gso_type == PKT_GSO_TCP4 && type == ETH_TYPE_IPV4)
-		tcp = find_tcp4(p, l3);
-	else if (l3 && p->gso_type == PKT_GSO_TCP6 && type == ETH_TYPE_IPV6)
-		tcp = find_tcp6(p, l3);
-	if (!tcp || p->csum_start != tcp || p->csum_offset != TCP_CSUM ||
+	*l3 = find_l3(p, &type);
+	if (p->gso_type == PKT_GSO_UDP4 && type == ETH_TYPE_IPV6)
+		p->gso_type = PKT_GSO_UDP6;
+	if (!*l3 || type != kind_of(p)->type)
+		return 0;
+	return type == ETH_TYPE_IPV4 ? find_l4_ipv4(p, *l3, kind_of(p)->proto)
+				     : find_l4_ipv6(p, *l3, kind_of(p)->proto);
+}
+
+static err_t check_long(struct pkt *p)
+{
+	u32 l3, l4 = find_l4(p, &l3), payload;
+	const struct kind *kind = kind_of(p);
+
+	if (!l4 || p->csum_start != l4 || p->csum_offset != kind->csum_offset ||
 	    !(p->flags & PKT_F_NEEDS_CSUM) || p->gso_size < GSO_SIZE_MIN)
 		return ERR_INVAL;
-	if (!have(p, tcp + TCP_HLEN))
+	if (!have(p, l4 + kind->header))
 		return ERR_INVAL;
-	payload = tcp + (p->data[tcp + TCP_DOFF] >> 4) * 4u;
-	if (payload < tcp + TCP_HLEN || !have(p, payload))
+	payload = l4 + kind->header;
+	if (kind->proto == IP_PROTO_TCP)
+		payload = l4 + (p->data[l4 + TCP_DOFF] >> 4) * 4u;
+	if (payload < l4 + kind->header || !have(p, payload))
 		return ERR_INVAL;
 	if (p->len - payload <= p->gso_size) {
 		p->gso_type = PKT_GSO_NONE;
@@ -122,7 +164,7 @@ void gso_cut_begin(struct gso_cut *cut, struct pkt *p)
 	const u8 *ip = p->data + p->l3_start;
 
 	*cut = (struct gso_cut){ .p = p, .count = p->gso_segs };
-	if (p->gso_type == PKT_GSO_TCP4)
+	if (kind_of(p)->type == ETH_TYPE_IPV4)
 		cut->addr_sum = csum_add(0, ip + IP_SRC, 2 * (IP_DST - IP_SRC));
 	else
 		cut->addr_sum = csum_add(0, ip + IP6_SRC, IP6_ADDRS);
@@ -131,7 +173,7 @@ void gso_cut_begin(struct gso_cut *cut, struct pkt *p)
 /* What differs in the network header of segment i, of len bytes from there. */
 static void fix_l3(const struct pkt *p, u8 *ip, u32 i, u32 len)
 {
-	if (p->gso_type == PKT_GSO_TCP6) {
+	if (kind_of(p)->type == ETH_TYPE_IPV6) {
 		store_be16(ip + IP6_LEN, (u16)(len - IP6_HLEN));
 		return;
 	}
@@ -141,22 +183,34 @@ static void fix_l3(const struct pkt *p, u8 *ip, u32 i, u32 len)
 	csum_store(ip + IP_CSUM, csum_finish(csum_add(0, ip, p->csum_start - p->l3_start)));
 }
 
-/* What differs in the TCP header of segment i; q has its payload. */
-static void fix_tcp(const struct gso_cut *cut, struct pkt *q, u32 i)
+/* What differs in the TCP header of segment i, its checksum aside. */
+static void fix_tcp(const struct gso_cut *cut, u8 *tcp, u32 i)
 {
-	const struct pkt *p = cut->p;
-	u8 *tcp = q->data + p->csum_start;
-	u32 len = q->len - p->csum_start;
-	u8 pseudo[4] = { 0, IP_PROTO_TCP, (u8)(len >> 8), (u8)len };
-	u64 sum = csum_add(cut->addr_sum, pseudo, sizeof(pseudo));
-
-	store_be32(tcp + TCP_SEQ, load_be32(tcp + TCP_SEQ) + i * p->gso_size);
+	store_be32(tcp + TCP_SEQ, load_be32(tcp + TCP_SEQ) + i * cut->p->gso_size);
 	if (i + 1 < cut->count)
 		tcp[TCP_FLAGS] &= (u8)~(TCP_FIN | TCP_PSH);
 	if (i > 0)
 		tcp[TCP_FLAGS] &= (u8)~TCP_CWR; /* RFC 3168 section 6.1.2: said once */
-	store_be16(tcp + TCP_CSUM, 0);
-	csum_store(tcp + TCP_CSUM, csum_finish(csum_add_pkt(sum, q, p->csum_start, len)));
+}
+
+/* What differs in the L4 header of segment i; q has its payload. */
+static void fix_l4(const struct gso_cut *cut, struct pkt *q, u32 i)
+{
+	const struct pkt *p = cut->p;
+	u8 *l4 = q->data + p->csum_start, proto = kind_of(p)->proto;
+	u32 len = q->len - p->csum_start;
+	u8 pseudo[4] = { 0, proto, (u8)(len >> 8), (u8)len };
+	u64 sum = csum_add(cut->addr_sum, pseudo, sizeof(pseudo));
+	u16 csum;
+
+	if (proto == IP_PROTO_TCP)
+		fix_tcp(cut, l4, i);
+	else
+		store_be16(l4 + UDP_LEN, (u16)len);
+	store_be16(l4 + p->csum_offset, 0);
+	csum = csum_finish(csum_add_pkt(sum, q, p->csum_start, len));
+	/* RFC 768: a sum of 0 is sent as its other form. */
+	csum_store(l4 + p->csum_offset, csum || proto == IP_PROTO_TCP ? csum : 0xffff);
 }
 
 /* Segment i as a packet of its own; NULL when the pool is empty. */
@@ -174,7 +228,7 @@ static struct pkt *make_segment(const struct gso_cut *cut, struct pkt_pool *pool
 	q->len += p->payload_start;
 	q->egress = p->egress;
 	fix_l3(p, q->data + p->l3_start, i, q->len - p->l3_start);
-	fix_tcp(cut, q, i);
+	fix_l4(cut, q, i);
 	return q;
 }
 
@@ -224,6 +278,7 @@ err_t gso_split_tail(struct pkt_pool *pool, struct pkt *p, struct pkt **tail)
 	trim(p, p->payload_start + even);
 	p->gso_segs--;
 	/* The end of the data is the tail's to say. */
-	p->data[p->csum_start + TCP_FLAGS] &= (u8)~(TCP_FIN | TCP_PSH);
+	if (kind_of(p)->proto == IP_PROTO_TCP)
+		p->data[p->csum_start + TCP_FLAGS] &= (u8)~(TCP_FIN | TCP_PSH);
 	return ERR_OK;
 }

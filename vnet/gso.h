@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Offloads in software: checking what a guest says about its frame, finishing
- * checksums, and cutting a long TCP segment into those that go on a wire.
+ * checksums, and cutting a long TCP segment, or several UDP datagrams in one, into
+ * those that go on a wire.
  *
- *     [Ethernet, VLAN tags][IPv4/IPv6][TCP][payload ........................]
- *                           l3_start   |    payload_start
+ *     [Ethernet, VLAN tags][IPv4/IPv6][TCP/UDP][payload ....................]
+ *                           l3_start   |        payload_start
  *                                      csum_start
  *
  * Pure; any core, packets of the calling core.
@@ -22,10 +23,13 @@
  * buffers have room for them, and behind outer headers NICs still reach them. */
 #define GSO_HEADERS_MAX 160u
 
+/* What a port must be able to do (enum pkt_cap) to get long frames of this kind whole. */
+u32 gso_cap(enum pkt_gso type);
+
 /*
  * A frame as it comes from a port, with the fields that its sender filled in:
- * PKT_F_NEEDS_CSUM, csum_start, csum_offset, and for a long one gso_type and
- * gso_size. Pulls up the headers, checks them against that and fills in the
+ * PKT_F_NEEDS_CSUM, csum_start, csum_offset, and for a long one gso_type (of UDP
+ * PKT_GSO_UDP4, whatever the version is) and gso_size. Pulls up the headers, checks them against that and fills in the
  * other fields. A long frame whose payload fits into one segment becomes a
  * plain one. ERR_INVAL: they contradict each other, or it is nothing that can
  * be cut.

@@ -43,10 +43,8 @@ static void batch_add(struct batch *b, struct pkt *p)
 
 static bool port_takes(const struct vnet_port *port, const struct pkt *p)
 {
-	u32 need = PKT_CAP_CSUM;
+	u32 need = p->gso_type == PKT_GSO_NONE ? PKT_CAP_CSUM : gso_cap(p->gso_type);
 
-	if (p->gso_type != PKT_GSO_NONE)
-		need = p->gso_type == PKT_GSO_TCP4 ? PKT_CAP_TSO4 : PKT_CAP_TSO6;
 	return (port->caps & need) && pkt_wire_len(p) <= port->caps_max;
 }
 

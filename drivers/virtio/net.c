@@ -12,7 +12,8 @@
 	 VIRTIO_NET_F_MAC | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS |                      \
 	 VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE |            \
 	 VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |                  \
-	 VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
+	 VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 |          \
+	 VIRTIO_NET_F_HOST_USO | VIRTIO_NET_F_GUEST_USO4 | VIRTIO_NET_F_GUEST_USO6)
 
 static struct virtio_net *net_of_dev(struct virtio_dev *d)
 {
@@ -27,8 +28,11 @@ static bool net_features_ok(const struct virtio_dev *d, u64 features)
 	} rule[] = {
 		{ VIRTIO_NET_F_CTRL_RX | VIRTIO_NET_F_GUEST_ANNOUNCE | VIRTIO_NET_F_MQ,
 		  VIRTIO_NET_F_CTRL_VQ },
-		{ VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6, VIRTIO_NET_F_CSUM },
-		{ VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6, VIRTIO_NET_F_GUEST_CSUM },
+		{ VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_USO,
+		  VIRTIO_NET_F_CSUM },
+		{ VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_USO4 |
+			  VIRTIO_NET_F_GUEST_USO6,
+		  VIRTIO_NET_F_GUEST_CSUM },
 	};
 
 	(void)d;
@@ -43,7 +47,9 @@ static u32 net_caps(const struct virtio_dev *d)
 {
 	return (virtio_dev_has(d, VIRTIO_NET_F_GUEST_CSUM) ? PKT_CAP_CSUM : 0) |
 	       (virtio_dev_has(d, VIRTIO_NET_F_GUEST_TSO4) ? PKT_CAP_TSO4 : 0) |
-	       (virtio_dev_has(d, VIRTIO_NET_F_GUEST_TSO6) ? PKT_CAP_TSO6 : 0);
+	       (virtio_dev_has(d, VIRTIO_NET_F_GUEST_TSO6) ? PKT_CAP_TSO6 : 0) |
+	       (virtio_dev_has(d, VIRTIO_NET_F_GUEST_USO4) ? PKT_CAP_USO4 : 0) |
+	       (virtio_dev_has(d, VIRTIO_NET_F_GUEST_USO6) ? PKT_CAP_USO6 : 0);
 }
 
 /* Pairs that the driver may use. */

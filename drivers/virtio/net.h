@@ -53,6 +53,9 @@
 #define VIRTIO_NET_F_CTRL_RX BIT64(18)
 #define VIRTIO_NET_F_GUEST_ANNOUNCE BIT64(21)
 #define VIRTIO_NET_F_MQ BIT64(22)
+#define VIRTIO_NET_F_GUEST_USO4 BIT64(54) /* these three: virtio 1.3 */
+#define VIRTIO_NET_F_GUEST_USO6 BIT64(55)
+#define VIRTIO_NET_F_HOST_USO BIT64(56)
 
 /* Device configuration (5.1.4), as far as the offered features reach. */
 struct virtio_net_config {
@@ -83,6 +86,7 @@ struct virtio_net_hdr {
 #define VIRTIO_NET_HDR_GSO_NONE 0
 #define VIRTIO_NET_HDR_GSO_TCPV4 1
 #define VIRTIO_NET_HDR_GSO_TCPV6 4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
 
 STATIC_ASSERT(sizeof(struct virtio_net_config) == 12, "virtio 1.2 5.1.4");
 STATIC_ASSERT(offsetof(struct virtio_net_config, mtu) == 10, "virtio 1.2 5.1.4");

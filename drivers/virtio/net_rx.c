@@ -73,11 +73,20 @@ static enum vnet_drop rx_put(struct rx_cursor *cur, const void *src, u32 len)
 	return RX_OK;
 }
 
+/* How the header spells each kind of long frame. */
+static const u8 gso_types[PKT_GSO_COUNT] = {
+	[PKT_GSO_NONE] = VIRTIO_NET_HDR_GSO_NONE,
+	[PKT_GSO_TCP4] = VIRTIO_NET_HDR_GSO_TCPV4,
+	[PKT_GSO_TCP6] = VIRTIO_NET_HDR_GSO_TCPV6,
+	[PKT_GSO_UDP4] = VIRTIO_NET_HDR_GSO_UDP_L4,
+	[PKT_GSO_UDP6] = VIRTIO_NET_HDR_GSO_UDP_L4,
+};
+
 /* The header of a frame (5.1.6.4.1), whose offload fields are such as the port's
  * caps allow; num_buffers is 1 until known better. */
 static struct virtio_net_hdr rx_header(const struct vnet_port *port, const struct pkt *p)
 {
-	struct virtio_net_hdr h = { .gso_type = VIRTIO_NET_HDR_GSO_NONE, .num_buffers = 1 };
+	struct virtio_net_hdr h = { .gso_type = gso_types[p->gso_type], .num_buffers = 1 };
 
 	if (p->flags & PKT_F_NEEDS_CSUM) {
 		h.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -87,8 +96,6 @@ static struct virtio_net_hdr rx_header(const struct vnet_port *port, const struc
 		h.flags = VIRTIO_NET_HDR_F_DATA_VALID;
 	}
 	if (p->gso_type != PKT_GSO_NONE) {
-		h.gso_type = p->gso_type == PKT_GSO_TCP4 ? VIRTIO_NET_HDR_GSO_TCPV4
-							 : VIRTIO_NET_HDR_GSO_TCPV6;
 		h.hdr_len = p->payload_start;
 		h.gso_size = p->gso_size;
 	}
@@ -129,8 +136,7 @@ static enum vnet_drop rx_fill_run(struct rx_cursor *cur, struct pkt *const *pkts
 {
 	const struct virtio_net_hdr hdr = {
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = run->gso_type == PKT_GSO_TCP4 ? VIRTIO_NET_HDR_GSO_TCPV4
-							  : VIRTIO_NET_HDR_GSO_TCPV6,
+		.gso_type = gso_types[run->gso_type],
 		.hdr_len = run->header_len,
 		.gso_size = run->gso_size,
 		.csum_start = run->csum_start,

@@ -67,6 +67,10 @@ static bool tx_header(const struct virtio_net *net, struct pkt *p,
 		need |= VIRTIO_NET_F_HOST_TSO6;
 		p->gso_type = PKT_GSO_TCP6;
 		break;
+	case VIRTIO_NET_HDR_GSO_UDP_L4:
+		need |= VIRTIO_NET_F_HOST_USO;
+		p->gso_type = PKT_GSO_UDP4; /* or PKT_GSO_UDP6: gso_check() sees */
+		break;
 	default:
 		return false;
 	}

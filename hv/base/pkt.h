@@ -60,7 +60,9 @@ enum pkt_gso {
 	PKT_GSO_NONE,
 	PKT_GSO_TCP4,
 	PKT_GSO_TCP6,
-	PKT_GSO_UDP4,
+	PKT_GSO_UDP4, /* a datagram for each segment, with a header of its own */
+	PKT_GSO_UDP6,
+	PKT_GSO_COUNT,
 };
 
 /* What a taker of packets can do with these itself; others get them finished
@@ -70,6 +72,8 @@ enum pkt_cap {
 	PKT_CAP_TSO4 = BIT(1), /* PKT_GSO_TCP4 ... */
 	PKT_CAP_TSO6 = BIT(2), /* ... PKT_GSO_TCP6 ... */
 	PKT_CAP_EVEN = BIT(3), /* ... but only in whole multiples of gso_size */
+	PKT_CAP_USO4 = BIT(4), /* PKT_GSO_UDP4 */
+	PKT_CAP_USO6 = BIT(5), /* PKT_GSO_UDP6 */
 };
 
 /*

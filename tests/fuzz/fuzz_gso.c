@@ -44,7 +44,7 @@ static struct pkt *build(const struct claim *c)
 	p->len = at;
 	for (; at < len; at += step)
 		ASSERT(!pkt_add_seg(p, frame + at, (bus_t){ at }, MIN(step, len - at), NULL));
-	p->gso_type = c->gso_type % (PKT_GSO_UDP4 + 1);
+	p->gso_type = c->gso_type % PKT_GSO_COUNT;
 	p->flags = c->flags & (PKT_F_NEEDS_CSUM | PKT_F_CSUM_GOOD);
 	p->gso_size = load_le16(c->gso_size);
 	p->csum_start = load_le16(c->csum_start);

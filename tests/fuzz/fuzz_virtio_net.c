@@ -21,7 +21,8 @@
 #define QUEUES (2 * PAIRS + 1)
 #define OFFLOADS                                                                   \
 	(VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |     \
-	 VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
+	 VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 |   \
+	 VIRTIO_NET_F_HOST_USO | VIRTIO_NET_F_GUEST_USO4 | VIRTIO_NET_F_GUEST_USO6)
 /* The longest frame: an IPv6 packet of 64 KiB and two VLAN tags. */
 #define LONG_MAX (65535 + 40 + 18)
 

@@ -24,7 +24,7 @@ static u8 frame[FRAME_MAX]; /* the long frame, also where segments refer to */
 static u32 rng = 1;
 
 struct shape {
-	bool v6;
+	bool v6, udp; /* a UDP header has no options, flags and sequence number */
 	u32 tags, ip_options, tcp_options, payload, mss;
 	u8 flags;
 	u16 id;
@@ -33,7 +33,7 @@ struct shape {
 
 /* Where the headers of a shape begin. */
 struct layout {
-	u32 l3, tcp, payload, len;
+	u32 l3, tcp, payload, len; /* tcp: or UDP */
 };
 
 static u32 rnd(u32 n)
@@ -70,11 +70,11 @@ static u32 naive_add(u32 sum, const u8 *b, u32 len)
 	return sum;
 }
 
-static u32 naive_pseudo(const u8 *f, const struct layout *l, bool v6, u32 len)
+static u32 naive_pseudo(const u8 *f, const struct layout *l, const struct shape *s, u32 len)
 {
-	u32 sum = naive_add(0, f + l->l3 + (v6 ? 8 : 12), v6 ? 32 : 8);
+	u32 sum = naive_add(0, f + l->l3 + (s->v6 ? 8 : 12), s->v6 ? 32 : 8);
 
-	sum += 6 + len;
+	sum += (s->udp ? 17 : 6) + len;
 	return (sum & 0xffff) + (sum >> 16);
 }
 
@@ -84,7 +84,7 @@ static struct layout lay_out(const struct shape *s)
 
 	l.l3 = 14 + 4 * s->tags;
 	l.tcp = l.l3 + (s->v6 ? 40 : 20 + s->ip_options);
-	l.payload = l.tcp + 20 + s->tcp_options;
+	l.payload = l.tcp + (s->udp ? 8 : 20 + s->tcp_options);
 	l.len = l.payload + s->payload;
 	return l;
 }
@@ -103,20 +103,25 @@ static void build(const struct shape *s)
 	if (s->v6) {
 		ip[0] = 0x60;
 		store_be16(ip + 4, (u16)(l.len - l.tcp));
-		ip[6] = 6;
+		ip[6] = s->udp ? 17 : 6;
 	} else {
 		ip[0] = (u8)(0x45 + s->ip_options / 4);
 		store_be16(ip + 2, (u16)(l.len - l.l3));
 		store_be16(ip + 4, s->id);
 		store_be16(ip + 6, 0x4000);
-		ip[9] = 6;
+		ip[9] = s->udp ? 17 : 6;
 		store_be16(ip + 10, 0);
 		store_be16(ip + 10, (u16)~naive_add(0, ip, l.tcp - l.l3));
+	}
+	if (s->udp) {
+		store_be16(tcp + 4, (u16)(l.len - l.tcp));
+		store_be16(tcp + 6, (u16)naive_pseudo(frame, &l, s, l.len - l.tcp));
+		return;
 	}
 	store_be32(tcp + 4, s->seq);
 	tcp[12] = (u8)((20 + s->tcp_options) / 4 << 4);
 	tcp[13] = s->flags;
-	store_be16(tcp + 16, (u16)naive_pseudo(frame, &l, s->v6, l.len - l.tcp));
+	store_be16(tcp + 16, (u16)naive_pseudo(frame, &l, s, l.len - l.tcp));
 }
 
 static u32 ref_count(const struct shape *s)
@@ -130,7 +135,7 @@ static u32 reference(const struct shape *s, u32 i, u8 *out)
 	struct layout l = lay_out(s);
 	u32 at = i * s->mss;
 	u32 part = s->payload - at < s->mss ? s->payload - at : s->mss;
-	u32 len = l.payload + part;
+	u32 len = l.payload + part, sum;
 	u8 *ip = out + l.l3, *tcp = out + l.tcp;
 
 	memcpy(out, frame, l.payload);
@@ -143,6 +148,14 @@ static u32 reference(const struct shape *s, u32 i, u8 *out)
 		store_be16(ip + 10, 0);
 		store_be16(ip + 10, (u16)~naive_add(0, ip, l.tcp - l.l3));
 	}
+	sum = naive_pseudo(out, &l, s, len - l.tcp);
+	if (s->udp) {
+		store_be16(tcp + 4, (u16)(len - l.tcp));
+		store_be16(tcp + 6, 0);
+		sum = ~naive_add(sum, tcp, len - l.tcp) & 0xffff;
+		store_be16(tcp + 6, (u16)(sum ? sum : 0xffff));
+		return len;
+	}
 	store_be32(tcp + 4, s->seq + at);
 	tcp[13] = s->flags;
 	if (i)
@@ -150,8 +163,7 @@ static u32 reference(const struct shape *s, u32 i, u8 *out)
 	if (i + 1 < ref_count(s))
 		tcp[13] &= 0xf6;
 	store_be16(tcp + 16, 0);
-	store_be16(tcp + 16, (u16)~naive_add(naive_pseudo(out, &l, s->v6, len - l.tcp), tcp,
-					      len - l.tcp));
+	store_be16(tcp + 16, (u16)~naive_add(sum, tcp, len - l.tcp));
 	return len;
 }
 
@@ -177,10 +189,10 @@ static struct pkt *packet(const struct shape *s, u32 head, u32 nseg)
 		at += n;
 	}
 	p->flags = PKT_F_NEEDS_CSUM;
-	p->gso_type = s->v6 ? PKT_GSO_TCP6 : PKT_GSO_TCP4;
+	p->gso_type = s->udp ? PKT_GSO_UDP4 : s->v6 ? PKT_GSO_TCP6 : PKT_GSO_TCP4;
 	p->gso_size = (u16)s->mss;
 	p->csum_start = (u16)l.tcp;
-	p->csum_offset = 16;
+	p->csum_offset = s->udp ? 6 : 16;
 	return p;
 }
 
@@ -189,6 +201,7 @@ static struct shape random_shape(void)
 	static const u32 mss[] = { 8, 9, 48, 536, 1399, 1400, 1448, 8960, 30001 };
 	struct shape s = {
 		.v6 = rnd(2),
+		.udp = !rnd(3),
 		.tags = rnd(3),
 		.ip_options = 4 * rnd(11),
 		.tcp_options = 4 * rnd(11),
@@ -389,11 +402,12 @@ static void no_checksum_of_zero(void **state)
 static void lies_are_refused(void **state)
 {
 	enum { TYPE, VERSION, IHL, PROTO, MORE, OFFSET, NEXT6, DOFF, SHORT, START, CSUM_AT, SIZE,
-	       FLAG, KIND, HUGE, LIES };
+	       FLAG, KIND, HUGE, PROTO6, LIES };
 
 	(void)state;
 	for (u32 lie = 0; lie < LIES; lie++) {
-		struct shape s = { .v6 = lie == NEXT6, .payload = 5000, .mss = MSS };
+		struct shape s = { .v6 = lie == NEXT6, .udp = lie == PROTO6, .payload = 5000,
+				   .mss = MSS };
 		struct layout l = lay_out(&s);
 		struct pkt *p;
 
@@ -415,6 +429,7 @@ static void lies_are_refused(void **state)
 		case FLAG: p->flags = 0; break;
 		case KIND: p->gso_type = PKT_GSO_UDP4; break;
 		case HUGE: pkt_add_seg(p, frame, (bus_t){ 0 }, 65535 - 5000, NULL); break;
+		case PROTO6: p->data[14 + 9] = 6; break;
 		}
 		assert_int_equal(gso_check(p), ERR_INVAL);
 		pkt_put(p);
@@ -477,12 +492,17 @@ static void ports_get_what_they_take(void **state)
 {
 	static const struct {
 		u32 caps, caps_max, frames, whole;
+		bool udp, v6;
 	} cases[] = {
-		{ 0, 1500, 4, 0 },
-		{ PKT_CAP_CSUM | PKT_CAP_TSO6, 1500, 4, 0 },
-		{ PKT_CAP_CSUM | PKT_CAP_TSO4, 1500, 1, 1 },
-		{ PKT_CAP_CSUM | PKT_CAP_TSO4, 1400, 4, 0 },
-		{ PKT_CAP_TSO4 | PKT_CAP_EVEN, 1500, 2, 1 },
+		{ PKT_CAP_CSUM | PKT_CAP_TSO4, 1500, 4, 0, true, false },
+		{ PKT_CAP_CSUM | PKT_CAP_USO4, 1500, 1, 1, true, false },
+		{ PKT_CAP_CSUM | PKT_CAP_USO4, 1500, 4, 0, true, true },
+		{ PKT_CAP_CSUM | PKT_CAP_USO6, 1500, 1, 1, true, true },
+		{ 0, 1500, 4, 0, false, false },
+		{ PKT_CAP_CSUM | PKT_CAP_TSO6, 1500, 4, 0, false, false },
+		{ PKT_CAP_CSUM | PKT_CAP_TSO4, 1500, 1, 1, false, false },
+		{ PKT_CAP_CSUM | PKT_CAP_TSO4, 1400, 4, 0, false, false },
+		{ PKT_CAP_TSO4 | PKT_CAP_EVEN, 1500, 2, 1, false, false },
 	};
 	struct shape s = { .payload = 3 * MSS + 100, .mss = MSS };
 	static struct fake_port a, b;
@@ -490,10 +510,12 @@ static void ports_get_what_they_take(void **state)
 	struct pkt *p;
 
 	(void)state;
-	build(&s);
-	memcpy(frame, fake_mac(2), 6);
-	memcpy(frame + 6, fake_mac(1), 6);
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		s.udp = cases[i].udp;
+		s.v6 = cases[i].v6;
+		build(&s);
+		memcpy(frame, fake_mac(2), 6);
+		memcpy(frame + 6, fake_mac(1), 6);
 		assert_int_equal(vnet_init(1, 42, no_kick), ERR_OK);
 		fake_port_add(&a, "a", VNET_PORT_INTERFACE, 1, 0);
 		fake_port_add(&b, "b", VNET_PORT_INTERFACE, 2, 0);

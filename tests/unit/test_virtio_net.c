@@ -23,7 +23,8 @@
 #define BUF_SIZE 2048
 #define OFFLOADS                                                                              \
 	(VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 |                \
-	 VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)
+	 VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 |        \
+	 VIRTIO_NET_F_HOST_USO | VIRTIO_NET_F_GUEST_USO4 | VIRTIO_NET_F_GUEST_USO6)
 #define ALL_FEATURES                                                                          \
 	(VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC | VIRTIO_NET_F_MTU | \
 	 VIRTIO_NET_F_MAC | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS |                   \
@@ -167,12 +168,15 @@ static void config_and_features(void **state)
 	assert_false(vdrv_negotiate(&v, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_GUEST_ANNOUNCE));
 	assert_false(vdrv_negotiate(&v, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_HOST_TSO4));
 	assert_false(vdrv_negotiate(&v, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_GUEST_TSO6));
+	assert_false(vdrv_negotiate(&v, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_HOST_USO));
+	assert_false(vdrv_negotiate(&v, VIRTIO_F_VERSION_1 | VIRTIO_NET_F_GUEST_USO4));
 	assert_false(net.port.up);
 	assert_true(vdrv_start(&v, ALL_FEATURES & ~OFFLOADS));
 	assert_int_equal(net.port.caps, 0);
 	assert_true(vdrv_start(&v, ALL_FEATURES));
 	assert_true(net.port.up);
-	assert_int_equal(net.port.caps, PKT_CAP_CSUM | PKT_CAP_TSO4 | PKT_CAP_TSO6);
+	assert_int_equal(net.port.caps, PKT_CAP_CSUM | PKT_CAP_TSO4 | PKT_CAP_TSO6 | PKT_CAP_USO4 |
+						PKT_CAP_USO6);
 }
 
 static void init_refuses(void **state)
@@ -441,6 +445,8 @@ static void tx_offloads(void **state)
 		    .csum_offset = 16 }, 30000, PKT_GSO_TCP4, true, 0 },
 		{ { .flags = 1, .gso_type = 4, .gso_size = 1400, .csum_start = 54,
 		    .csum_offset = 16, .hdr_len = 74 }, 65575, PKT_GSO_TCP6, true, 0 },
+		{ { .flags = 1, .gso_type = 5, .gso_size = 1400, .csum_start = 34,
+		    .csum_offset = 6, .hdr_len = 42 }, 30000, PKT_GSO_UDP4, true, 0 },
 		{ { .flags = 1, .gso_type = 4, .gso_size = 1400 }, 65535 + 40 + 19, 0, false,
 		  VNET_DROP_TOO_BIG },
 		{ { .gso_type = 3, .gso_size = 1400 }, 3000, 0, false, VNET_DROP_BAD_OFFLOAD },
@@ -758,6 +764,11 @@ static void rx_offloads(void **state)
 		    .payload_start = 74 },
 		  { .flags = 1, .gso_type = 4, .hdr_len = 74, .gso_size = 1000, .csum_start = 54,
 		    .csum_offset = 16, .num_buffers = 1 } },
+		{ { .flags = PKT_F_NEEDS_CSUM, .csum_start = 54, .csum_offset = 6,
+		    .gso_type = PKT_GSO_UDP6, .gso_size = 1000, .gso_segs = 2,
+		    .payload_start = 62 },
+		  { .flags = 1, .gso_type = 5, .hdr_len = 62, .gso_size = 1000, .csum_start = 54,
+		    .csum_offset = 6, .num_buffers = 1 } },
 	};
 	struct vdrv_buf b = { VDRV_REGION1, HDR + 1700 };
 
@@ -784,8 +795,8 @@ static void rx_offloads(void **state)
 		assert_true(vdrv_take(&v, ring(VIRTIO_NET_RX), &used) >= 0);
 		assert_memory_equal(vdrv_mem(&v, b.addr, HDR), &cases[i].hdr, HDR);
 	}
-	assert_int_equal(net.port.count.tx_frames, 4);
-	assert_int_equal(net.port.count.tx_segments, 6);
+	assert_int_equal(net.port.count.tx_frames, 5);
+	assert_int_equal(net.port.count.tx_segments, 8);
 }
 
 /* 200 bytes of a TCP flow from byte `seq` on, behind 54 bytes of headers. */
