@@ -85,6 +85,8 @@ err_t ctl_show_route(struct ctl *c);
 err_t ctl_trace(struct ctl *c);
 err_t ctl_matrix(struct ctl *c);
 err_t ctl_show_matrix(struct ctl *c);
+err_t ctl_ledger(struct ctl *c);
+err_t ctl_show_ledger(struct ctl *c);
 err_t ctl_capture_start(struct ctl *c);
 err_t ctl_capture_read(struct ctl *c);
 err_t ctl_capture_stop(struct ctl *c);

@@ -23,6 +23,7 @@ static const ctl_fn shared[LANG_ID_COUNT] = {
 	[LANG_ROUTE_DEL] = ctl_route_del,
 	[LANG_TRACE] = ctl_trace,
 	[LANG_MATRIX] = ctl_matrix,
+	[LANG_LEDGER] = ctl_ledger,
 	[LANG_CAPTURE_START] = ctl_capture_start,
 	[LANG_CAPTURE_READ] = ctl_capture_read,
 	[LANG_CAPTURE_STOP] = ctl_capture_stop,
@@ -33,6 +34,7 @@ static const ctl_fn shared[LANG_ID_COUNT] = {
 	[LANG_SHOW_LEARNED] = ctl_show_learned,
 	[LANG_SHOW_NEIGHBOUR] = ctl_show_neighbour,
 	[LANG_SHOW_MATRIX] = ctl_show_matrix,
+	[LANG_SHOW_LEDGER] = ctl_show_ledger,
 };
 
 ctl_fn ctl_handler(enum lang_id id)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The overlay core's figures, see metrics.h. Directions are the core's: what a
  * port handed to it, and what it handed to the port. */
+#include "ctl/ledger.h"
 #include "ctl/metrics.h"
 #include "ctl/stats.h"
 #include "hv/base/fmt.h"
@@ -249,6 +250,7 @@ void metrics_core(struct metrics *m)
 	per_core(m);
 	sums(m);
 	routes(m);
+	ctl_ledger_metrics(m);
 	metrics_one(m, "learned_addresses", METRICS_GAUGE, "addresses",
 		    "Addresses that are known from having been heard.", overlay_learned());
 }

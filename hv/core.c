@@ -10,6 +10,7 @@
 #include "hv/dispatch.h"
 #include "hv/vcpu.h"
 #include "vnet/epoch.h"
+#include "vnet/ledger.h"
 #include "vnet/xcore.h"
 
 /* Two vCPUs on one core take turns of this length. */
@@ -164,7 +165,9 @@ static void core_halt(struct core *c)
 	core_arm_timer(c, deadline);
 	vnet_core_quiet_enter(c->index);
 	c->stats.halts++;
+	ledger_away(LEDGER_HALTED);
 	cpu_irq_wait();
+	ledger_back();
 	vnet_core_quiet_leave(c->index);
 	c->stats.wakeups++;
 	cpu_irq_enable();

@@ -12,6 +12,7 @@
 #include "hv/link_lan.h"
 #include "hv/link_net.h"
 #include "hv/netcore.h"
+#include "hv/nic_timed.h"
 #include "hv/vm.h"
 #include "vnet/capture.h"
 #include "vnet/queues.h"
@@ -85,7 +86,7 @@ static void reclaim(void)
 	bool busy;
 	u32 room;
 
-	uplink.nic.ops->tx_reclaim(&uplink.nic);
+	nic_timed_reclaim(&uplink.nic);
 	room = uplink.nic.ops->tx_room(&uplink.nic);
 	busy = room < idle_room;
 	/* Without a link nothing drains: then frames are dropped, and guests of
@@ -118,14 +119,14 @@ static bool receive(void)
 	struct pkt *pkts[PKT_BURST];
 
 	for (u32 i = 0; i < BURSTS; i++) {
-		u32 n = uplink.nic.ops->rx_burst(&uplink.nic, pkts, PKT_BURST);
+		u32 n = nic_timed_rx(&uplink.nic, pkts, PKT_BURST);
 
 		if (!n)
 			return false;
 		if (capture_is_on())
 			capture_uplink(NULL, CAPTURE_IN, pkts, n);
 		if (uplink.state == UPLINK_UP) {
-			netif_input(&uplink.netif, pkts, link_lan_input(&uplink, pkts, n));
+			nic_timed_input(&uplink.netif, pkts, link_lan_input(&uplink, pkts, n));
 			continue;
 		}
 		for (u32 k = 0; k < n; k++)
@@ -154,12 +155,15 @@ static void check_link(void)
 
 static void service(struct core *c)
 {
-	bool more;
+	bool came = __atomic_exchange_n(&rx_event, 0, __ATOMIC_ACQ_REL), more;
+	u32 before;
 
 	uplink.services++;
+	ledger_claim(c->index, came ? LEDGER_RX_EXIT : LEDGER_TX_EXIT);
+	before = ledger_enter(LEDGER_RX_INTERRUPT);
 	if (__atomic_exchange_n(&link_event, 0, __ATOMIC_ACQ_REL))
 		check_link();
-	if (__atomic_exchange_n(&rx_event, 0, __ATOMIC_ACQ_REL))
+	if (came)
 		vm_net_rx_coming();
 	reclaim();
 	vnet_batch_begin(0);
@@ -174,6 +178,7 @@ static void service(struct core *c)
 		core_defer(c, CORE_EV_NIC, TURN_NS);
 	xcore_flush(0);
 	arm_net_timer();
+	ledger_leave(before);
 }
 
 static void poll_due(struct timer *t, u64 now_ns)
@@ -324,13 +329,13 @@ static u32 stack_tx(void *ctx, struct pkt **pkts, u32 n)
 	(void)ctx;
 	if (capture_is_on())
 		capture_uplink(sender, CAPTURE_OUT, pkts, n);
-	return uplink.nic.ops->tx_burst(&uplink.nic, pkts, n);
+	return nic_timed_tx(&uplink.nic, pkts, n);
 }
 
 static u32 stack_tx_room(void *ctx)
 {
 	(void)ctx;
-	return uplink.nic.ops->tx_room(&uplink.nic);
+	return nic_timed_room(&uplink.nic);
 }
 
 static void address_changed(void *ctx, struct netif *nif)

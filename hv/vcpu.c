@@ -11,6 +11,7 @@
 #include "hv/exits.h"
 #include "hv/vm.h"
 #include "vnet/epoch.h"
+#include "vnet/ledger.h"
 
 const struct vcpu_backend *backend;
 struct backend_caps backend_caps;
@@ -355,7 +356,9 @@ void vcpu_run(struct core *c, struct vcpu *v)
 	vnet_core_quiet_enter(c->index);
 	devices = this_cpu()->irq_devices;
 	noise_entered(&c->noise, plat_now_ns());
+	ledger_away(LEDGER_GUEST);
 	backend->run(v->hw, &v->exit);
+	ledger_back();
 	vnet_core_quiet_leave(c->index);
 	account_interrupt(v);
 	cpu_irq_enable();

@@ -11,6 +11,7 @@
 #include "hv/netcore.h"
 #include "hv/uplink.h"
 #include "vnet/epoch.h"
+#include "vnet/ledger.h"
 #include "vnet/route.h"
 
 /* Frames of one port in one go; what is left waits for the loop's next turn. */
@@ -84,6 +85,8 @@ static void drain(struct vm_interface *nic, u32 pair)
 static void nic_kicked(void *ctx, u32 pair)
 {
 	core_this()->loaded->stats.kicks++;
+	ledger_claim(plat_core(), LEDGER_TX_EXIT);
+	ledger_enter(LEDGER_TX_KICK);
 	poll_again(ctx, pair);
 }
 
@@ -142,6 +145,7 @@ static void poll_nic(struct vm_interface *nic)
 			continue;
 		__atomic_fetch_and(&nic->more, ~BIT(pair), __ATOMIC_SEQ_CST);
 		drain(nic, pair);
+		ledger_rest();
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "vnet/epoch.h"
 #include "vnet/forward_priv.h"
 #include "vnet/learn.h"
+#include "vnet/ledger.h"
 #include "vnet/matrix.h"
 #include "vnet/move.h"
 #include "vnet/neigh.h"
@@ -53,6 +54,7 @@ err_t vnet_init(u32 ncores, u64 seed, void (*kick)(unsigned core))
 void vnet_fini(void)
 {
 	vnet_port_reap();
+	ledger_fini();
 	capture_stop();
 	matrix_stop();
 	overlay_fini();
@@ -342,6 +344,8 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 	unsigned core = port->in_core;
 	struct core_state *me = vnet_cores[core];
 	bool begun = epoch_read_begin(core);
+	u32 before = ledger_enter(port->kind == VNET_PORT_EDGE ? LEDGER_RX_ROUTE
+							       : LEDGER_TX_ROUTE);
 
 	while (n) {
 		u32 take = MIN(n, (u32)PKT_BURST);
@@ -364,13 +368,14 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 	else
 		forward_flush(&me->touched);
 	xcore_flush(core);
+	ledger_leave(before);
 	epoch_read_end(core, begun);
 }
 
 u32 vnet_poll(struct vnet_port *port, u32 budget)
 {
 	struct pkt *pkts[PKT_BURST];
-	u32 total = 0;
+	u32 total = 0, before = ledger_enter(LEDGER_TX_DEQUEUE);
 
 	while (total < budget && move_may_collect(port)) {
 		u32 n = port->ops->collect(port, pkts, MIN(budget - total, (u32)PKT_BURST));
@@ -380,5 +385,10 @@ u32 vnet_poll(struct vnet_port *port, u32 budget)
 		vnet_input(port, pkts, n);
 		total += n;
 	}
+	/* A look at an empty ring is nobody's frame. */
+	if (!total)
+		ledger_void(before);
+	else
+		ledger_leave(before);
 	return total;
 }

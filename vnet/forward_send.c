@@ -5,6 +5,7 @@
 #include "vnet/dispatch.h"
 #include "vnet/epoch.h"
 #include "vnet/forward_priv.h"
+#include "vnet/ledger.h"
 #include "vnet/move.h"
 #include "vnet/offload.h"
 #include "vnet/port.h"
@@ -17,9 +18,14 @@ static void drop_all(struct vnet_port *port, struct pkt **pkts, u32 n, enum vnet
 		vnet_port_drop(port, pkts[i], reason);
 }
 
+static bool is_edge(const struct vnet_port *port)
+{
+	return port->kind == VNET_PORT_EDGE;
+}
+
 void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 {
-	u32 offloads = 0;
+	u32 offloads = 0, before;
 
 	if (!move_may_deliver(port)) {
 		move_keep(port, pkts, n);
@@ -31,6 +37,7 @@ void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 	}
 	if (capture_is_on())
 		capture_frames(port->face, CAPTURE_OUT, pkts, n);
+	before = ledger_enter(is_edge(port) ? LEDGER_TX_ENCAP : LEDGER_RX_COPY);
 	for (u32 i = 0; i < n; i++) {
 		pkts[i]->egress = port->id;
 		offloads |= pkt_offloads(pkts[i]);
@@ -39,12 +46,18 @@ void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 		offload_deliver(port, pkts, n);
 	else
 		port->ops->deliver(port, pkts, n);
+	ledger_leave(before);
 }
 
 static void flush_port(struct vnet_port *port)
 {
-	if (port->ops->flush && move_may_deliver(port))
-		port->ops->flush(port);
+	u32 before;
+
+	if (!port->ops->flush || !move_may_deliver(port))
+		return;
+	before = ledger_enter(is_edge(port) ? LEDGER_TX_DOORBELL : LEDGER_RX_INJECT);
+	port->ops->flush(port);
+	ledger_leave(before);
 }
 
 void forward_flush(struct port_set *ports)

@@ -316,6 +316,18 @@ static const struct lang_key show_matrix_keys[] = {
 	END
 };
 
+static const struct lang_key ledger_keys[] = {
+	{ .word = "on|off", .type = LANG_BOOL, .required = true, .bare = true,
+	  .help = "time from now on, from zero; or no more, and keep what was found" },
+	END
+};
+
+static const struct lang_key show_ledger_keys[] = {
+	{ .word = "histogram", .type = LANG_FLAG, .help = "how long each stage's laps were" },
+	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON, histograms included" },
+	END
+};
+
 static const struct lang_key show_noise_keys[] = {
 	{ .word = "reset", .type = LANG_FLAG, .help = "then start counting anew" },
 	{ .word = "json", .type = LANG_FLAG, .help = "one line of JSON" },
@@ -430,6 +442,10 @@ const struct lang_command lang_commands[] = {
 	  "who talks most to whom" },
 	{ "matrix", NULL, LANG_MATRIX, LANG_NAME_NONE, TERMINAL_ONLY, matrix_keys,
 	  "count traffic by source and destination" },
+	{ "show", "ledger", LANG_SHOW_LEDGER, LANG_NAME_NONE, TERMINAL_ONLY, show_ledger_keys,
+	  "each stage of a frame's way: cycles, exits, interrupts, copies a packet" },
+	{ "ledger", NULL, LANG_LEDGER, LANG_NAME_NONE, TERMINAL_ONLY, ledger_keys,
+	  "time the stages of a frame's way" },
 	{ "trace", NULL, LANG_TRACE, LANG_NAME_NONE, TERMINAL_ONLY, trace_keys,
 	  "what would become of a frame, and why" },
 	{ "capture", "start", LANG_CAPTURE_START, LANG_NAME_OPTIONAL, TERMINAL_ONLY, capture_keys,

@@ -13,6 +13,7 @@
 #include "hv/base/ring.h"
 #include "hv/base/str.h"
 #include "vnet/epoch.h"
+#include "vnet/ledger.h"
 #include "vnet/port.h"
 
 /* Buffers without hurry wake their owner when this many wait: its NIC may be
@@ -226,7 +227,13 @@ static void deliver_runs(struct core_state *me, struct pkt **pkts, u32 n)
 	}
 }
 
-static u32 drain_frames(struct core_state *me, struct lane *l)
+/* The direction of a frame that came from another core. */
+static enum ledger_stage what_for(const struct pkt *p)
+{
+	return vnet_port_slot(p->egress)->kind == VNET_PORT_EDGE ? LEDGER_TX_EXIT : LEDGER_RX_EXIT;
+}
+
+static u32 drain_frames(struct core_state *me, unsigned core, struct lane *l)
 {
 	void *items[PKT_BURST];
 	struct pkt *pkts[PKT_BURST];
@@ -236,21 +243,36 @@ static u32 drain_frames(struct core_state *me, struct lane *l)
 		n = ring_pop(&l->ring, items, PKT_BURST);
 		for (u32 i = 0; i < n; i++)
 			pkts[i] = items[i];
+		if (n)
+			ledger_claim(core, what_for(pkts[0]));
 		deliver_runs(me, pkts, n);
 		total += n;
 	} while (n == PKT_BURST && total < XCORE_RING);
 	return total;
 }
 
-static u32 drain_home(struct lane *l)
+/* A guest's buffers that were sent, or a NIC's whose frames were copied. */
+static void take_home(unsigned core, void *const *items, u32 n)
+{
+	const struct pkt *first = items[0];
+	u32 before;
+
+	ledger_claim(core, first->done ? LEDGER_TX_EXIT : LEDGER_RX_EXIT);
+	before = ledger_enter(first->done ? LEDGER_TX_COMPLETION : LEDGER_RX_RECEIVE);
+	for (u32 i = 0; i < n; i++)
+		pkt_put(items[i]);
+	ledger_leave(before);
+}
+
+static u32 drain_home(unsigned core, struct lane *l)
 {
 	void *items[PKT_BURST];
 	u32 total = 0, n;
 
 	do {
 		n = ring_pop(&l->ring, items, PKT_BURST);
-		for (u32 i = 0; i < n; i++)
-			pkt_put(items[i]);
+		if (n)
+			take_home(core, items, n);
 		total += n;
 	} while (n == PKT_BURST && total < XCORE_RING);
 	return total;
@@ -269,10 +291,10 @@ u32 xcore_drain(unsigned core)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (unsigned other = 0; other < xc.ncores; other++) {
 		/* Buffers first: delivering may need some. */
-		total += drain_home(&me->in[HOME][other]);
+		total += drain_home(core, &me->in[HOME][other]);
 		if (me->kept[other])
 			send_kept(me, &xc.core[other]->in[HOME][core], other);
-		total += drain_frames(me, &me->in[FRAMES][other]);
+		total += drain_frames(me, core, &me->in[FRAMES][other]);
 	}
 	if (me->ports.used)
 		xc.ops.flush(&me->ports);

@@ -14,6 +14,10 @@
 /* Monotonic time in nanoseconds since start. Any core, any context. */
 u64 plat_now_ns(void);
 
+/* A counter of the processor's cycles, or close to that; for differences on one core. Any
+ * context. */
+u64 plat_cycles(void);
+
 /* A hint inside a bounded busy wait (PAUSE). */
 void plat_relax(void);
 

@@ -9,6 +9,7 @@
 #include "tests/host/plat_host.h"
 
 u64 host_now_ns;
+u64 host_cycles, host_cycles_step;
 _Thread_local unsigned host_core;
 bool host_log_quiet = true;
 char host_log_last[256];
@@ -19,6 +20,11 @@ bool host_alloc_fail;
 u64 plat_now_ns(void)
 {
 	return host_now_ns;
+}
+
+u64 plat_cycles(void)
+{
+	return host_cycles += host_cycles_step;
 }
 
 void plat_relax(void)

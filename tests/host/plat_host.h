@@ -6,6 +6,8 @@
 #include "hv/base/types.h"
 
 extern u64 host_now_ns;	    /* what plat_now_ns() returns */
+extern u64 host_cycles;	    /* what plat_cycles() returned last, ... */
+extern u64 host_cycles_step; /* ... and what it adds each time */
 extern _Thread_local unsigned host_core; /* what plat_core() returns */
 extern bool host_log_quiet; /* true (the default): log lines are only kept */
 extern char host_log_last[256];

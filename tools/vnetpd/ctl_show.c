@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* show: what there is, as tables or as one line of JSON. */
+#include "ctl/ledger.h"
 #include "ctl/stats.h"
 #include "hv/base/fmt.h"
 #include "hv/base/plat.h"
@@ -142,6 +143,13 @@ static void stats_json(const struct out *out)
 	stats_sum_json(&j);
 	json_close(&j, '}');
 	out_printf(out, "\n");
+}
+
+/* Calls of the kernel stand in for interrupts and doorbells. */
+void ctl_ledger_counts(struct ledger_counts *n)
+{
+	n->stage[LEDGER_TX_DOORBELL].count = sock_counters.tx_calls;
+	n->stage[LEDGER_RX_RECEIVE].count = sock_counters.rx_calls;
 }
 
 err_t ctl_show_stats(struct ctl *c)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hv/base/plat.h"
+#include "vnet/ledger.h"
 
 #define EVENTS 16
 #define NS_PER_MS 1000000ull
@@ -151,13 +152,17 @@ static void take_rest(void)
 
 	rest_ns = 0;
 	loop_syscalls++;
+	ledger_away(LEDGER_HALTED);
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
+	ledger_back();
 }
 
 static void ask(void)
 {
 	loop_syscalls++;
+	ledger_away(LEDGER_HALTED);
 	round_count = epoll_wait(epfd, round_events, EVENTS, wait_ms());
+	ledger_back();
 	now = plat_now_ns();
 	for (int i = 0; i < round_count; i++)
 		dispatch(&round_events[i]);

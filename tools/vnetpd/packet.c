@@ -19,6 +19,7 @@
 #include "tools/vnetpd/loop.h"
 #include "tools/vnetpd/sock.h"
 #include "tools/vnetpd/vnethdr.h"
+#include "vnet/ledger.h"
 
 #define BUFFER_BYTES (4 * 1024 * 1024)
 #define CONTROL_BYTES 64u
@@ -157,7 +158,7 @@ static void fill_message(u32 i, const struct pkt *p)
 
 u32 packet_send(struct packet_sock *s, struct pkt **pkts, u32 n)
 {
-	u32 done = 0;
+	u32 done = 0, before = ledger_enter(LEDGER_TX_DOORBELL);
 
 	while (done < n) {
 		u32 some = MIN(n - done, PACKET_BATCH), ended;
@@ -181,6 +182,7 @@ u32 packet_send(struct packet_sock *s, struct pkt **pkts, u32 n)
 			pkt_put(pkts[done + i]);
 		done += ended;
 	}
+	ledger_leave(before);
 	return done;
 }
 
@@ -262,12 +264,14 @@ static struct pkt *take_message(u32 i)
 
 u32 packet_recv(struct packet_sock *s, struct pkt_pool *pool, struct pkt **pkts, u32 *n)
 {
-	u32 room = prepare(pool);
+	u32 room = prepare(pool), before;
 	int got;
 
 	*n = 0;
 	if (!room)
 		return 0;
+	ledger_claim(plat_core(), LEDGER_RX_EXIT);
+	before = ledger_enter(LEDGER_RX_RECEIVE);
 	loop_syscalls++;
 	sock_counters.rx_calls++;
 	got = recvmmsg(s->fd, in.msg, room, MSG_DONTWAIT, NULL);
@@ -275,6 +279,7 @@ u32 packet_recv(struct packet_sock *s, struct pkt_pool *pool, struct pkt **pkts,
 		pkts[*n] = take_message((u32)i);
 		*n += pkts[*n] != NULL;
 	}
+	ledger_leave(before);
 	return got > 0 ? (u32)got : 0;
 }
 

@@ -38,6 +38,11 @@ u64 plat_now_ns(void)
 	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
 }
 
+u64 plat_cycles(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
 void plat_relax(void)
 {
 	__builtin_ia32_pause();

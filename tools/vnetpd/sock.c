@@ -14,6 +14,7 @@
 #include "hv/base/fmt.h"
 #include "hv/base/log.h"
 #include "tools/vnetpd/loop.h"
+#include "vnet/ledger.h"
 
 /* What a socket may hold: some milliseconds at full speed. */
 #define BUFFER_BYTES (8 * 1024 * 1024)
@@ -318,8 +319,8 @@ static u32 refused(int error, bool *single)
 
 u32 sock_send(struct sock *s, const struct sock_frame *frames, u32 n)
 {
+	u32 done = 0, before = ledger_enter(LEDGER_TX_DOORBELL);
 	bool single = false;
-	u32 done = 0;
 
 	while (done < n) {
 		u32 ended = 0;
@@ -343,5 +344,6 @@ u32 sock_send(struct sock *s, const struct sock_frame *frames, u32 n)
 			pkt_put(frames[done + i].p);
 		done += ended;
 	}
+	ledger_leave(before);
 	return done;
 }

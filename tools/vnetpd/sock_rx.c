@@ -11,6 +11,7 @@
 
 #include "tools/vnetpd/loop.h"
 #include "tools/vnetpd/sock.h"
+#include "vnet/ledger.h"
 
 #define CONTROL_BYTES 128u
 
@@ -156,15 +157,19 @@ static u32 prepare(const struct sock_rx *rx)
 
 u32 sock_recv(struct sock *s, const struct sock_rx *rx)
 {
-	u32 room = prepare(rx);
+	u32 room = prepare(rx), before;
 	int n;
 
 	if (!room)
 		return 0;
+	ledger_claim(plat_core(), LEDGER_RX_EXIT);
+	before = ledger_enter(LEDGER_RX_RECEIVE);
 	loop_syscalls++;
 	sock_counters.rx_calls++;
 	n = recvmmsg(s->fd, in.msg, room, MSG_DONTWAIT, NULL);
+	ledger_enter(LEDGER_RX_DECAP);
 	for (int i = 0; i < n; i++)
 		deliver_message(rx, (u32)i);
+	ledger_leave(before);
 	return n > 0 ? (u32)n : 0;
 }

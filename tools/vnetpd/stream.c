@@ -14,6 +14,7 @@
 #include "tools/vnetpd/link_sock.h"
 #include "tools/vnetpd/node.h"
 #include "tools/vnetpd/sock.h"
+#include "vnet/ledger.h"
 
 #define IOVECS 512u
 #define BACKLOG 16
@@ -110,6 +111,7 @@ static void sent_bytes(struct stream *s, size_t n)
 
 void stream_settle(struct stream *s)
 {
+	u32 before = ledger_enter(LEDGER_TX_DOORBELL);
 	struct iovec iov[IOVECS];
 
 	while (s->up && s->count) {
@@ -120,6 +122,7 @@ void stream_settle(struct stream *s)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN) {
+			ledger_leave(before);
 			fail(s);
 			return;
 		}
@@ -127,6 +130,7 @@ void stream_settle(struct stream *s)
 			break;
 		sent_bytes(s, (size_t)n);
 	}
+	ledger_leave(before);
 	if (s->up)
 		loop_change(&s->lf, s->count ? LOOP_IN | LOOP_OUT : LOOP_IN);
 }
@@ -201,6 +205,7 @@ static void receive(struct stream *s)
 	s->in->head_len = s->in->len;
 	/* What is delivered may be answered on this connection, and end it. */
 	in = s->in;
+	ledger_enter(LEDGER_RX_DECAP);
 	pkt_ref(in);
 	good = take_messages(s, in, &taken);
 	if (s->in == in && (!good || !keep_rest(s, taken)))
@@ -232,8 +237,14 @@ static void ready(struct loop_fd *f, u32 events)
 	}
 	if (events & LOOP_OUT)
 		stream_settle(s);
-	if (s->up && (events & (LOOP_IN | LOOP_HUP)))
+	if (s->up && (events & (LOOP_IN | LOOP_HUP))) {
+		u32 before;
+
+		ledger_claim(plat_core(), LEDGER_RX_EXIT);
+		before = ledger_enter(LEDGER_RX_RECEIVE);
 		receive(s);
+		ledger_leave(before);
+	}
 	node_settle();
 }
 

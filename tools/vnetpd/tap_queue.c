@@ -12,6 +12,7 @@
 #include "tools/vnetpd/node.h"
 #include "tools/vnetpd/vnethdr.h"
 #include "vnet/gro.h"
+#include "vnet/ledger.h"
 
 /* Frames read in one turn: what a burst of 64 KiB segments leaves of a cache. */
 #define BURST_MAX 8u
@@ -83,9 +84,11 @@ static struct pkt *read_frame(struct tap_queue *q, bool *empty)
 static void read_turn(struct tap_queue *q)
 {
 	struct pkt *pkts[BURST_MAX];
-	u32 n = 0, tries = 0, longs = 0;
+	u32 n = 0, tries = 0, longs = 0, before;
 	bool empty = false;
 
+	ledger_claim(plat_core(), LEDGER_TX_EXIT);
+	before = ledger_enter(LEDGER_TX_DEQUEUE);
 	while (tries < q->burst && !empty) {
 		struct pkt *p = read_frame(q, &empty);
 
@@ -98,6 +101,7 @@ static void read_turn(struct tap_queue *q)
 	q->burst = empty ? MAX(n, 1u) : MIN(2 * q->burst, BURST_MAX);
 	if (n)
 		vnet_input(&q->port, pkts, n);
+	ledger_leave(before);
 	node_note_long(longs, NULL);
 }
 
@@ -188,7 +192,7 @@ static void end_frames(struct tap_queue *q, struct pkt **pkts, u32 n, bool writt
 
 static void write_all(struct tap_queue *q)
 {
-	u32 n = q->queued, count;
+	u32 n = q->queued, count, before = ledger_enter(LEDGER_RX_COPY);
 	struct gro_run run;
 
 	q->queued = 0;
@@ -202,6 +206,7 @@ static void write_all(struct tap_queue *q)
 		end_frames(q, q->queue + i, count, written);
 	}
 	q->port.count.tx_held = 0;
+	ledger_leave(before);
 }
 
 void tap_queue_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
