@@ -60,6 +60,7 @@ struct virtio_dev {
 	const u16 *vq_max;  /* largest size of each queue */
 	u16 nvq;
 	u64 offered;
+	bool at_end; /* of the bus: the places of others do not depend on it */
 	/* set by the transport */
 	const struct virtio_transport *transport;
 	void *transport_ctx;

@@ -438,6 +438,7 @@ err_t virtio_pci_init(struct virtio_pci *vp, struct virtio_dev *dev, struct pci_
 	dev->transport = &transport;
 	dev->transport_ctx = vp;
 	pci_dev_init(&vp->pci, &ids, vp);
+	vp->pci.at_end = dev->at_end;
 	vp->pci.cfg_written = window_cfg_written;
 	vp->pci.cfg_read = window_cfg_read;
 	err = pci_dev_bar(&vp->pci, VIRTIO_PCI_BAR_NOTIFY, true, pow2_at_least(ports),

@@ -10,7 +10,9 @@
 
 /* Device types (5). */
 #define VIRTIO_ID_NET 1
+#define VIRTIO_ID_BLOCK 2
 #define VIRTIO_ID_CONSOLE 3
+#define VIRTIO_ID_ENTROPY 4
 
 /* Device status (2.1). */
 #define VIRTIO_STATUS_ACKNOWLEDGE BIT(0)

@@ -343,12 +343,22 @@ static void dev_reset(struct pci_dev *d)
 		pci_msix_reset(d);
 }
 
+/* PCI_MAX_DEVS: there is none. */
+static u32 free_devno(const struct pci_bus *b, bool at_end)
+{
+	for (u32 i = 0; i < PCI_MAX_DEVS; i++) {
+		u32 devno = at_end ? PCI_MAX_DEVS - 1 - i : i;
+
+		if (!b->dev[devno])
+			return devno;
+	}
+	return PCI_MAX_DEVS;
+}
+
 err_t pci_bus_add(struct pci_bus *b, struct pci_dev *d)
 {
-	u32 devno = 0;
+	u32 devno = free_devno(b, d->at_end);
 
-	while (devno < PCI_MAX_DEVS && b->dev[devno])
-		devno++;
 	if (devno == PCI_MAX_DEVS)
 		return ERR_NOMEM;
 	d->bus = b;

@@ -45,6 +45,7 @@ struct pci_msix_entry {
 struct pci_dev {
 	struct pci_bus *bus;
 	u8 devno;
+	bool at_end;		 /* set before pci_bus_add() */
 	u8 cfg[PCI_CFG_BYTES];
 	u8 wmask[PCI_CFG_BYTES]; /* bits a guest may write */
 	u8 cap_next;		 /* first free byte for capabilities */
@@ -113,7 +114,8 @@ u8 pci_dev_cap(struct pci_dev *d, u8 id, const void *data, u8 len);
 /* MSI-X with count vectors, table and PBA in BAR `bar` (which it creates). */
 err_t pci_dev_msix(struct pci_dev *d, u8 bar, u16 count);
 
-/* Put it on the bus at the next free device number and assign its BARs. */
+/* Put it on the bus at the next free device number (the last one, with at_end) and assign
+ * its BARs. */
 err_t pci_bus_add(struct pci_bus *b, struct pci_dev *d);
 
 /* Take it off the bus; the guest does not run. */
