@@ -255,6 +255,7 @@ static err_t attach(const struct nic_ops *ops)
 	pci_claim(func);
 	res.regs = pci_map_bar(func, 0);
 	res.regs_size = func->bar[0].size;
+	res.device = func->device;
 	if (!res.regs)
 		return ERR_IO;
 	uplink.nic.ops = ops;

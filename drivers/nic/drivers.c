@@ -4,6 +4,7 @@
 
 const struct nic_ops *const nic_drivers[] = {
 	&e1000_ops,
+	&ixgbe_ops,
 	NULL,
 };
 

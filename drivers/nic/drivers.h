@@ -6,5 +6,6 @@
 #include "drivers/nic/nic.h"
 
 extern const struct nic_ops e1000_ops;
+extern const struct nic_ops ixgbe_ops;
 
 #endif

@@ -36,6 +36,7 @@ struct nic_stats {
 struct nic_resources {
 	volatile void *regs;
 	size_t regs_size;
+	u16 device;	  /* PCI device id */
 	struct pkt_pool *rx_pool;  /* buffers for received frames; belongs to the NIC's core */
 	/* Zeroed DMA memory for rings, 4 KiB aligned; NULL when there is none. */
 	void *(*dma_alloc)(size_t bytes, bus_t *bus);
@@ -46,7 +47,7 @@ struct nic_resources {
  * Headers that the NIC works on lie in the first so many bytes of the frame
  * (payload_start, csum_start + csum_offset + 2), whatever NIC it is.
  */
-#define NIC_OFFLOAD_HEADER 254u
+#define NIC_OFFLOAD_HEADER 240u
 
 /* What a NIC can do beyond plain frames; others are not handed such frames,
  * and what breaks these rules is not sent but counted as tx_bad. */

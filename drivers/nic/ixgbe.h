@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the parts of the ixgbe driver share: ixgbe_rx.c has the receive ring,
+ * ixgbe_tx.c the transmit ring, ixgbe_offload.c checksums and segmentation,
+ * ixgbe_hw.c bring-up, link and statistics, ixgbe_reset.c the reset,
+ * ixgbe_nvm.c the EEPROM and the semaphores, and ixgbe.c puts them together.
+ */
+#ifndef DRIVERS_NIC_IXGBE_H
+#define DRIVERS_NIC_IXGBE_H
+
+#include <arch/mmio.h>
+
+#include "drivers/nic/ixgbe_regs.h"
+#include "drivers/nic/nic.h"
+
+#define IXGBE_RX_RING 512u
+#define IXGBE_TX_RING 1024u
+#define IXGBE_RX_REFILL 32u /* descriptors that one tail write gives back */
+#define IXGBE_RX_BUF 2048u
+
+/* 15.5 KiB with the FCS is what the device takes and sends. */
+#define IXGBE_MAX_FRAME (IXGBE_TX_BUFFER_MAX - 4u)
+#define IXGBE_MIN_FRAME 60u /* what shorter than IXGBE_PAYLEN_MIN is padded to */
+
+#define IXGBE_TX_PIECE 8192u /* longer ones are split; a descriptor takes 15.5 KiB */
+#define IXGBE_MAX_PAYLOAD 65535u /* of a frame to be segmented */
+/* Descriptors besides the segments'. Plain: context, header fragment, padding, and
+ * what splitting adds. */
+#define IXGBE_PLAIN_EXTRA (3u + IXGBE_MAX_FRAME / IXGBE_TX_PIECE)
+/* To be segmented: context, header fragment, and what splitting adds. */
+#define IXGBE_TSO_EXTRA (2u + (NIC_OFFLOAD_HEADER + IXGBE_MAX_PAYLOAD) / IXGBE_TX_PIECE)
+/* What tx_room() counts a frame as; a divisor of the usable ring, so that one
+ * descriptor in use shows. */
+#define IXGBE_FRAME_DESCS 31u
+
+/* The two contexts that the device keeps. */
+enum ixgbe_context {
+	IXGBE_CONTEXT_CSUM,
+	IXGBE_CONTEXT_TSO,
+	IXGBE_CONTEXTS,
+};
+
+/* The counting registers that are folded into 64 bits. */
+enum ixgbe_counter {
+	IXGBE_COUNT_MISSED,   /* packet buffer full */
+	IXGBE_COUNT_DROPPED,  /* no descriptor */
+	IXGBE_COUNT_CRCERRS,  /* from here on: frames in error */
+	IXGBE_COUNT_ILLERRC,
+	IXGBE_COUNT_RLEC,
+	IXGBE_COUNT_RUC,
+	IXGBE_COUNT_RFC,
+	IXGBE_COUNT_ROC,
+	IXGBE_COUNT_RJC,
+	IXGBE_COUNTERS,
+};
+
+/* How one part differs from the others. */
+struct ixgbe_part {
+	u16 device;
+	const char *name;
+	bool autoc;  /* link mode by AUTOC; else the PHY's and its firmware's */
+	bool laser;  /* an SFP+ module's laser hangs on SDP3 */
+	bool regsmp; /* semaphore of the X540 */
+};
+
+/* A frame in the transmit ring. */
+struct ixgbe_tx_frame {
+	struct pkt *pkt;
+	u16 last; /* its last descriptor */
+};
+
+/*
+ * Ring positions run over 0 .. size-1. The device owns
+ * receive [rx_next, rx_fill) and transmit [tx_clean, tx_tail).
+ */
+struct ixgbe {
+	volatile void *regs;
+	struct pkt_pool *pool;
+
+	union ixgbe_rx_desc *rx;
+	struct pkt *rx_pkt[IXGBE_RX_RING]; /* buffer behind each descriptor */
+	u32 rx_next; /* the next that the device completes */
+	u32 rx_fill; /* the next to hand to the device */
+	u32 rx_tail; /* shadow of RDT */
+	struct pkt *rx_long; /* of a frame of several descriptors, what came so far */
+	bool rx_skip; /* inside a frame that is no good: thrown away */
+
+	union ixgbe_tx_desc *tx;
+	struct ixgbe_tx_frame tx_frame[IXGBE_TX_RING]; /* by first descriptor */
+	u32 tx_clean;
+	u32 tx_tail;
+	struct ixgbe_tx_context context[IXGBE_CONTEXTS]; /* that the device has; cmd 0: none */
+	bus_t pad_bus; /* IXGBE_MIN_FRAME zero bytes */
+
+	bool promiscuous;
+	bool running;	/* false: the last reset failed, nothing moves */
+	bool link_up;	/* as last seen */
+	u32 irq_mask;	/* shadow of EIMS */
+	u32 tick_clean; /* tx_clean at the last tick */
+	u32 stuck_ticks;
+	struct nic_stats count;
+	u64 fold[IXGBE_COUNTERS];
+
+	const struct ixgbe_part *part;
+	bus_t rx_bus, tx_bus;
+	struct nic_resources res;
+};
+
+static inline u32 ixgbe_read(const struct ixgbe *x, u32 reg)
+{
+	return mmio_read32((const volatile u8 *)x->regs + reg);
+}
+
+static inline void ixgbe_write(const struct ixgbe *x, u32 reg, u32 value)
+{
+	mmio_write32((volatile u8 *)x->regs + reg, value);
+}
+
+/* The device is done with the frame that starts at descriptor `first`. Pairs
+ * with its writing the status last. */
+static inline bool ixgbe_tx_done(const struct ixgbe *x, u32 first)
+{
+	const union ixgbe_tx_desc *d = &x->tx[x->tx_frame[first].last];
+
+	return __atomic_load_n(&d->data.olinfo, __ATOMIC_ACQUIRE) & IXGBE_TXD_DD;
+}
+
+/* The device is done with receive descriptor i; its status. */
+static inline u32 ixgbe_rx_status(const struct ixgbe *x, u32 i)
+{
+	return __atomic_load_n(&x->rx[i].done.status, __ATOMIC_ACQUIRE);
+}
+
+/* --- ixgbe_rx.c --- */
+
+/* Give the device what receive buffers the ring and the pool allow. */
+void ixgbe_rx_refill(struct ixgbe *x);
+
+/* As in struct nic_ops. */
+u32 ixgbe_rx_burst(struct nic *nic, struct pkt **pkts, u32 max);
+
+/* Forget what is in the ring; the device is in reset. Buffers stay in their places. */
+void ixgbe_rx_empty(struct ixgbe *x);
+
+/* Give the buffers back to their pool. */
+void ixgbe_rx_put(struct ixgbe *x);
+
+/* --- ixgbe_tx.c --- */
+
+/* As in struct nic_ops. */
+u32 ixgbe_tx_burst(struct nic *nic, struct pkt **pkts, u32 n);
+u32 ixgbe_tx_room(struct nic *nic);
+u32 ixgbe_tx_reclaim(struct nic *nic);
+
+/* Forget what is in the ring; the device is in reset. Frames that were being
+ * sent end here and count as lost. */
+void ixgbe_tx_empty(struct ixgbe *x);
+
+/* --- ixgbe_offload.c --- */
+
+/* Whether the device can do what the frame's offload fields ask for. */
+bool ixgbe_offload_fits(const struct pkt *p);
+
+/*
+ * Prepare the headers of a frame with offload fields. What its descriptors have
+ * to say goes to *cmd and *olinfo, and the context that they refer to to *c.
+ * False: no context is needed (the checksum was finished in software).
+ */
+bool ixgbe_offload_begin(struct pkt *p, struct ixgbe_tx_context *c, u32 *cmd, u32 *olinfo);
+
+/* --- ixgbe_reset.c --- */
+
+/* Stop the device and put it into its reset state, interrupts masked. No DMA
+ * happens afterwards. ERR_TIMEOUT when it does not come back. */
+err_t ixgbe_hw_reset(struct ixgbe *x);
+
+/* Do nothing for so long. */
+void ixgbe_pause(u64 ns);
+
+/* Wait until the register's bits in mask are `want`; false: not within limit_ns. */
+bool ixgbe_wait(const struct ixgbe *x, u32 reg, u32 mask, u32 want, u64 limit_ns);
+
+/* --- ixgbe_nvm.c --- */
+
+/* Own the resources (IXGBE_SYNC_*) that are shared with firmware and the other
+ * port. ERR_BUSY when somebody keeps them for more than a second. */
+err_t ixgbe_sync_take(struct ixgbe *x, u32 bits);
+void ixgbe_sync_give(struct ixgbe *x, u32 bits);
+
+/* Whether the EEPROM's checksum is right. ERR_IO: it is not; ERR_NOENT: there is no
+ * EEPROM; ERR_TIMEOUT, ERR_BUSY: it cannot be read. */
+err_t ixgbe_nvm_check(struct ixgbe *x);
+
+/* --- ixgbe_hw.c --- */
+
+/* The address that the EEPROM put into RAL0 and RAH0. ERR_IO when that is none. */
+err_t ixgbe_hw_read_mac(struct ixgbe *x, u8 mac[6]);
+
+/* After a reset: filters, link, empty rings, both directions enabled. ERR_TIMEOUT
+ * when a queue does not start. */
+err_t ixgbe_hw_start(struct ixgbe *x, const u8 mac[6]);
+
+/* Receive as x->promiscuous says. */
+void ixgbe_hw_set_filter(struct ixgbe *x);
+
+struct nic_link ixgbe_hw_link(const struct ixgbe *x);
+
+/* Add what the device counted since the last call. */
+void ixgbe_hw_fold(struct ixgbe *x);
+
+#endif

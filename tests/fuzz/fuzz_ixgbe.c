@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ixgbe driver with a device that misbehaves: frames both ways, offload fields of
+ * any value, faults that come and go, and descriptors that are written back with any
+ * length and status. The input is a list of records {u8 what, u8 a, u16 b}. Whatever
+ * happens, the driver breaks no rule of the device, and in the end everything is back.
+ */
+#include <string.h>
+
+#include "drivers/nic/ixgbe.h"
+#include "hv/base/bytes.h"
+#include "hv/base/plat.h"
+#include "tests/host/plat_host.h"
+#include "tests/models/ixgbe_bench.h"
+
+#define RECORD 4u
+#define RECORDS_MAX 400u
+#define POOL 900u
+
+enum {
+	OP_RX,
+	OP_RX_BAD,
+	OP_POLL,
+	OP_TX,
+	OP_TX_OFFLOAD,
+	OP_TICK,
+	OP_IRQ,
+	OP_FAULT,
+	OP_LINK,
+	OP_GARBAGE,
+	OP_RUN,
+	OP_FILTER,
+	OPS,
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static u8 frame[IXM_FRAME_MAX];
+static u32 made;
+
+static void rx(u8 a, u16 b)
+{
+	u32 len = 14 + b % (IXM_FRAME_MAX - 14);
+
+	memcpy(frame, ixb_mac, 6);
+	frame[20] = a;
+	ixgbe_model_rx(&ixb.model, frame, len);
+}
+
+static void poll(u8 a)
+{
+	struct pkt *got[PKT_BURST];
+	u32 n = ixb.ops->rx_burst(&ixb.nic, got, 1 + a % PKT_BURST);
+
+	for (u32 i = 0; i < n; i++) {
+		ASSERT(got[i]->len > 0 && got[i]->len <= IXGBE_MAX_FRAME);
+		pkt_put(got[i]);
+	}
+}
+
+static void tx(u8 a, u16 b, bool offload)
+{
+	u32 head = a, seg[PKT_MAX_SEGS], nseg = b % (PKT_MAX_SEGS + 1);
+	struct pkt *p;
+
+	if (ixb.pool.free_count == 0)
+		return;
+	for (u32 i = 0; i < nseg; i++)
+		seg[i] = (b * (i + 1) * 7u) % (offload ? 4000 : 900);
+	p = ixb_frame(head, seg, nseg);
+	if (offload) {
+		memset(p->data + 12, 0, 2);
+		p->data[14] = (u8)((a & 2 ? 0x40 : 0x60) | (b & 0xf));
+		p->flags = a & 1 ? PKT_F_NEEDS_CSUM : 0;
+		p->gso_type = b % 4;
+		p->l3_start = 14;
+		p->csum_start = (u16)(b & 0x100 ? 34 : 14 + (b & 0xf) * 4);
+		p->csum_offset = b & 0x200 ? 16 : a % 20;
+		p->payload_start = (u16)(p->csum_start + (b & 0x400 ? 20 : a % 64));
+		p->gso_size = (u16)(1 + b % 1500);
+		p->gso_segs = p->len > p->payload_start ?
+				      (u16)((p->len - p->payload_start + p->gso_size - 1) /
+					    p->gso_size) :
+				      b;
+		/* What stands there says how long TCP's header is. */
+		if (p->csum_start + 13u < PKT_HEADROOM)
+			p->data[p->csum_start + 12] =
+				(u8)((p->payload_start - p->csum_start) / 4 << 4);
+		if ((p->payload_start - p->csum_start) % 4)
+			p->gso_type = PKT_GSO_NONE;
+	}
+	/* What the driver does not take comes back as well, at once. */
+	made++;
+	if (!ixb_send(p))
+		pkt_put(p);
+}
+
+static void fault(u8 a, bool on)
+{
+	bool *switches[] = { &ixb.model.hang_tx,     &ixb.model.hang_master,
+			     &ixb.model.stuck_reset, &ixb.model.stuck_queue,
+			     &ixb.model.stuck_dma,   &ixb.model.stuck_eeprom,
+			     &ixb.model.fw_swesmbi,  &ixb.model.no_irq };
+
+	*switches[a % ARRAY_SIZE(switches)] = on;
+}
+
+/* The device writes back what it likes, into a descriptor that it owns. */
+static void garbage(u8 a, u16 b)
+{
+	struct ixgbe *x = ixb.nic.priv;
+
+	if (!x->running || x->rx_next == x->rx_tail)
+		return;
+	x->rx[x->rx_next].done = (struct ixgbe_rx_done){
+		.info = b,
+		.rss = b * 3u,
+		.status = a | (u32)(b & 0x8000) << 14,
+		.length = b,
+	};
+	/* Its own head goes on, else it would complain of what it wrote. */
+	if (ixb.model.rx[0].head == x->rx_next && ixb.model.rx[0].on)
+		ixb.model.rx[0].head = (x->rx_next + 1) % IXGBE_RX_RING;
+}
+
+static void one(u8 what, u8 a, u16 b)
+{
+	switch (what % OPS) {
+	case OP_RX:
+		rx(a, b);
+		break;
+	case OP_RX_BAD:
+		ixgbe_model_rx_bad(&ixb.model, frame, 1 + b % 9000);
+		break;
+	case OP_POLL:
+		poll(a);
+		break;
+	case OP_TX:
+	case OP_TX_OFFLOAD:
+		tx(a, b, what % OPS == OP_TX_OFFLOAD);
+		break;
+	case OP_TICK:
+		host_now_ns += 1000000000u;
+		ixb.ops->tick(&ixb.nic, host_now_ns);
+		break;
+	case OP_IRQ:
+		ixb.ops->rx_irq(&ixb.nic, a & 1);
+		ixb.ops->tx_irq(&ixb.nic, a & 2);
+		ixb.ops->irq_cause(&ixb.nic);
+		break;
+	case OP_FAULT:
+		fault(a, b & 1);
+		break;
+	case OP_LINK:
+		ixgbe_model_set_link(&ixb.model, a & 1);
+		ixb.ops->link(&ixb.nic);
+		break;
+	case OP_GARBAGE:
+		garbage(a, b);
+		break;
+	case OP_RUN:
+		ixgbe_model_run_tx(&ixb.model, b);
+		break;
+	default:
+		ixb.ops->promiscuous(&ixb.nic, a & 1);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct nic_stats s;
+
+	ixb_attach(POOL);
+	/* What the device sends after garbage in its ring may be any; its own rules about
+	 * what it was given hold all the same. */
+	for (u32 i = 0; i < RECORDS_MAX && size >= RECORD; i++, data += RECORD, size -= RECORD) {
+		one(data[0], data[1], load_le16(data + 2));
+		ixb_drop_wire();
+	}
+	for (u32 i = 0; i < 8; i++)
+		fault((u8)i, false);
+	/* A device that works again: within two ticks the driver does, too. */
+	for (u32 i = 0; i < 4; i++)
+		one(OP_TICK, 0, 0);
+	ixgbe_model_run_tx(&ixb.model, UINT32_MAX);
+	s = ixb_stats();
+	ASSERT(ixb.ops->tx_room(&ixb.nic) > 0);
+	ASSERT(ixb.done == made);
+	ASSERT(s.tx_bad + s.tx_lost <= made);
+	made = 0;
+	ixb_finish();
+	return 0;
+}

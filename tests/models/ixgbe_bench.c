@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ixgbe driver on the 82599's model; see ixgbe_bench.h. */
+#include "tests/models/ixgbe_bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arch/mmio.h>
+
+#include "hv/base/plat.h"
+#include "tests/host/plat_host.h"
+
+#define BUF (PKT_HEADROOM + 2048u)
+#define KX4 0x10f7
+#define SLOW_QUEUES 3u
+
+struct ixgbe_bench ixb;
+const u8 ixb_mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+
+static u8 bar[4]; /* only its address is used */
+static void *pool_mem;
+
+/* --- what the model is given ---------------------------------------------------------- */
+
+static void *ram_at(void *ctx, u64 addr, u64 len)
+{
+	(void)ctx;
+	for (u32 i = 0; i < ixb.ram_count; i++) {
+		if (addr >= ixb.ram[i].base && len <= ixb.ram[i].len &&
+		    addr - ixb.ram[i].base <= ixb.ram[i].len - len)
+			return (void *)(uintptr_t)addr;
+	}
+	return NULL;
+}
+
+static void add_ram(void *base, u64 len)
+{
+	ASSERT(ixb.ram_count < IXB_RAM);
+	ixb.ram[ixb.ram_count].base = (u64)(uintptr_t)base;
+	ixb.ram[ixb.ram_count++].len = len;
+}
+
+static void sent(void *ctx, const void *frame, u32 len)
+{
+	(void)ctx;
+	if (ixb.wire_count < IXB_WIRE) {
+		struct ixb_frame *f = &ixb.wire[ixb.wire_count++];
+
+		f->len = len;
+		f->data = malloc(len);
+		memcpy(f->data, frame, len);
+	}
+	if (ixb.loopback)
+		ixgbe_model_rx(&ixb.model, frame, len);
+}
+
+static u64 now(void *ctx)
+{
+	(void)ctx;
+	return host_now_ns;
+}
+
+/* --- what the driver is given --------------------------------------------------------- */
+
+static u32 reg_read(void *ctx, u64 offset)
+{
+	u32 v = ixgbe_model_read32(ctx, offset);
+
+	return ixb.on_read ? ixb.on_read(offset, v) : v;
+}
+
+static void reg_write(void *ctx, u64 offset, u32 value)
+{
+	if (!ixb.on_write || ixb.on_write(offset, &value))
+		ixgbe_model_write32(ctx, offset, value);
+}
+
+static struct mmio_model seam = { reg_read, reg_write, &ixb.model, bar };
+
+static void *dma_alloc(size_t bytes, bus_t *bus)
+{
+	size_t size = (bytes + 4095) & ~(size_t)4095;
+	void *p;
+
+	if (ixb.dma_fail)
+		return NULL;
+	p = aligned_alloc(4096, size);
+	memset(p, 0, size);
+	bus->v = (u64)(uintptr_t)p;
+	add_ram(p, bytes);
+	ixb.dma_live++;
+	return p;
+}
+
+static void dma_free(void *p, size_t bytes)
+{
+	(void)bytes;
+	for (u32 i = 0; i < ixb.ram_count; i++) {
+		if (ixb.ram[i].base == (u64)(uintptr_t)p)
+			ixb.ram[i] = ixb.ram[--ixb.ram_count];
+	}
+	ixb.dma_live--;
+	free(p);
+}
+
+/* --- life ------------------------------------------------------------------------------- */
+
+void ixb_prepare(u32 packets)
+{
+	static const struct ixm_host host = { .dma = ram_at, .send = sent, .now = now };
+	size_t bytes = pkt_pool_bytes(packets, BUF);
+	u32 rnd = 1;
+
+	ixgbe_model_init(&ixb.model, ixb_mac, &host);
+	ixb.model.slow_queues = SLOW_QUEUES;
+	mmio_model_set(&seam);
+	pool_mem = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+	pkt_pool_init(&ixb.pool, "rx", 0, packets, BUF, pool_mem,
+		      (bus_t){ (u64)(uintptr_t)pool_mem });
+	ixb.ram_count = 0;
+	add_ram(pool_mem, bytes);
+	add_ram(ixb.guest, sizeof(ixb.guest));
+	/* Nobody writes there. */
+	for (u32 i = 0; !ixb.guest[1] && i < sizeof(ixb.guest); i++) {
+		rnd = rnd * 1103515245u + 12345u;
+		ixb.guest[i] = (u8)(rnd >> 16);
+	}
+	ixb.res = (struct nic_resources){
+		.regs = bar,
+		.regs_size = IXM_BAR_SIZE,
+		.device = KX4,
+		.rx_pool = &ixb.pool,
+		.dma_alloc = dma_alloc,
+		.dma_free = dma_free,
+	};
+	ixb.ops = nic_driver_find(0x8086, KX4);
+	ixb.nic = (struct nic){ .ops = ixb.ops, .name = "nic0" };
+	ixb.done = 0;
+	ixb.dma_fail = false;
+	ixb.loopback = false;
+	ixb.on_write = NULL;
+	ixb.on_read = NULL;
+}
+
+void ixb_attach(u32 packets)
+{
+	err_t err;
+
+	ixb_prepare(packets);
+	err = ixb.ops->attach(&ixb.nic, &ixb.res);
+	if (err)
+		fprintf(stderr, "%s\n%s\n", ixb.model.last_violation, host_log_last);
+	ASSERT(!err);
+	/* That the link came up is no news. */
+	ixb.ops->irq_cause(&ixb.nic);
+}
+
+void ixb_end(void)
+{
+	if (ixb.nic.priv)
+		ixb.ops->detach(&ixb.nic);
+	ixb_drop_wire();
+	mmio_model_set(NULL);
+	free(pool_mem);
+}
+
+void ixb_finish(void)
+{
+	if (ixb.nic.priv)
+		ixb.ops->detach(&ixb.nic);
+	if (ixb.model.violations)
+		fprintf(stderr, "%u violations, the last: %s\n", ixb.model.violations,
+			ixb.model.last_violation);
+	ASSERT(ixb.model.violations == 0);
+	ASSERT(ixb.pool.free_count == ixb.pool.count);
+	ASSERT(ixb.dma_live == 0);
+	ASSERT(host_alloc_live == 0);
+	ixb_end();
+}
+
+int ixb_setup(void **state)
+{
+	(void)state;
+	ixb_attach(IXB_POOL);
+	return 0;
+}
+
+int ixb_teardown(void **state)
+{
+	(void)state;
+	ixb_finish();
+	return 0;
+}
+
+/* --- frames ------------------------------------------------------------------------------ */
+
+static void count_done(struct pkt *p)
+{
+	(void)p;
+	ixb.done++;
+}
+
+struct pkt *ixb_frame(u32 head, const u32 *seg, u32 nseg)
+{
+	struct pkt *p = pkt_get(&ixb.pool);
+	u32 off = 0;
+
+	ASSERT(p);
+	for (u32 i = 0; i < head; i++)
+		p->data[i] = (u8)(0xa0 + i);
+	p->head_len = head;
+	p->len = head;
+	for (u32 i = 0; i < nseg; i++) {
+		bus_t bus = { (u64)(uintptr_t)ixb.guest + off };
+
+		ASSERT(off + seg[i] <= sizeof(ixb.guest));
+		ASSERT(!pkt_add_seg(p, ixb.guest + off, bus, seg[i], NULL));
+		off += seg[i] + 3;
+	}
+	p->done = count_done;
+	return p;
+}
+
+u32 ixb_send(struct pkt *p)
+{
+	return ixb.ops->tx_burst(&ixb.nic, &p, 1);
+}
+
+struct nic_stats ixb_stats(void)
+{
+	struct nic_stats s;
+
+	ixb.ops->stats(&ixb.nic, &s);
+	return s;
+}
+
+void ixb_drop_wire(void)
+{
+	for (u32 i = 0; i < ixb.wire_count; i++)
+		free(ixb.wire[i].data);
+	ixb.wire_count = 0;
+}
