@@ -28,11 +28,11 @@ u32 gso_cap(enum pkt_gso type);
 
 /*
  * A frame as it comes from a port, with the fields that its sender filled in:
- * PKT_F_NEEDS_CSUM, csum_start, csum_offset, and for a long one gso_type (of UDP
- * PKT_GSO_UDP4, whatever the version is) and gso_size. Pulls up the headers, checks them against that and fills in the
- * other fields. A long frame whose payload fits into one segment becomes a
- * plain one. ERR_INVAL: they contradict each other, or it is nothing that can
- * be cut.
+ * PKT_F_NEEDS_CSUM, csum_start, csum_offset, and for a long one gso_size and gso_type
+ * (of UDP PKT_GSO_UDP4, whatever the IP version). Pulls up the headers, checks them
+ * against that and fills in the other fields. A long frame whose payload fits into one
+ * segment becomes a plain one. ERR_INVAL: they contradict each other, or it is nothing
+ * that can be cut.
  */
 err_t gso_check(struct pkt *p);
 
