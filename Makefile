@@ -344,7 +344,7 @@ bench-exits: setup $B/caisson.elf $B/tools/pace.so
 ## make bench-dispatch guest-driven, VMM-driven and adaptive side by side, and what a guest loses
 ##                 of its cores (a quarter of an hour; QUICK=1), build/bench/dispatch.json, .svg
 bench-dispatch: setup $B/caisson.elf
-	@tools/mkguest amd64
+	@tools/mkguest
 	@tests/bench/dispatch $(BENCH_OPTIONS)
 	@tests/bench/compute
 

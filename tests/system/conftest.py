@@ -56,7 +56,7 @@ class RunningLab:
 
 @pytest.fixture(scope="session")
 def guest_images():
-    subprocess.run([os.path.join(TOOLS, "mkguest"), "--quiet", "amd64"], check=True)
+    subprocess.run([os.path.join(TOOLS, "mkguest"), "--quiet"], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ VNETCTL = os.path.join(ROOT, "build/vnetctl")
 CONF = """\
   uplink add 0 address 10.0.2.15/24 mtu 1500
   control listen from 10.0.2.0/24
-  vm add g1 memory 128M kernel vmlinuz-amd64 initrd initrd-amd64.img \
+  vm add g1 memory 128M kernel vmlinuz-cloud initrd initrd-cloud.img \
 cmdline "console=ttyS0 mitigations=off clocksource=tsc tsc=reliable panic=1 caisson.name=g1"
   vm start g1
 """
@@ -34,7 +34,7 @@ def fixture_port(tmp_path_factory, hypervisor, guest_images):
     port = free_port()
     netdev = f"user,id=net0,hostfwd=udp:127.0.0.1:{port}-10.0.2.15:9901"
     modules = [os.path.join(ROOT, "build/guest", name)
-               for name in ("vmlinuz-amd64", "initrd-amd64.img")]
+               for name in ("vmlinuz-cloud", "initrd-cloud.img")]
     with Node(str(tmp_path_factory.mktemp("console")), hypervisor, CONF, netdev,
               modules=modules) as node:
         assert node.stats()["config_errors"] == 0
