@@ -54,7 +54,7 @@ HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-pie -mno-r
 	   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
 	   -ffunction-sections -fdata-sections -fno-common -I. -Iarch/x86_64/include $(WARN)
 # The functions themselves must not become calls of themselves.
-CFLAGS_str := -fno-builtin
+CFLAGS_str := -fno-builtin -fno-tree-loop-distribute-patterns
 CFLAGS_version := -DBOOT_VERSION='"$(VERSION)"'
 
 .PHONY: all help setup

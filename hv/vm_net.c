@@ -203,7 +203,7 @@ u32 vm_net_in_flight(struct vm *vm)
 
 		if (!nic)
 			continue;
-		n += virtio_net_in_flight(&nic->net);
+		n += virtio_net_in_flight(&nic->net) + virtio_net_mapped(&nic->net);
 		/* A reset that waits for other cores. */
 		if (nic->net.dev.closing && !virtio_pci_reset(&nic->pci))
 			n++;

@@ -14,6 +14,8 @@
 #define TCP_URGENT 18u
 #define TCP_F_ACK 0x10u
 
+STATIC_ASSERT(GRO_AT_TYPE == ETH_TYPE && GRO_AT_PROTO == L3 + IP_PROTO &&
+	      GRO_TYPE_IPV4 == ETH_TYPE_IPV4 && GRO_PROTO_TCP == IP_PROTO_TCP, "see wire.h");
 STATIC_ASSERT(L4_MAX + 60u <= GRO_HEADERS_MAX, "TCP headers have up to 60 bytes");
 
 #define IP6_VERSION_6 0x60u

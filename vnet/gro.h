@@ -10,6 +10,7 @@
 #ifndef VNET_GRO_H
 #define VNET_GRO_H
 
+#include "hv/base/bytes.h"
 #include "hv/base/pkt.h"
 #include "hv/base/types.h"
 
@@ -28,6 +29,21 @@ struct gro_run {
 	/* Of the whole; the TCP checksum is partial (virtio 1.2 5.1.6.2). */
 	u8 header[GRO_HEADERS_MAX];
 };
+
+/* Where an untagged frame says that it is IPv4, and of which protocol. */
+#define GRO_AT_TYPE 12u
+#define GRO_AT_PROTO 23u
+#define GRO_TYPE_IPV4 0x0800u
+#define GRO_PROTO_TCP 6u
+
+/* Is there any need to ask about runs that begin with this frame? Not when it is IPv4
+ * other than TCP. */
+static inline bool gro_maybe(const struct pkt *p)
+{
+	return p->head_len <= GRO_AT_PROTO ||
+	       load_le16(p->data + GRO_AT_TYPE) != __builtin_bswap16(GRO_TYPE_IPV4) ||
+	       p->data[GRO_AT_PROTO] == GRO_PROTO_TCP;
+}
 
 /*
  * How many of the n frames, from the first, make one segment that who gets it can take

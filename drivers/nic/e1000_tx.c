@@ -59,22 +59,38 @@ static void learn_tso_end(struct e1000 *e, const struct nic *nic)
 		log_info(nic->name, "sends an empty segment behind full ones: worked around");
 }
 
-u32 e1000_tx_reclaim(struct nic *nic)
+/* Put up to a burst of frames that the device is done with; how many. */
+static u32 reclaim_burst(struct e1000 *e)
 {
-	struct e1000 *e = nic->priv;
+	struct pkt *sent[PKT_BURST];
+	u64 frames = 0, bytes = 0;
 	u32 n = 0;
 
-	while (e->tx_clean != e->tx_tail && e1000_tx_done(e, e->tx_clean)) {
+	while (n < PKT_BURST && e->tx_clean != e->tx_tail && e1000_tx_done(e, e->tx_clean)) {
 		struct e1000_tx_frame *f = &e->tx_frame[e->tx_clean];
 		struct pkt *p = f->pkt;
 
-		e->count.tx_frames += pkt_wire_frames(p);
-		e->count.tx_bytes += p->len + (pkt_wire_frames(p) - 1) * p->payload_start;
+		frames += pkt_wire_frames(p);
+		bytes += p->len + (pkt_wire_frames(p) - 1) * p->payload_start;
 		e->tx_clean = tx_after(f->last);
 		f->pkt = NULL;
-		pkt_put(p);
-		n++;
+		sent[n++] = p;
 	}
+	e->count.tx_frames += frames;
+	e->count.tx_bytes += bytes;
+	pkt_put_burst(sent, n);
+	return n;
+}
+
+u32 e1000_tx_reclaim(struct nic *nic)
+{
+	struct e1000 *e = nic->priv;
+	u32 n = 0, sent;
+
+	do {
+		sent = reclaim_burst(e);
+		n += sent;
+	} while (sent == PKT_BURST);
 	if (n && e->tso_full && e->tso_end == E1000_TSO_END_UNKNOWN && e->tx_clean == e->tx_tail)
 		learn_tso_end(e, nic);
 	return n;
@@ -313,6 +329,26 @@ static void tx_frame(struct e1000 *e, struct pkt *p)
 	e->tx_tail = b.at;
 }
 
+/* Nothing but bytes in one piece: one descriptor. */
+static inline bool is_simple(const struct pkt *p)
+{
+	return !(pkt_offloads(p) | p->nseg) && p->len >= E1000_MIN_FRAME &&
+	       p->len <= E1000_TX_PIECE;
+}
+
+static inline void tx_simple(struct e1000 *e, struct pkt *p)
+{
+	u32 at = e->tx_tail;
+
+	e->tx[at].data = (struct e1000_tx_data){
+		.addr = pkt_data_bus(p).v,
+		.cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS | E1000_TXD_EOP |
+		       E1000_TXD_RS | p->len,
+	};
+	e->tx_frame[at] = (struct e1000_tx_frame){ p, (u16)at };
+	e->tx_tail = tx_after(at);
+}
+
 static bool tx_fits(const struct pkt *p)
 {
 	if (p->gso_type)
@@ -334,6 +370,10 @@ u32 e1000_tx_burst(struct nic *nic, struct pkt **pkts, u32 n)
 	for (; taken < n; taken++) {
 		struct pkt *p = pkts[taken];
 
+		if (is_simple(p) && tx_free(e)) {
+			tx_simple(e, p);
+			continue;
+		}
 		if (!tx_fits(p)) {
 			e->count.tx_bad++;
 			pkt_put(p);

@@ -287,6 +287,15 @@ u32 virtio_net_in_flight(struct virtio_net *net)
 	return n;
 }
 
+u32 virtio_net_mapped(struct virtio_net *net)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < net->pairs; i++)
+		n += __atomic_load_n(&virtio_net_pair(net, i)->tx_dma.mapped, __ATOMIC_ACQUIRE);
+	return n;
+}
+
 bool virtio_net_set_mtu(struct virtio_net *net, u32 mtu)
 {
 	if (net->dev.status & VIRTIO_STATUS_DRIVER)

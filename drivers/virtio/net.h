@@ -190,7 +190,8 @@ struct virtio_net_pair {
 	/* of the core of the way in: */
 	struct pkt_pool *pool ALIGNED(CACHE_LINE);
 	bool polled;	  /* transmit notifications are off: completions are batched */
-	u32 tx_in_flight; /* frames by this queue out there that refer to the guest's memory */
+	u32 tx_in_flight; /* frames by this queue out there that refer to the guest's memory ... */
+	struct gmem_dma tx_dma; /* ... and the pieces of it that they map */
 	struct virtq_chain tx_chain; /* scratch of one call */
 	/* of the core of the way out: */
 	struct virtq_chain rx_first ALIGNED(CACHE_LINE);
@@ -255,9 +256,11 @@ bool virtio_net_announce(struct virtio_net *net);
 void virtio_net_rx_coming(struct virtio_net *net);
 
 /*
- * Frames that refer to the guest's memory and were not let go of yet. After a
- * reset the guest's memory may be freed or reused only at 0. Any core.
+ * Frames that refer to the guest's memory and were not let go of yet, and the pieces
+ * of it that they map for DMA. After a reset the guest's memory may be freed or
+ * reused only when both are 0. Any core.
  */
 u32 virtio_net_in_flight(struct virtio_net *net);
+u32 virtio_net_mapped(struct virtio_net *net);
 
 #endif

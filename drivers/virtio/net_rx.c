@@ -155,29 +155,16 @@ static enum vnet_drop rx_fill_run(struct rx_cursor *cur, struct pkt *const *pkts
 	return reason == RX_OK ? rx_close(cur) : reason;
 }
 
-static void rx_count(struct vnet_counters *c, const struct pkt *p)
-{
-	c->tx_frames++;
-	c->tx_bytes += p->len;
-	c->tx_segments += pkt_wire_frames(p);
-	c->tx_copies++;
-	c->tx_copied_bytes += p->len;
-}
-
 /* n frames, as the one that run describes when n > 1: all or none. */
 static enum vnet_drop rx_frames(struct virtio_net_pair *pair, struct pkt *const *pkts, u32 n,
 				const struct gro_run *run)
 {
-	const struct virtio_net *net = pair->net;
 	struct virtq *q = pair->rx;
 	struct rx_cursor cur = { .pair = pair };
 	enum vnet_drop reason;
 
-	/* Not by pairs that the driver gave up (5.1.6.5.5). */
-	if (!net_ready(net) || !q->enabled || pair->port.queue >= net_used_pairs(net))
-		return VNET_DROP_PORT_DOWN;
 	/* Of a run, no frame is longer than the first. */
-	if (pkt_wire_len(pkts[0]) > net_frame_max(net)) {
+	if (pkt_wire_len(pkts[0]) > net_frame_max(pair->net)) {
 		vnet_port_too_big(&pair->port, pkts[0]);
 		return VNET_DROP_TOO_BIG;
 	}
@@ -189,9 +176,103 @@ static enum vnet_drop rx_frames(struct virtio_net_pair *pair, struct pkt *const 
 	}
 	for (u16 i = 0; i < cur.buffers; i++)
 		virtq_push(q, pair->rx_used[i].head, pair->rx_used[i].len);
-	for (u32 i = 0; i < n; i++)
-		rx_count(&pair->port.count, pkts[i]);
 	return RX_OK;
+}
+
+/* May frames go to the pair? Not to one that the driver gave up (5.1.6.5.5). */
+static bool rx_open(const struct virtio_net_pair *pair)
+{
+	return net_ready(pair->net) && pair->rx->enabled &&
+	       pair->port.queue < net_used_pairs(pair->net);
+}
+
+static void rx_count(struct vnet_counters *c, struct pkt *const *pkts, u32 n)
+{
+	u64 bytes = 0, segments = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		bytes += pkts[i]->len;
+		segments += pkt_wire_frames(pkts[i]);
+	}
+	c->tx_frames += n;
+	c->tx_bytes += bytes;
+	c->tx_segments += segments;
+	c->tx_copies += n;
+	c->tx_copied_bytes += bytes;
+}
+
+/* Copy header and frame into a buffer that has room for them. */
+static inline void rx_fill_piece(struct virtio_net_pair *pair, const struct virtq_piece *piece,
+				 const struct pkt *p)
+{
+	const struct virtio_net_hdr hdr = rx_header(&pair->port, p);
+	u8 *at = piece->at;
+
+	__builtin_memcpy(at, &hdr, NET_HDR_BYTES);
+	at += NET_HDR_BYTES;
+	memcpy(at, p->data, p->head_len);
+	at += p->head_len;
+	for (u16 i = 0; i < p->nseg; i++) {
+		memcpy(at, p->seg[i].addr, p->seg[i].len);
+		at += p->seg[i].len;
+	}
+	virtq_push(pair->rx, piece->head, NET_HDR_BYTES + p->len);
+}
+
+static void rx_done(struct vnet_port *port, struct pkt *const *pkts, u32 n)
+{
+	rx_count(&port->count, pkts, n);
+	pkt_put_burst(pkts, n);
+}
+
+/* Frames from the first on, as long as each has a buffer in one piece that it fits into.
+ * Returns how many. */
+static u32 deliver_pieces(struct virtio_net_pair *pair, struct pkt *const *pkts, u32 n)
+{
+	struct virtq_piece piece[PKT_BURST];
+	u32 most = net_frame_max(pair->net), done = 0;
+	u32 got = virtq_pop_write(pair->rx, piece, MIN(n, (u32)virtq_available(pair->rx)));
+
+	while (done < got && piece[done].len >= NET_HDR_BYTES + pkts[done]->len &&
+	       pkt_wire_len(pkts[done]) <= most) {
+		rx_fill_piece(pair, &piece[done], pkts[done]);
+		done++;
+	}
+	virtq_unpop(pair->rx, (u16)(got - done));
+	rx_done(&pair->port, pkts, done);
+	return done;
+}
+
+/* Frames that go each by itself. */
+static void deliver_each(struct virtio_net_pair *pair, struct pkt *const *pkts, u32 n)
+{
+	u32 i = rx_open(pair) ? deliver_pieces(pair, pkts, n) : 0;
+
+	for (; i < n; i++) {
+		enum vnet_drop reason = VNET_DROP_PORT_DOWN;
+
+		if (rx_open(pair))
+			reason = rx_frames(pair, pkts + i, 1, NULL);
+		if (reason == RX_OK)
+			rx_done(&pair->port, pkts + i, 1);
+		else
+			vnet_port_drop(&pair->port, pkts[i], reason);
+	}
+}
+
+/* Frames that go as one. Where there are too few buffers for all: as many as there are
+ * for each. */
+static void deliver_run(struct virtio_net_pair *pair, struct pkt *const *pkts,
+			const struct gro_run *run)
+{
+	u32 n = run->count;
+
+	if (!rx_open(pair) || rx_frames(pair, pkts, n, run) != RX_OK) {
+		deliver_each(pair, pkts, n);
+		return;
+	}
+	rx_done(&pair->port, pkts, n);
+	pair->port.count.tx_joined += n - 1;
 }
 
 void net_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
@@ -200,24 +281,23 @@ void net_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 	bool join = port->caps & PKT_CAP_CSUM;
 	struct gro_run run;
 
-	for (u32 i = 0, count; i < n; i += count) {
-		enum vnet_drop reason;
+	while (n) {
+		u32 each = 0;
 
-		count = join ? gro_begin(pkts + i, n - i, port->caps, &run) : 1;
-		reason = rx_frames(pair, pkts + i, count, &run);
-		if (reason != RX_OK && count > 1) {
-			/* Too few buffers for all: as many as there are for each. */
-			count = 1;
-			reason = rx_frames(pair, pkts + i, count, NULL);
+		run.count = 0;
+		for (; each < n; each++) {
+			if (join && gro_maybe(pkts[each]) &&
+			    gro_begin(pkts + each, n - each, port->caps, &run) > 1)
+				break;
 		}
-		if (reason == RX_OK)
-			port->count.tx_joined += count - 1;
-		for (u32 k = i; k < i + count; k++) {
-			if (reason == RX_OK)
-				pkt_put(pkts[k]);
-			else
-				vnet_port_drop(port, pkts[k], reason);
-		}
+		if (each)
+			deliver_each(pair, pkts, each);
+		if (each < n)
+			deliver_run(pair, pkts + each, &run);
+		else
+			run.count = 0;
+		pkts += each + run.count;
+		n -= each + run.count;
 	}
 	/* A ring that broke takes the port down until its driver resets it. */
 	if (!net_ready(pair->net))

@@ -27,8 +27,7 @@ static void tx_done(struct pkt *p)
 	struct virtio_net *net = pair->net;
 	u32 maps = (u32)(p->done_cookie >> COOKIE_MAPS_SHIFT) & COOKIE_MAPS_MASK;
 
-	while (maps--)
-		gmem_dma_unmap(net->dev.gm);
+	gmem_dma_unmap(&pair->tx_dma, maps);
 	__atomic_store_n(&pair->tx_in_flight, pair->tx_in_flight - 1, __ATOMIC_RELEASE);
 	/* The device was reset meanwhile, or is about to be: that ring is gone. */
 	if (!virtio_dev_live(&net->dev) ||
@@ -45,8 +44,8 @@ static void tx_done(struct pkt *p)
  * at; what the frame itself says against the others is found when it is routed.
  * False: it asks for what was not negotiated, or for nothing there is.
  */
-static bool tx_header(const struct virtio_net *net, struct pkt *p,
-		      const struct virtio_net_hdr *hdr)
+static __attribute__((noinline)) bool tx_header(const struct virtio_net *net, struct pkt *p,
+						const struct virtio_net_hdr *hdr)
 {
 	u64 need = 0;
 
@@ -82,10 +81,24 @@ static bool tx_header(const struct virtio_net *net, struct pkt *p,
 	return (net->dev.accepted & need) == need;
 }
 
-/* Copy the frame's bytes [0, len) into the header fragment. */
-static bool tx_copy(struct virtio_net_pair *pair, struct pkt *p, u32 len)
+/*
+ * Copy bytes [off, off + len) of what was popped: the piece or, when that is NULL, the
+ * pair's tx_chain. That goes for all that has a parameter `piece`.
+ */
+static inline bool tx_read(struct virtio_net_pair *pair, const struct virtq_piece *piece, u32 off,
+			   void *dst, u32 len)
 {
-	if (virtq_chain_read(pair->tx, &pair->tx_chain, NET_HDR_BYTES, p->data, len))
+	if (!piece)
+		return virtq_chain_read(pair->tx, &pair->tx_chain, off, dst, len) == ERR_OK;
+	memcpy(dst, piece->at + off, len);
+	return true;
+}
+
+/* Copy the frame's bytes [0, len) into the header fragment. */
+static inline bool tx_copy(struct virtio_net_pair *pair, struct pkt *p,
+			   const struct virtq_piece *piece, u32 len)
+{
+	if (!tx_read(pair, piece, NET_HDR_BYTES, p->data, len))
 		return false;
 	p->head_len = len;
 	p->len = len;
@@ -93,26 +106,26 @@ static bool tx_copy(struct virtio_net_pair *pair, struct pkt *p, u32 len)
 }
 
 /* Take back what tx_map() had mapped so far. */
-static void tx_unmap(struct virtio_net *net, struct pkt *p)
+static void tx_unmap(struct virtio_net_pair *pair, struct pkt *p)
 {
-	for (; p->nseg; p->nseg--) {
+	gmem_dma_unmap(&pair->tx_dma, p->nseg);
+	for (; p->nseg; p->nseg--)
 		p->len -= p->seg[p->nseg - 1].len;
-		gmem_dma_unmap(net->dev.gm);
-	}
 }
 
 /*
  * Map the first bytes of [at, at + *len) for the NIC; *len becomes how many. A
  * buffer that crosses regions, which begin and end at pages, is cut there.
  */
-static void *tx_map_piece(struct virtio_net *net, gpa_t at, u32 *len, bus_t *bus)
+static void *tx_map_piece(struct virtio_net_pair *pair, gpa_t at, u32 *len, bus_t *bus)
 {
-	void *p = gmem_dma_map(net->dev.gm, at, *len, false, bus);
+	struct gmem *gm = pair->net->dev.gm;
+	void *p = gmem_dma_map(gm, &pair->tx_dma, at, *len, false, bus);
 
 	if (p)
 		return p;
 	*len = MIN(*len, GUEST_PAGE - (u32)(at.v % GUEST_PAGE));
-	return gmem_dma_map(net->dev.gm, at, *len, false, bus);
+	return gmem_dma_map(gm, &pair->tx_dma, at, *len, false, bus);
 }
 
 /*
@@ -120,10 +133,9 @@ static void *tx_map_piece(struct virtio_net *net, gpa_t at, u32 *len, bus_t *bus
  * ERR_FULL when they are in too many pieces, ERR_RANGE when one lies outside
  * memory.
  */
-static err_t tx_map(struct virtio_net_pair *pair, struct pkt *p, u32 off)
+static err_t tx_map_chain(struct virtio_net_pair *pair, struct pkt *p, u32 off)
 {
 	const struct virtq_chain *c = &pair->tx_chain;
-	struct virtio_net *net = pair->net;
 	u32 skip = NET_HDR_BYTES + off;
 	err_t err = ERR_OK;
 
@@ -139,18 +151,30 @@ static err_t tx_map(struct virtio_net_pair *pair, struct pkt *p, u32 off)
 			continue;
 		}
 		len = b->len - skip;
-		at = tx_map_piece(net, gpa_add(b->addr, skip), &len, &bus);
+		at = tx_map_piece(pair, gpa_add(b->addr, skip), &len, &bus);
 		if (!at) {
 			err = ERR_RANGE;
 		} else if (pkt_add_seg(p, at, bus, len, NULL)) {
-			gmem_dma_unmap(net->dev.gm);
+			gmem_dma_unmap(&pair->tx_dma, 1);
 			err = ERR_FULL;
 		}
 		skip += len;
 	}
 	if (err)
-		tx_unmap(net, p);
+		tx_unmap(pair, p);
 	return err;
+}
+
+static inline err_t tx_map(struct virtio_net_pair *pair, struct pkt *p,
+			   const struct virtq_piece *piece, u32 off)
+{
+	u32 skip = NET_HDR_BYTES + off;
+
+	if (!piece)
+		return tx_map_chain(pair, p, off);
+	gmem_dma_count(&pair->tx_dma);
+	return pkt_add_seg(p, piece->at + skip, (bus_t){ piece->bus.v + skip }, piece->len - skip,
+			   NULL);
 }
 
 /* The long way for frames in too many pieces: one payload copy. */
@@ -158,7 +182,7 @@ static enum vnet_drop tx_copy_all(struct virtio_net_pair *pair, struct pkt *p, u
 {
 	if (len > pair->pool->buf_size - PKT_HEADROOM)
 		return VNET_DROP_TOO_BIG;
-	if (!tx_copy(pair, p, len))
+	if (!tx_copy(pair, p, NULL, len))
 		return VNET_DROP_BAD_RING;
 	pair->port.count.rx_copies++;
 	pair->port.count.rx_copied_bytes += len;
@@ -167,13 +191,14 @@ static enum vnet_drop tx_copy_all(struct virtio_net_pair *pair, struct pkt *p, u
 }
 
 /* A frame by reference, but for its headers. */
-static enum vnet_drop tx_refer(struct virtio_net_pair *pair, struct pkt *p, u32 len)
+static inline enum vnet_drop tx_refer(struct virtio_net_pair *pair, struct pkt *p,
+				      const struct virtq_piece *piece, u32 len, u16 head)
 {
 	err_t err;
 
-	if (!tx_copy(pair, p, PKT_HEADER_COPY))
+	if (!tx_copy(pair, p, piece, PKT_HEADER_COPY))
 		return VNET_DROP_BAD_RING;
-	err = tx_map(pair, p, PKT_HEADER_COPY);
+	err = tx_map(pair, p, piece, PKT_HEADER_COPY);
 	if (err == ERR_FULL)
 		return tx_copy_all(pair, p, len);
 	if (err) {
@@ -183,40 +208,89 @@ static enum vnet_drop tx_refer(struct virtio_net_pair *pair, struct pkt *p, u32 
 	p->done = tx_done;
 	p->done_ctx = pair;
 	p->done_cookie = (u64)pair->net->epoch << COOKIE_EPOCH_SHIFT |
-			 (u64)p->nseg << COOKIE_MAPS_SHIFT | pair->tx_chain.head;
+			 (u64)p->nseg << COOKIE_MAPS_SHIFT | head;
 	__atomic_store_n(&pair->tx_in_flight, pair->tx_in_flight + 1, __ATOMIC_RELAXED);
 	return TX_OK;
 }
 
-/* Turn the popped chain into packet p. */
-static enum vnet_drop tx_build(struct virtio_net_pair *pair, struct pkt *p)
+/* Turn what was popped, read_len bytes, into packet p. */
+static inline enum vnet_drop tx_build(struct virtio_net_pair *pair, struct pkt *p,
+				      const struct virtq_piece *piece, u32 read_len, u16 head)
 {
-	const struct virtq_chain *c = &pair->tx_chain;
 	const struct virtio_net *net = pair->net;
-	struct virtq *q = pair->tx;
 	struct virtio_net_hdr hdr;
 	u32 len;
 
-	if (c->read_len < NET_HDR_BYTES) {
-		virtq_break(q, VIRTQ_BAD_CONTENT);
+	if (read_len < NET_HDR_BYTES) {
+		virtq_break(pair->tx, VIRTQ_BAD_CONTENT);
 		return VNET_DROP_BAD_RING;
 	}
-	if (virtq_chain_read(q, c, 0, &hdr, NET_HDR_BYTES))
+	if (piece)
+		__builtin_memcpy(&hdr, piece->at, NET_HDR_BYTES);
+	else if (!tx_read(pair, NULL, 0, &hdr, NET_HDR_BYTES))
 		return VNET_DROP_BAD_RING;
-	len = c->read_len - NET_HDR_BYTES;
+	len = read_len - NET_HDR_BYTES;
 	p->len = len; /* what a drop accounts for */
 	if (!net_link_is_up(net))
 		return VNET_DROP_PORT_DOWN;
-	if (!tx_header(net, p, &hdr))
+	if ((hdr.flags | hdr.gso_type) && !tx_header(net, p, &hdr))
 		return VNET_DROP_BAD_OFFLOAD;
 	if (len > (p->gso_type == PKT_GSO_NONE ? net_frame_max(net) : NET_LONG_MAX + NET_L2_BYTES))
 		return VNET_DROP_TOO_BIG;
 	if (len > PKT_COPY_WHOLE)
-		return tx_refer(pair, p, len);
-	if (!tx_copy(pair, p, len))
+		return tx_refer(pair, p, piece, len, head);
+	if (!tx_copy(pair, p, piece, len))
 		return VNET_DROP_BAD_RING;
-	virtq_push(q, c->head, 0);
+	virtq_push(pair->tx, head, 0);
 	return TX_OK;
+}
+
+/* The same, into *out; false when it was dropped. There is a packet for it. */
+static inline __attribute__((always_inline)) bool tx_take(struct virtio_net_pair *pair,
+							   const struct virtq_piece *piece,
+							   struct pkt **out)
+{
+	u32 read_len = piece ? piece->len : pair->tx_chain.read_len;
+	u16 head = piece ? piece->head : pair->tx_chain.head;
+	struct pkt *p = pkt_get(pair->pool);
+	enum vnet_drop reason = tx_build(pair, p, piece, read_len, head);
+
+	*out = p;
+	if (reason == TX_OK)
+		return true;
+	vnet_port_drop(&pair->port, p, reason);
+	virtq_push(pair->tx, head, 0);
+	virtio_dev_check(&pair->net->dev, pair->tx_queue);
+	return false;
+}
+
+/* Pieces as long as the next chains are some, at most max. What a ring holds when it
+ * breaks stays in it. Returns how many were popped; *n grows by those that go on. */
+static u32 collect_pieces(struct virtio_net_pair *pair, struct pkt **pkts, u32 *n, u32 max)
+{
+	struct virtq_piece piece[PKT_BURST];
+	u32 got = virtq_pop_read(pair->tx, piece, MIN(max, (u32)PKT_BURST));
+
+	for (u32 i = 0; i < got; i++) {
+		*n += tx_take(pair, &piece[i], pkts + *n);
+		if (pair->tx->fault) {
+			virtq_unpop(pair->tx, (u16)(got - i - 1));
+			break;
+		}
+	}
+	return got;
+}
+
+/* How many chains there are, packets for them, and room with who asks. */
+static u32 collect_limit(struct virtio_net_pair *pair, u32 max)
+{
+	u32 there = virtio_dev_available(&pair->net->dev, pair->tx_queue);
+	u32 n = MIN(there, max);
+
+	if (n <= pair->pool->free_count)
+		return n;
+	pair->pool->exhausted++;
+	return pair->pool->free_count;
 }
 
 /*
@@ -227,30 +301,25 @@ u32 net_collect(struct vnet_port *port, struct pkt **pkts, u32 max)
 {
 	struct virtio_net_pair *pair = pair_of_port(port);
 	struct virtio_dev *d = &pair->net->dev;
-	u32 n = 0;
+	u32 n = 0, popped = 0;
 
 	if (!virtio_dev_live(d))
 		return 0;
 	if (!pair->polled)
 		net_notify(port, false);
-	for (u32 i = 0; i < max && virtio_dev_available(d, pair->tx_queue); i++) {
-		struct pkt *p = pkt_get(pair->pool);
-		enum vnet_drop reason;
+	/* What comes meanwhile goes with the next burst. */
+	max = collect_limit(pair, max);
+	pkt_prefetch(pair->pool, max);
+	while (popped < max) {
+		u32 pieces = collect_pieces(pair, pkts, &n, max - popped);
 
-		if (!p)
-			break;
-		if (virtio_dev_pop(d, pair->tx_queue, &pair->tx_chain)) {
-			pkt_put(p);
-			break;
-		}
-		reason = tx_build(pair, p);
-		if (reason == TX_OK) {
-			pkts[n++] = p;
+		popped += pieces;
+		if (pieces)
 			continue;
-		}
-		vnet_port_drop(port, p, reason);
-		virtq_push(pair->tx, pair->tx_chain.head, 0);
-		virtio_dev_check(d, pair->tx_queue);
+		if (virtio_dev_pop(d, pair->tx_queue, &pair->tx_chain))
+			break;
+		n += tx_take(pair, NULL, pkts + n);
+		popped++;
 	}
 	if (virtio_dev_live(d))
 		virtio_dev_flush(d, pair->tx_queue);

@@ -116,10 +116,7 @@ u16 virtq_available(struct virtq *q)
  */
 static struct vring_desc desc_copy(const struct vring_desc *d)
 {
-	typedef u64 __attribute__((aligned(1), may_alias)) any_u64;
-	const volatile any_u64 *half = (const volatile any_u64 *)(const void *)d;
-	u64 addr = half[0];
-	u64 rest = half[1];
+	u64 addr = vring_desc_addr(d), rest = vring_desc_rest(d);
 
 	return (struct vring_desc){
 		.addr = addr,
@@ -228,22 +225,46 @@ err_t virtq_pop(struct virtq *q, struct virtq_chain *c)
 	return ERR_OK;
 }
 
+/* For chains of which `flags` is all that their descriptor's may be. */
+static inline __attribute__((always_inline)) u32 pop_pieces(struct virtq *q,
+							     struct virtq_piece *pieces, u32 max,
+							     u16 flags)
+{
+	u32 mask = q->size - 1u, n = 0;
+
+	if (q->fault)
+		return 0;
+	for (; n < max; n++) {
+		u32 head = __atomic_load_n(&q->avail->ring[(q->next + n) & mask], __ATOMIC_RELAXED);
+		const struct vring_desc *d = &q->desc[head & mask];
+		u64 addr = vring_desc_addr(d), rest = vring_desc_rest(d);
+		const struct gmem_region *r = gmem_region_around(q->gm, gpa(addr), (u32)rest);
+
+		if (head > mask || (u16)(rest >> 32) != flags || !r || (flags && !r->writable))
+			break;
+		pieces[n].at = r->host + (addr - r->base.v);
+		pieces[n].bus.v = r->bus.v + (addr - r->base.v);
+		pieces[n].len = (u32)rest;
+		pieces[n].head = (u16)head;
+		__builtin_prefetch(pieces[n].at);
+	}
+	q->next = (u16)(q->next + n);
+	return n;
+}
+
+u32 virtq_pop_read(struct virtq *q, struct virtq_piece *pieces, u32 max)
+{
+	return pop_pieces(q, pieces, max, 0);
+}
+
+u32 virtq_pop_write(struct virtq *q, struct virtq_piece *pieces, u32 max)
+{
+	return pop_pieces(q, pieces, max, VRING_DESC_F_WRITE);
+}
+
 void virtq_unpop(struct virtq *q, u16 n)
 {
 	q->next = (u16)(q->next - n);
-}
-
-void virtq_push(struct virtq *q, u16 head, u32 len)
-{
-	struct vring_used_elem *e;
-
-	if (!is_enabled(q) || q->fault)
-		return;
-	ASSERT(q->filled != q->next);
-	e = &q->used->ring[q->filled & (q->size - 1)];
-	__atomic_store_n(&e->id, head, __ATOMIC_RELAXED);
-	__atomic_store_n(&e->len, len, __ATOMIC_RELAXED);
-	q->filled++;
 }
 
 void virtq_publish(struct virtq *q)

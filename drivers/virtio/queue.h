@@ -24,6 +24,7 @@
 
 #include "drivers/virtio/virtio.h"
 #include "hv/base/err.h"
+#include "hv/base/plat.h"
 #include "hv/mem/gmem.h"
 
 /* Largest queue, and so the longest descriptor chain (2.7.5.3.1). */
@@ -120,7 +121,35 @@ void virtq_unpop(struct virtq *q, u16 n);
 
 /* Note a chain as used, with len bytes written to it. The driver sees it after
  * virtq_publish(). Each popped chain is pushed once, in any order. */
-void virtq_push(struct virtq *q, u16 head, u32 len);
+static inline void virtq_push(struct virtq *q, u16 head, u32 len)
+{
+	struct vring_used_elem *e;
+
+	if (!__atomic_load_n(&q->enabled, __ATOMIC_ACQUIRE) || q->fault)
+		return;
+	ASSERT(q->filled != q->next);
+	e = &q->used->ring[q->filled & (q->size - 1)];
+	__atomic_store_n(&e->id, head, __ATOMIC_RELAXED);
+	__atomic_store_n(&e->len, len, __ATOMIC_RELAXED);
+	q->filled++;
+}
+
+/* A chain of one descriptor, whose buffer lies in one region: as drivers make of what
+ * they have in one piece. */
+struct virtq_piece {
+	u8 *at;	   /* the buffer, of len > 0 bytes; its first ones are being fetched */
+	bus_t bus; /* ... as a device sees it */
+	u32 len;
+	u16 head;
+};
+
+/*
+ * Pop up to max chains (at most virtq_available()) as long as they are such pieces, all
+ * readable or all writable. How many; the next one is another chain, if there is one,
+ * and virtq_pop() says what.
+ */
+u32 virtq_pop_read(struct virtq *q, struct virtq_piece *pieces, u32 max);
+u32 virtq_pop_write(struct virtq *q, struct virtq_piece *pieces, u32 max);
 
 /* Show the driver everything pushed so far. */
 void virtq_publish(struct virtq *q);

@@ -35,6 +35,21 @@ struct vring_desc {
 	u16 next;
 };
 
+/* Its halves, each by exactly one load: the driver may rewrite it at any time. Indirect
+ * tables need not be aligned. */
+typedef u64 __attribute__((aligned(1), may_alias)) vring_half;
+
+static inline u64 vring_desc_addr(const struct vring_desc *d)
+{
+	return *(const volatile vring_half *)(const void *)d;
+}
+
+/* len in bits 31..0, flags in 47..32, next in 63..48. */
+static inline u64 vring_desc_rest(const struct vring_desc *d)
+{
+	return *((const volatile vring_half *)(const void *)d + 1);
+}
+
 #define VRING_DESC_F_NEXT BIT(0)
 #define VRING_DESC_F_WRITE BIT(1)
 #define VRING_DESC_F_INDIRECT BIT(2)

@@ -17,21 +17,29 @@ static size_t pool_heads_bytes(u32 count)
 	return ALIGN_UP(sizeof(struct pkt) * (size_t)count, CACHE_LINE);
 }
 
+static size_t pool_stack_bytes(u32 count)
+{
+	return ALIGN_UP(sizeof(struct pkt *) * (size_t)count, CACHE_LINE);
+}
+
+/* An odd number of cache lines, so that the buffers' headers do not all fall into the same
+ * few sets of a cache. */
 static u32 pool_stride(u32 buf_size)
 {
-	return ALIGN_UP(buf_size, CACHE_LINE);
+	return ALIGN_UP(buf_size, CACHE_LINE) | CACHE_LINE;
 }
 
 size_t pkt_pool_bytes(u32 count, u32 buf_size)
 {
-	return pool_heads_bytes(count) + (size_t)pool_stride(buf_size) * count;
+	return pool_heads_bytes(count) + pool_stack_bytes(count) +
+	       (size_t)pool_stride(buf_size) * count;
 }
 
 void pkt_pool_init(struct pkt_pool *pool, const char *name, u32 owner, u32 count, u32 buf_size,
 		   void *mem, bus_t mem_bus)
 {
 	struct pkt *pkts = mem;
-	size_t off = pool_heads_bytes(count);
+	size_t heads = pool_heads_bytes(count), off = heads + pool_stack_bytes(count);
 	u32 stride = pool_stride(buf_size);
 
 	ASSERT(buf_size > PKT_HEADROOM);
@@ -41,8 +49,9 @@ void pkt_pool_init(struct pkt_pool *pool, const char *name, u32 owner, u32 count
 		.owner = owner,
 		.count = count,
 		.buf_size = buf_size,
+		.free = (struct pkt **)(void *)((u8 *)mem + heads),
 	};
-	/* Last one first, so that the free list starts at the lowest address. */
+	/* Last one first, so that the lowest address is on top. */
 	for (u32 i = count; i-- > 0;) {
 		struct pkt *p = &pkts[i];
 		size_t buf_off = off + (size_t)stride * i;
@@ -51,49 +60,8 @@ void pkt_pool_init(struct pkt_pool *pool, const char *name, u32 owner, u32 count
 		p->buf = (u8 *)mem + buf_off;
 		p->buf_bus = (bus_t){ mem_bus.v + buf_off };
 		p->buf_size = buf_size;
-		p->next = pool->free;
-		pool->free = p;
+		pool->free[pool->free_count++] = p;
 	}
-	pool->free_count = count;
-}
-
-struct pkt *pkt_get(struct pkt_pool *pool)
-{
-	struct pkt *p = pool->free;
-
-	if (!p) {
-		pool->exhausted++;
-		return NULL;
-	}
-	pool->free = p->next;
-	pool->free_count--;
-
-	p->data = p->buf + PKT_HEADROOM;
-	p->head_len = 0;
-	p->len = 0;
-	p->ingress = 0;
-	p->nseg = 0;
-	p->overlay = 0;
-	p->hash = 0;
-	p->refs = 1;
-	p->flags = 0;
-	p->gso_type = PKT_GSO_NONE;
-	p->gso_size = 0;
-	p->gso_segs = 0;
-	p->l3_start = 0;
-	p->csum_start = 0;
-	p->payload_start = 0;
-	p->csum_offset = 0;
-	p->ttl = 0;
-	p->tos = 0;
-	p->done = NULL;
-	p->done_ctx = NULL;
-	p->done_cookie = 0;
-	p->parent = NULL;
-	p->next = NULL;
-	p->ts_ns = 0;
-	p->egress = 0;
-	return p;
 }
 
 /* End one reference. A packet whose last one went joins *dead; nobody else
@@ -130,9 +98,30 @@ void pkt_put(struct pkt *p)
 		}
 		if (p->parent)
 			put_one(p->parent, &dead);
-		p->next = p->pool->free;
-		p->pool->free = p;
-		p->pool->free_count++;
+		p->pool->free[p->pool->free_count++] = p;
+	}
+}
+
+/* The last reference on what refers to nothing else, and tells nobody. */
+static inline bool is_plain(const struct pkt *p)
+{
+	return p->refs == 1 && !p->nseg && !p->done && !p->parent;
+}
+
+void pkt_put_burst(struct pkt *const *pkts, u32 n)
+{
+	unsigned core = plat_core();
+
+	for (u32 i = 0; i < n; i++) {
+		struct pkt *p = pkts[i];
+		struct pkt_pool *pool = p->pool;
+
+		if (pool->owner != core || !is_plain(p)) {
+			pkt_put(p);
+			continue;
+		}
+		p->refs = 0;
+		pool->free[pool->free_count++] = p;
 	}
 }
 

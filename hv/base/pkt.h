@@ -113,8 +113,8 @@ struct pkt {
 	u32 buf_size;
 	u32 rx_hint;	    /* for the driver that owns the pool */
 	pkt_done_fn done;   /* NULL: nothing to do */
-	void *done_ctx;
-	u64 done_cookie;    /* e.g. the head of a descriptor chain */
+	void *done_ctx;	    /* with done only, ... */
+	u64 done_cookie;    /* ... e.g. the head of a descriptor chain */
 	struct pkt *parent; /* set in a clone: the packet whose segments it shares */
 	struct pkt *next;   /* free list, or a list of the current owner */
 	u64 ts_ns;
@@ -130,9 +130,9 @@ struct pkt_pool {
 	const char *name;
 	u32 owner; /* core index */
 	u32 count;
-	u32 free_count;
 	u32 buf_size;
-	struct pkt *free;
+	u32 free_count;
+	struct pkt **free; /* a stack of free_count packets: the last used goes first */
 	u64 exhausted; /* pkt_get() found nothing */
 	void (*foreign_put)(struct pkt *p);
 };
@@ -147,10 +147,62 @@ void pkt_pool_init(struct pkt_pool *pool, const char *name, u32 owner, u32 count
 
 /* One packet with one reference, data at PKT_HEADROOM, empty. NULL when there
  * is none (counted). Owner core only. */
-struct pkt *pkt_get(struct pkt_pool *pool);
+static inline struct pkt *pkt_get(struct pkt_pool *pool)
+{
+	u32 left = pool->free_count;
+	struct pkt *p;
+
+	if (!left) {
+		pool->exhausted++;
+		return NULL;
+	}
+	p = pool->free[--left];
+	pool->free_count = left;
+
+	/* As they lie, so that it is a few wide stores. */
+	p->data = p->buf + PKT_HEADROOM;
+	p->head_len = 0;
+	p->len = 0;
+	p->ingress = 0;
+	p->nseg = 0;
+	p->overlay = 0;
+	p->hash = 0;
+	p->refs = 1;
+	p->flags = 0;
+	p->gso_type = PKT_GSO_NONE;
+	p->gso_size = 0;
+	p->l3_start = 0;
+	p->csum_start = 0;
+	p->payload_start = 0;
+	p->csum_offset = 0;
+	p->ttl = 0;
+	p->tos = 0;
+	p->gso_segs = 0;
+	p->egress = 0;
+	p->done = NULL;
+	p->parent = NULL;
+	p->ts_ns = 0;
+	return p;
+}
+
+/* Start fetching the next n packets that pkt_get() will give. */
+static inline void pkt_prefetch(const struct pkt_pool *pool, u32 n)
+{
+	u32 left = pool->free_count;
+
+	for (n = MIN(n, left); n; n--, left--) {
+		const struct pkt *p = pool->free[left - 1];
+
+		__builtin_prefetch(p, 1);
+		__builtin_prefetch((const u8 *)p + CACHE_LINE, 1);
+	}
+}
 
 /* End one reference. Any core. NULL is ignored. */
 void pkt_put(struct pkt *p);
+
+/* ... of each of them. None is NULL. */
+void pkt_put_burst(struct pkt *const *pkts, u32 n);
 
 /* One more reference; owner core only. */
 void pkt_ref(struct pkt *p);

@@ -1,18 +1,83 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory and string functions of the hypervisor. Copies use REP MOVSQ/STOSQ,
+ * Memory and string functions of the hypervisor. Long copies use REP MOVSQ/STOSQ,
  * which processors run at cache-line speed and emulators eight bytes at a
- * time, and which stay out of the vector registers: those are the guest's.
+ * time, and which stay out of the vector registers: those are the guest's. They take
+ * some 30 cycles to begin, so that short copies, which headers and small frames are,
+ * go by words.
  */
 #include "hv/base/str.h"
 
+#include "hv/base/bytes.h"
+
+#define WORD sizeof(u64)
+#define SHORT_COPY 256u
+
+/* Forwards, also onto what lies in front of the source and overlaps it. */
+static void copy_forwards(void *dst, const void *src, size_t n)
+{
+	size_t words = n / WORD, rest = n % WORD;
+
+	__asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(words)::"memory");
+	__asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(rest)::"memory");
+}
+
+static inline void copy_word(u8 *d, const u8 *s)
+{
+	store_le64(d, load_le64(s));
+}
+
+/* Fewer than two words: what is between the first ones and the last ones twice. */
+static inline void copy_few(u8 *d, const u8 *s, size_t n)
+{
+	if (n >= WORD) {
+		u64 first = load_le64(s), last = load_le64(s + n - WORD);
+
+		store_le64(d, first);
+		store_le64(d + n - WORD, last);
+	} else if (n >= sizeof(u32)) {
+		u32 first = load_le32(s), last = load_le32(s + n - sizeof(u32));
+
+		store_le32(d, first);
+		store_le32(d + n - sizeof(u32), last);
+	} else if (n) {
+		u8 middle = s[n / 2], last = s[n - 1];
+
+		d[0] = s[0];
+		d[n / 2] = middle;
+		d[n - 1] = last;
+	}
+}
+
+static inline void copy_two(u8 *d, const u8 *s)
+{
+	copy_word(d, s);
+	copy_word(d + WORD, s + WORD);
+}
+
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
-	void *d = dst;
-	size_t words = n / 8, rest = n % 8;
+	const u8 *s = src, *last = s + n - 2 * WORD;
+	u8 *d = dst, *d_last = d + n - 2 * WORD;
 
-	__asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words)::"memory");
-	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(rest)::"memory");
+	if (n < 2 * WORD) {
+		copy_few(d, s, n);
+		return dst;
+	}
+	if (n > SHORT_COPY) {
+		size_t words = n / WORD;
+
+		__asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words)::"memory");
+	} else {
+		for (; s < last - 2 * WORD; s += 4 * WORD, d += 4 * WORD) {
+			copy_two(d, s);
+			copy_two(d + 2 * WORD, s + 2 * WORD);
+		}
+		if (s < last)
+			copy_two(d, s);
+	}
+	/* The end, some of which may have been copied already. */
+	copy_two(d_last, last);
 	return dst;
 }
 
@@ -22,9 +87,10 @@ void *memmove(void *dst, const void *src, size_t n)
 	const u8 *s = src;
 
 	if (d <= s || d >= s + n)
-		return memcpy(dst, src, n);
-	while (n--)
-		d[n] = s[n];
+		copy_forwards(dst, src, n);
+	else
+		while (n--)
+			d[n] = s[n];
 	return dst;
 }
 

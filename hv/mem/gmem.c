@@ -14,24 +14,7 @@ static void *refuse(struct gmem *gm)
 
 static struct gmem_region *region_of(struct gmem *gm, u64 addr)
 {
-	for (u32 i = 0; i < gm->count; i++) {
-		struct gmem_region *r = &gm->region[i];
-
-		/* Also right for addr < base: the difference wraps to >= size. */
-		if (addr - r->base.v < r->size)
-			return r;
-	}
-	return NULL;
-}
-
-/* The region that holds all of [addr, addr+len), or NULL. */
-static struct gmem_region *region_around(struct gmem *gm, u64 addr, u64 len)
-{
-	struct gmem_region *r = region_of(gm, addr);
-
-	if (!r || len == 0 || len > r->size - (addr - r->base.v))
-		return NULL;
-	return r;
+	return gmem_region_around(gm, gpa(addr), 1);
 }
 
 err_t gmem_add(struct gmem *gm, gpa_t base, u64 size, void *host, bus_t bus, bool writable)
@@ -58,24 +41,12 @@ err_t gmem_add(struct gmem *gm, gpa_t base, u64 size, void *host, bus_t bus, boo
 
 void *gmem_ptr(struct gmem *gm, gpa_t gpa, u64 len, enum gmem_intent intent)
 {
-	struct gmem_region *r = region_around(gm, gpa.v, len);
+	struct gmem_region *r = gmem_region_around(gm, gpa, len);
 
 	/* A pointer for DMA that nobody counts would outlive the guest. */
 	if (!r || intent == GMEM_DMA || (intent == GMEM_WRITE && !r->writable))
 		return refuse(gm);
 	return r->host + (gpa.v - r->base.v);
-}
-
-bool gmem_has(const struct gmem *gm, gpa_t gpa, u64 len)
-{
-	for (u32 i = 0; i < gm->count; i++) {
-		const struct gmem_region *r = &gm->region[i];
-		u64 off = gpa.v - r->base.v;
-
-		if (off < r->size)
-			return len > 0 && len <= r->size - off;
-	}
-	return false;
 }
 
 /* Every byte of [addr, addr+len) is there (and writable). */
@@ -136,19 +107,21 @@ err_t gmem_write(struct gmem *gm, gpa_t gpa, const void *src, u64 len)
 	return ERR_OK;
 }
 
-void *gmem_dma_map(struct gmem *gm, gpa_t gpa, u64 len, bool device_writes, bus_t *bus)
+void *gmem_dma_map(struct gmem *gm, struct gmem_dma *user, gpa_t gpa, u64 len,
+		   bool device_writes, bus_t *bus)
 {
-	struct gmem_region *r = region_around(gm, gpa.v, len);
+	struct gmem_region *r = gmem_region_around(gm, gpa, len);
 
 	if (!r || (device_writes && !r->writable))
 		return refuse(gm);
-	__atomic_fetch_add(&gm->dma_in_flight, 1, __ATOMIC_RELAXED);
+	gmem_dma_count(user);
 	bus->v = r->bus.v + (gpa.v - r->base.v);
 	return r->host + (gpa.v - r->base.v);
 }
 
-void gmem_dma_unmap(struct gmem *gm)
+void gmem_dma_unmap(struct gmem_dma *user, u32 n)
 {
-	ASSERT(__atomic_load_n(&gm->dma_in_flight, __ATOMIC_RELAXED) > 0);
-	__atomic_fetch_sub(&gm->dma_in_flight, 1, __ATOMIC_RELEASE);
+	ASSERT(user->mapped >= n);
+	/* Release: whoever sees 0 may give the memory to somebody else. */
+	__atomic_store_n(&user->mapped, user->mapped - n, __ATOMIC_RELEASE);
 }

@@ -29,8 +29,13 @@ struct gmem_region {
 struct gmem {
 	u32 count;
 	struct gmem_region region[GMEM_MAX_REGIONS];
-	u64 dma_in_flight; /* mappings not yet undone; atomic */
-	u64 refused;	   /* accesses outside memory */
+	u64 refused; /* accesses outside memory; atomic */
+};
+
+/* Mappings for DMA that are not undone yet, of one user: a queue. Written by the core
+ * that owns it. */
+struct gmem_dma {
+	u32 mapped;
 };
 
 /* Add a region; ERR_INVAL when it wraps or overlaps one, ERR_NOMEM when the
@@ -43,9 +48,25 @@ err_t gmem_add(struct gmem *gm, gpa_t base, u64 size, void *host, bus_t bus, boo
  */
 void *gmem_ptr(struct gmem *gm, gpa_t gpa, u64 len, enum gmem_intent intent);
 
+/* The region that holds all of [gpa, gpa + len), or NULL; also when len is 0. */
+static inline struct gmem_region *gmem_region_around(struct gmem *gm, gpa_t gpa, u64 len)
+{
+	for (struct gmem_region *r = gm->region; r < gm->region + gm->count; r++) {
+		/* Also right for an address below base: the difference wraps. */
+		u64 off = gpa.v - r->base.v;
+
+		if (off < r->size)
+			return len - 1 < r->size - off ? r : NULL;
+	}
+	return NULL;
+}
+
 /* Are all len bytes in one region? Not counted: for those who ask before they
  * treat the address as a device's. */
-bool gmem_has(const struct gmem *gm, gpa_t gpa, u64 len);
+static inline bool gmem_has(struct gmem *gm, gpa_t gpa, u64 len)
+{
+	return gmem_region_around(gm, gpa, len) != NULL;
+}
 
 /* Copies that may cross regions. ERR_RANGE when any byte is outside; nothing
  * is copied then. */
@@ -54,11 +75,18 @@ err_t gmem_write(struct gmem *gm, gpa_t gpa, const void *src, u64 len);
 
 /*
  * As gmem_ptr() for a device's access: also gives the bus address and counts
- * the mapping as in flight until gmem_dma_unmap(). A guest is reset or freed
- * only when nothing is in flight.
+ * the mapping as in flight until gmem_dma_unmap(), which ends n of them. A guest is
+ * reset or freed only when nothing of any user is in flight.
  */
-void *gmem_dma_map(struct gmem *gm, gpa_t gpa, u64 len, bool device_writes, bus_t *bus);
-void gmem_dma_unmap(struct gmem *gm);
+void *gmem_dma_map(struct gmem *gm, struct gmem_dma *user, gpa_t gpa, u64 len,
+		   bool device_writes, bus_t *bus);
+void gmem_dma_unmap(struct gmem_dma *user, u32 n);
+
+/* The same count for memory whose address is known already. */
+static inline void gmem_dma_count(struct gmem_dma *user)
+{
+	__atomic_store_n(&user->mapped, user->mapped + 1, __ATOMIC_RELAXED);
+}
 
 static inline gpa_t gpa(u64 v)
 {

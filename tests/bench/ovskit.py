@@ -25,10 +25,10 @@ from labkit.errors import ToolError
 PACKAGES = ("openvswitch-switch-dpdk", "openvswitch-switch", "openvswitch-common",
             "librte-net-null23", "librte-mempool-ring23", "librte-bus-vdev23",
             "librte-bus-pci23", "librte-kvargs23", "librte-telemetry23", "librte-eal23",
-            "librte-pci23", "librte-ring23", "librte-mempool23", "librte-mbuf23", "librte-rcu23",
-            "librte-cryptodev23", "librte-dmadev23", "librte-meter23", "librte-net23",
-            "librte-ethdev23", "librte-hash23", "librte-vhost23", "libxdp1", "libbpf1",
-            "libunbound8", "libnuma1", "libcap-ng0", "libevent-2.1-7", "libpcap0.8",
+            "librte-pci23", "librte-ring23", "librte-mempool23", "librte-mbuf23",
+            "librte-rcu23", "librte-cryptodev23", "librte-dmadev23", "librte-meter23",
+            "librte-net23", "librte-ethdev23", "librte-hash23", "librte-vhost23", "libxdp1",
+            "libbpf1", "libunbound8", "libnuma1", "libcap-ng0", "libevent-2.1-7", "libpcap0.8",
             "libdbus-1-3", "libibverbs1", "libnl-3-200", "libnl-route-3-200")
 HUGE_PAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 PAGES = 600

@@ -66,7 +66,7 @@ static u64 ring_up(struct guest *g, struct guest_ring *r, struct virtio_net *net
 	};
 	must(!(bufs & (bufs - 1)), "a power of two of buffers");
 	must(virtio_dev_enable_queue(&net->dev, queue, &l) == ERR_OK, "virtqueue");
-	at = r->buf + (u64)bufs * GUEST_BUF;
+	at = r->buf + (u64)bufs * GUEST_STRIDE;
 	must(at <= MEM, "the guest's memory");
 	return at;
 }
@@ -75,7 +75,7 @@ static u64 ring_up(struct guest *g, struct guest_ring *r, struct virtio_net *net
 static u8 *entry_add(struct guest *g, struct guest_ring *r, u32 len, u16 flags)
 {
 	u16 slot = r->filled & (GUEST_RING - 1);
-	u64 addr = r->buf + (u64)(r->filled & (r->bufs - 1)) * GUEST_BUF;
+	u64 addr = r->buf + (u64)(r->filled & (r->bufs - 1)) * GUEST_STRIDE;
 
 	r->desc[slot] = (struct vring_desc){ .addr = addr, .len = len, .flags = flags };
 	r->avail->ring[slot] = slot;
@@ -173,5 +173,5 @@ const u8 *guest_last(const struct guest *g)
 {
 	u32 slot = (g->rx.taken - 1u) & (g->rx.bufs - 1);
 
-	return g->mem + g->rx.buf + (u64)slot * GUEST_BUF + HDR;
+	return g->mem + g->rx.buf + (u64)slot * GUEST_STRIDE + HDR;
 }

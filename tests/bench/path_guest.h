@@ -12,6 +12,7 @@
 
 #define GUEST_RING VIRTIO_NET_RING_SIZE
 #define GUEST_BUF 2048u
+#define GUEST_STRIDE (GUEST_BUF + CACHE_LINE) /* or few sets of a cache would hold them all */
 
 struct guest_ring {
 	struct vring_desc *desc;

@@ -258,7 +258,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (nheld)
 		pkt_put(held[--nheld]);
 	ASSERT(virtio_net_in_flight(&net) == 0);
-	ASSERT(gm.dma_in_flight == 0);
+	ASSERT(virtio_net_mapped(&net) == 0);
 	ASSERT(pool.free_count == PACKETS);
 	return 0;
 }

@@ -131,9 +131,9 @@ void fake_pool_fini(struct pkt_pool *pool)
 
 	/* All packets are on the free list; the first in memory is the memory. */
 	ASSERT(pool->free_count == pool->count);
-	for (struct pkt *p = pool->free; p; p = p->next) {
-		if (!lowest || p < lowest)
-			lowest = p;
+	for (u32 i = 0; i < pool->count; i++) {
+		if (!lowest || pool->free[i] < lowest)
+			lowest = pool->free[i];
 	}
 	free(lowest);
 }

@@ -72,18 +72,18 @@ static void ptr_checks_bounds(void **state)
 static void dma_is_counted(void **state)
 {
 	struct gmem gm = setup();
+	struct gmem_dma dma = { 0 };
 	bus_t bus;
 
 	(void)state;
-	assert_ptr_equal(gmem_dma_map(&gm, gpa(HIGH_AT + 16), 32, true, &bus), high + 16);
+	assert_ptr_equal(gmem_dma_map(&gm, &dma, gpa(HIGH_AT + 16), 32, true, &bus), high + 16);
 	assert_int_equal(bus.v, 0x300010);
-	assert_ptr_equal(gmem_dma_map(&gm, gpa(ROM_AT), 32, false, &bus), rom);
-	assert_int_equal(gm.dma_in_flight, 2);
-	assert_null(gmem_dma_map(&gm, gpa(ROM_AT), 32, true, &bus));
-	assert_int_equal(gm.dma_in_flight, 2);
-	gmem_dma_unmap(&gm);
-	gmem_dma_unmap(&gm);
-	assert_int_equal(gm.dma_in_flight, 0);
+	assert_ptr_equal(gmem_dma_map(&gm, &dma, gpa(ROM_AT), 32, false, &bus), rom);
+	assert_int_equal(dma.mapped, 2);
+	assert_null(gmem_dma_map(&gm, &dma, gpa(ROM_AT), 32, true, &bus));
+	assert_int_equal(dma.mapped, 2);
+	gmem_dma_unmap(&dma, 2);
+	assert_int_equal(dma.mapped, 0);
 }
 
 /* The naive twin: which region a byte is in, byte by byte. */

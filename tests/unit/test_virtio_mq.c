@@ -137,7 +137,7 @@ static int teardown(void **state)
 	host_core = 0;
 	fake_port_clear(&peer);
 	drain_all();
-	assert_int_equal(v.gm.dma_in_flight, 0);
+	assert_int_equal(virtio_net_mapped(&net), 0);
 	assert_int_equal(vnet_port_del(&net.port, true), ERR_OK);
 	assert_int_equal(vnet_port_del(&peer.port, true), ERR_OK);
 	assert_int_equal(vnet_port_reap(), 0);

@@ -87,7 +87,7 @@ static int teardown(void **state)
 	(void)state;
 	/* Whatever a test did: nothing leaks. */
 	assert_int_equal(pool.free_count, PACKETS);
-	assert_int_equal(v.gm.dma_in_flight, 0);
+	assert_int_equal(virtio_net_mapped(&net), 0);
 	assert_int_equal(virtio_net_in_flight(&net), 0);
 	free(pool_mem);
 	vdrv_fini(&v);
@@ -230,7 +230,7 @@ static void tx_sizes_and_shapes(void **state)
 		} else {
 			assert_int_equal(p->head_len, PKT_HEADER_COPY);
 			assert_int_equal(vdrv_take(&v, ring(VIRTIO_NET_TX), NULL), -1);
-			assert_int_equal(v.gm.dma_in_flight, p->nseg);
+			assert_int_equal(virtio_net_mapped(&net), p->nseg);
 			assert_int_equal(virtio_net_in_flight(&net), 1);
 			pkt_put(p);
 			net.port.ops->notify(&net.port, true);
@@ -277,7 +277,7 @@ static void tx_crossing_regions_is_cut(void **state)
 	check_frame(p, 1400, 9);
 	assert_int_equal(net.port.count.rx_copies, 0);
 	pkt_put(p);
-	assert_int_equal(v.gm.dma_in_flight, 0);
+	assert_int_equal(virtio_net_mapped(&net), 0);
 }
 
 static void tx_in_too_many_pieces_is_copied(void **state)
@@ -295,7 +295,7 @@ static void tx_in_too_many_pieces_is_copied(void **state)
 	check_frame(p, 1200, 3);
 	assert_int_equal(net.port.count.rx_copies, 1);
 	assert_int_equal(net.port.count.rx_copied_bytes, 1200);
-	assert_int_equal(v.gm.dma_in_flight, 0);
+	assert_int_equal(virtio_net_mapped(&net), 0);
 	pkt_put(p);
 	assert_true(vdrv_take(&v, ring(VIRTIO_NET_TX), NULL) >= 0);
 }
@@ -505,7 +505,7 @@ static void tx_long_in_many_pieces(void **state)
 		assert_int_equal(p->len, linear + 17 * 3800);
 		assert_int_equal(p->nseg, linear > PKT_HEADER_COPY ? 18 : 17);
 		assert_int_equal(net.port.count.rx_copies, 0);
-		assert_int_equal(v.gm.dma_in_flight, p->nseg);
+		assert_int_equal(virtio_net_mapped(&net), p->nseg);
 		pkt_put(p);
 	}
 }
@@ -535,7 +535,7 @@ static void tx_broken(void **state)
 		assert_true(vdrv_status(&v) & VIRTIO_STATUS_NEEDS_RESET);
 		assert_int_equal(net.port.count.drop[VNET_DROP_BAD_RING], i + 1);
 		assert_int_equal(net.dev.broken_queue, VIRTIO_NET_TX);
-		assert_int_equal(v.gm.dma_in_flight, 0);
+		assert_int_equal(virtio_net_mapped(&net), 0);
 		assert_int_equal(collect(&p, 1), 0);
 	}
 	/* A ring that runs ahead. */
@@ -574,7 +574,7 @@ static void reset_with_frames_in_flight(void **state)
 	send_frame(1000, 9, NULL, 0);
 	assert_int_equal(collect(&late, 1), 1);
 	virtio_pci_reset(&vp);
-	assert_int_equal(v.gm.dma_in_flight, 1);
+	assert_int_equal(virtio_net_mapped(&net), 1);
 	pkt_put(late);
 	assert_int_equal(vdrv_status(&v), 0);
 }
