@@ -104,26 +104,28 @@ void ledger_to_ground(void)
 void ledger_turn_end(u32 stage)
 {
 	struct ledger_core *c = mine();
+	u64 end = plat_cycles();
 
 	if (!c)
 		return;
+	lap(c, stage, plat_cycles());
 	if (c->turn_at) {
-		c->turn_cycles += plat_cycles() - c->turn_at;
+		c->turn_cycles += end > c->turn_at ? end - c->turn_at : 0;
 		c->turns++;
 	}
 	c->turn_at = 0;
-	lap(c, stage, plat_cycles());
 }
 
 void ledger_turn_begin(void)
 {
 	struct ledger_core *c = mine();
+	u64 now = plat_cycles();
 
 	if (!c)
 		return;
-	c->ground = LEDGER_OTHER;
-	lap(c, LEDGER_OTHER, plat_cycles());
 	c->turn_at = plat_cycles();
+	c->ground = LEDGER_OTHER;
+	lap(c, LEDGER_OTHER, now);
 }
 
 /* --- control ------------------------------------------------------------------------- */

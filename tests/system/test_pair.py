@@ -8,6 +8,7 @@ import json
 import os
 
 import examplekit
+import ledgerkit
 import pytest
 from labkit import measure
 
@@ -72,13 +73,50 @@ def test_every_size_gets_through_whole(lab, size):
     assert status == 0 and " 5 received" in output
 
 
+def switch_ledgers(lab, how):
+    for node in PEER:
+        lab.ctl(node, f"ledger {how}")
+
+
+def kicks(node):
+    return node["vms"]["g1"]["kicks"]
+
+
+def check_ledgers(lab, outer, inner, after, last):
+    """The ledgers of a TCP stream between the second pair of figures: they cover at least that,
+    and at most what lies between the first and the last."""
+    for at, node in enumerate(PEER):
+        told = json.loads(lab.ctl(node, "show ledger json"))
+        ledgerkit.check(told)
+        least, most = measure.Counters([after[at]]), measure.Counters([last[at]])
+        least, most = least - measure.Counters([inner[at]]), most - measure.Counters([outer[at]])
+        assert least.exits <= told["exits"] <= most.exits
+        kicked = ledgerkit.stage(told, "tx", "kick")["count"]
+        assert kicks(after[at]) - kicks(inner[at]) <= kicked
+        assert kicked <= kicks(last[at]) - kicks(outer[at])
+        # A kick is an exit; one that a reset or another core's queue had would not be here.
+        assert ledgerkit.stage(told, "tx", "exit")["exits"] >= kicked
+        for direction, wanted in (("tx", 0), ("rx", 1)):
+            part = told["directions"][direction]
+            assert part["frames"] >= least.frames[f"{direction}_frames"] > 0
+            assert ledgerkit.total(told, direction, "copies") == wanted * part["frames"]
+            for stage in part["stages"]:
+                assert stage["cycles"] > 0 and stage["laps"] > 0, stage
+        assert "sum  " in lab.ctl(node, "show ledger histogram")
+
+
 @pytest.mark.parametrize("option", ["", "-r"])
 def test_tcp_stream_and_every_frame_accounted_for(lab, option):
-    before = measure.Counters(stats(lab))
+    outer = stats(lab)
+    switch_ledgers(lab, "on")
+    inner = stats(lab)
+    before = measure.Counters(inner)
     status, output = lab.sh("alpha/g1", f"nuttcp -fparse {option} -T {STREAM_S} 10.1.0.2",
                             timeout=STREAM_S + 60)
     assert status == 0 and measure.parse_nuttcp(output) > 0
     after = stats(lab)
+    switch_ledgers(lab, "off")
+    check_ledgers(lab, outer, inner, after, stats(lab))
     for node in after:
         assert node["sum"]["balanced"], node
     counted = measure.Counters(after) - before

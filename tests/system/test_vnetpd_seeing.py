@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+import ledgerkit
 import nskit
 import pytest
 from prometheus_client.openmetrics import parser
@@ -238,3 +239,19 @@ def test_the_traffic_matrix(world, pair):
     assert told["other_frames"] == 0
     assert nskit.MACS["a"] in ctl(pair["a"], "show", "matrix", "top", "1").stdout
     assert ctl(pair["a"], "matrix", "off").returncode == 0
+
+
+def test_the_ledger(world, pair):
+    assert "never on" in ctl(pair["a"], "show", "ledger").stdout
+    assert ctl(pair["a"], "ledger", "on").returncode == 0
+    assert len(world.ping("a", nskit.OVER["b"])) == 3
+    assert ctl(pair["a"], "ledger", "off").returncode == 0
+    told = json.loads(ctl(pair["a"], "-j", "show", "ledger").stdout)
+    ledgerkit.check(told)
+    for direction, names in (("tx", ("dequeue", "route", "encapsulate", "doorbell")),
+                             ("rx", ("receive", "decapsulate", "route", "copy"))):
+        assert told["directions"][direction]["packets"] >= 3
+        for name in names:
+            assert ledgerkit.stage(told, direction, name)["cycles"] > 0, (direction, name)
+    assert told["halted_cycles"] > 0 and told["exits"] == 0
+    assert 'stage="encapsulate"' in ctl(pair["a"], "show", "metrics").stdout
