@@ -279,7 +279,7 @@ NETTOOLS := $B/bench/netload $B/bench/plaintap
 $(NETTOOLS): $B/bench/%: tests/bench/%.c | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
-	$(Q)$(HOSTCC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -static -Wall -Wextra -Werror -o $@ $<
 
 .PHONY: bench-vnetpd nettools
 nettools: $(NETTOOLS)
@@ -329,8 +329,8 @@ $B/tools/pace.so: tools/labkit/pace.c | setup
 .PHONY: bench
 ## make bench      Caisson beside what there is without it: throughput, round trips, in one run of
 ##                 the lab (three quarters of an hour; QUICK=1), build/bench/overlay.json, .csv
-bench: setup $B/caisson.elf
-	@tools/mkguest amd64
+bench: setup $B/caisson.elf $B/bench/plaintap
+	@tools/mkguest --set bench --set kvm
 	@tests/bench/overlay $(BENCH_OPTIONS)
 
 .PHONY: bench-exits

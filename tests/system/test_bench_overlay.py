@@ -12,7 +12,7 @@ from labkit.errors import ToolError
 
 sys.path.insert(0, os.path.join(ROOT, "tests/bench"))
 
-from overlaykit import measures, results, rounds, ways  # noqa: E402
+from overlaykit import measures, mpi, results, rounds, ways  # noqa: E402
 
 GOALS = {"more": ("ratio", 2, "higher"), "less": ("ratio", 2, "lower"),
          "any": ("ms", None, "lower")}
@@ -110,23 +110,24 @@ def test_other_modes_have_figures_of_their_own():
 
 
 def test_pings_give_their_median_and_all_times():
-    found = measures.MEASURES[0].read("time=1.00 ms\ntime=9.50 ms\ntime=2.00 ms\n")
+    found = measures.NET[0].read("time=1.00 ms\ntime=9.50 ms\ntime=2.00 ms\n")
     assert found.value == 2.0 and found.samples == (1.0, 9.5, 2.0)
     with pytest.raises(ToolError):
-        measures.MEASURES[0].read("")
+        measures.NET[0].read("")
 
 
 def test_a_udp_rate_is_in_packets_that_arrived():
-    udp = next(m for m in measures.MEASURES if m.key == "udp64")
+    udp = next(m for m in measures.NET if m.key == "udp64")
     assert udp.read("megabytes=1.0 rate_Mbps=5.12 pkt=3 drop=1").value == pytest.approx(10000)
     with pytest.raises(ToolError):
         udp.read("nuttcp-t: Error: connect")
 
 
 def test_every_measure_has_a_name_and_a_goal_names_a_measure():
-    keys = [m.key for m in measures.MEASURES]
+    keys = [m.key for m in (*measures.NET, *mpi.ALL.values())]
     assert len(set(keys)) == len(keys)
-    for _, key, way in results.RATIOS.values():
+    for _, key, base in results.RATIOS.values():
+        assert base in ways.WAYS
         assert set(results.BOTH.get(key, (key,))) <= set(keys)
 
 

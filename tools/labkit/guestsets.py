@@ -26,6 +26,9 @@ class Set:
     scripts: dict = dataclasses.field(default_factory=dict)    # name in tools/guest: path
     library_paths: list = dataclasses.field(default_factory=list)
     ssh: bool = False                                          # keys for dropbear
+    modules: list = dataclasses.field(default_factory=list)    # of the kernel, beside the usual
+    images: dict = dataclasses.field(default_factory=dict)     # file in build/guest: path
+    built: dict = dataclasses.field(default_factory=dict)      # file below build/: path
 
 
 STRESS = Set(
@@ -69,4 +72,30 @@ HPC = Set(
     library_paths=[f"usr/{LIBRARIES}/blas", PMIX],
     ssh=True)
 
-SETS = {"stress": STRESS, "hpc": HPC}
+# What `make bench` runs in guests and on plain machines alike.
+BENCH = dataclasses.replace(
+    HPC, image="initrd-bench.img", packages=[*HPC.packages, "sockperf"],
+    programs={**HPC.programs, "usr/bin/sockperf": "usr/bin/sockperf"})
+
+# A machine with KVM, whose guest has the kernel and the image above.
+KVM = Set(
+    flavour="amd64", image="initrd-kvm.img",
+    packages=["qemu-system-x86", "qemu-system-data", "seabios", "iproute2", "libaio1",
+              "libblkid1", "libbpf1", "libbsd0", "libcapstone4", "libdaxctl1", "libelf1",
+              "libfdt1", "libffi8", "libfuse3-3", "libgcc-s1", "libglib2.0-0", "libgmp10",
+              "libgnutls30", "libhogweed6", "libibverbs1", "libjpeg62-turbo", "libkmod2",
+              "liblzma5", "libmd0", "libmnl0", "libmount1", "libndctl6", "libnettle8",
+              "libnl-3-200", "libnl-route-3-200", "libnuma1", "libp11-kit0", "libpcre2-8-0",
+              "libpixman-1-0", "libpmem1", "libpng16-16", "librdmacm1", "libsasl2-2",
+              "libseccomp2", "libselinux1", "libslirp0", "libssl3", "libtasn1-6", "libudev1",
+              "liburing2", "libuuid1", "libvdeplug2", "libzstd1", "zlib1g"],
+    programs={"usr/bin/qemu-system-x86_64": "usr/bin/qemu-system-x86_64",
+              "bin/ip": "usr/bin/ip"},
+    files=["usr/share/seabios/bios-256k.bin", "usr/share/qemu/kvmvapic.bin",
+           "usr/share/qemu/linuxboot_dma.bin"],
+    scripts={"nested": "usr/bin/nested"},
+    modules=["bridge", "vxlan", "tun", "vhost_net", "kvm_amd"],
+    images={"vmlinuz-amd64": "nested/vmlinuz", "initrd-bench.img": "nested/initrd.img"},
+    built={"bench/plaintap": "usr/bin/plaintap"})
+
+SETS = {"stress": STRESS, "hpc": HPC, "bench": BENCH, "kvm": KVM}

@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import subprocess
+import time
 
 from labkit import machine as machines
 from labkit import qmp, serial, state as states
 from labkit.errors import ToolError
+from overlaykit import nested
 
 LOCK_TIMEOUT_S = 60
 NODE_TIMEOUT_S = 120
@@ -28,6 +30,7 @@ class Bed:
         self.state = None
         self.running = None
         self.mtus = {}
+        self.hosts = set()  # machines with a guest of Linux' KVM
 
     def _lab(self, command, *arguments):
         done = subprocess.run([os.path.join(self.root, "tools/lab"), command, "--dir",
@@ -80,9 +83,10 @@ class Bed:
             try:
                 with self._port(name, "sh") as port, contextlib.ExitStack() as stack:
                     if guest:
-                        node = serial.Node(port, name)
-                        node.attach(guest)
-                        stack.callback(node.detach)
+                        console = nested.Host(port, name) if name in self.hosts else \
+                            serial.Node(port, name)
+                        console.attach(guest)
+                        stack.callback(console.detach)
                     return serial.Shell(port, target).run(command, timeout)
             except serial.Timeout as error:
                 if attempt == SHELL_TRIES or error.status == serial.ENDED_BY_TIMEOUT:
@@ -113,8 +117,10 @@ class Bed:
                             f"{answer[:200]}") from None
 
     def begin(self, way):
-        """Lets a way's machines run, and only those, in its dispatch mode."""
+        """Lets a way's machines run, and only those, with its overlay or dispatch mode."""
         self.only(way.machines)
+        for host in way.machines if way.nested else ():
+            self.check(host, f"nested way {way.nested}")
         if way.mode:
             for node in way.nodes:
                 self.ctl(node, f"interface set g1.eth0 mode {way.mode}")
@@ -123,6 +129,8 @@ class Bed:
         """At both ends; a NIC may lose its link over it. Gives what it is now."""
         mtu = min(mtu, way.mtu_most)
         if self.mtus.get(way.machines) != mtu:
+            for host in way.machines if way.nested else ():
+                self.check(host, f"nested mtu {mtu}")
             for end in way.ends:
                 self.check(end, f"ip link set eth0 mtu {mtu}")
             self.reach(way)
@@ -132,6 +140,35 @@ class Bed:
     def reach(self, way):
         self.check(way.ends[0], f"i=0; until ping -q -c 1 -W 1 {way.peer} >/dev/null; do "
                    f"i=$((i+1)); [ $i -lt {REACH_S} ] || exit 1; done", REACH_S * 3)
+
+    def start_nested(self, way):
+        """Starts the guests of Linux' KVM at both ends, and waits for them."""
+        self.only(way.machines)
+        self.hosts |= set(way.machines)
+        for number, host in enumerate(way.machines, 1):
+            other = f"{nested.underlay(way.peer)}.{3 - number}"
+            self.check(host, f"nested up {other} {nested.overlay(way.peer)}.{number}/24 {number}")
+        self.await_nested(way)
+
+    def await_nested(self, way):
+        deadline = time.monotonic() + self.timeout
+        for end in way.ends:
+            while True:
+                try:
+                    self.check(end, "true")
+                    break
+                except ToolError:
+                    # It boots still, or it has ended, which fails.
+                    self.check(end.partition("/")[0], "nested status")
+                    if time.monotonic() > deadline:
+                        raise
+
+    def restart_nested(self, way):
+        """After a guest has died: both anew. KVM's guests die at times on an emulated SVM."""
+        for host in way.machines:
+            self.check(host, "nested restart")
+        self.mtus.pop(way.machines, None)
+        self.await_nested(way)
 
     def unbalanced(self, way):
         """Nodes whose frames do not add up, with what they say."""

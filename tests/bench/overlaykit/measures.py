@@ -14,26 +14,35 @@ LOADED_INTERVAL_S = 0.04
 STREAM_HEAD_S = 1   # of a stream, before pings beside it count
 STREAM_TAIL_S = 1
 SLACK_S = 120       # for a command on a busy machine, beside the time it takes
+SOCKPERF_PORT = 11111
+# What has to run at the far end, beside the image's own nuttcp.
+SERVERS = (f"pidof sockperf >/dev/null || sockperf server --tcp -p {SOCKPERF_PORT} "
+           "--no-rdtsc >/dev/null 2>&1 &")
 
 
 @dataclasses.dataclass(frozen=True)
 class Lengths:
-    """How long a measurement is: seconds of a stream, pings of a series."""
+    """How long a measurement is: seconds of a stream, pings of a series; NetPIPE's largest
+    message in bytes."""
 
     seconds: int
     pings: int
+    netpipe: int = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
+    """`samples`: the single ones, where they are worth keeping; `detail`: all that was said."""
+
     value: float
-    samples: tuple = ()  # the single ones, where they are worth keeping
+    samples: tuple = ()
+    detail: object = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """`command` and `read` are functions: of Lengths and the address measured against, and
-    of the output. `counted`: the nodes' counters over it are noted."""
+    """`command` and `read` are functions: of Lengths and the way, and of the output.
+    `counted`: the nodes' counters over it are noted. `group`: what a way may skip."""
 
     key: str
     title: str
@@ -44,6 +53,7 @@ class Measure:
     read: object
     takes: object = dataclasses.field(default=lambda lengths: lengths.seconds)
     counted: bool = False
+    group: str = "net"
 
 
 def _median_of_times(text):
@@ -59,8 +69,8 @@ def _mbps(text):
 
 def ping(key, title, mtu):
     return Measure(key, title, "ms", "lower", mtu,
-                   lambda lengths, peer: f"ping -i {PING_INTERVAL_S} -c {lengths.pings} {peer} | "
-                   "grep -o 'time=.*'", _median_of_times,
+                   lambda lengths, way: f"ping -i {PING_INTERVAL_S} -c {lengths.pings} "
+                   f"{way.peer} | grep -o 'time=.*'", _median_of_times,
                    takes=lambda lengths: lengths.pings * PING_INTERVAL_S)
 
 
@@ -70,20 +80,20 @@ def _loaded_seconds(lengths):
 
 def ping_under_tcp(key, title, mtu):
     """Round trips beside a TCP stream that takes what it can get."""
-    def command(lengths, peer):
+    def command(lengths, way):
         count = int(lengths.seconds / LOADED_INTERVAL_S)
-        return (f"nuttcp -T{_loaded_seconds(lengths)} {peer} >/dev/null & "
-                f"sleep {STREAM_HEAD_S}; ping -i {LOADED_INTERVAL_S} -c {count} -W 5 {peer} | "
-                "grep -o 'time=.*'; wait")
+        return (f"nuttcp -T{_loaded_seconds(lengths)} {way.peer} >/dev/null & "
+                f"sleep {STREAM_HEAD_S}; ping -i {LOADED_INTERVAL_S} -c {count} -W 5 "
+                f"{way.peer} | grep -o 'time=.*'; wait")
     return Measure(key, title, "ms", "lower", mtu, command, _median_of_times,
                    takes=_loaded_seconds)
 
 
-def tcp(key, title, mtu, reverse, counted=False):
-    option = "-r " if reverse else ""
-    return Measure(key, title, "Mbit/s", "higher", mtu,
-                   lambda lengths, peer: f"nuttcp -fparse {option}-T{lengths.seconds} {peer}",
-                   _mbps, counted=counted)
+def tcp(mtu, name, direction, counted=False):
+    option = "-r " if direction == "reverse" else ""
+    return Measure(f"tcp_{mtu}_{direction}", f"TCP {direction}, MTU {name}", "Mbit/s", "higher",
+                   mtu, lambda lengths, way: f"nuttcp -fparse {option}-T{lengths.seconds} "
+                   f"{way.peer}", _mbps, counted=counted)
 
 
 def udp(size):
@@ -91,18 +101,31 @@ def udp(size):
     def read(text):
         return Result(measure.parse_nuttcp(text) * 1e6 / (8 * size))
     return Measure(f"udp{size}", f"UDP of {size} bytes received", "packets/s", "higher", 1500,
-                   lambda lengths, peer: f"nuttcp -u -Ru -l{size} -fparse -T{lengths.seconds} "
-                   f"{peer}", read)
+                   lambda lengths, way: f"nuttcp -u -Ru -l{size} -fparse -T{lengths.seconds} "
+                   f"{way.peer}", read)
+
+
+def request_response():
+    """A small message there and one back, over TCP, one at a time."""
+    def read(text):
+        match = re.search(r"Valid Duration\] RunTime=([\d.]+) sec; SentMessages=\d+; "
+                          r"ReceivedMessages=(\d+)", text)
+        if not match or not float(match[1]):
+            raise ToolError(f"sockperf did not finish:\n{text.strip()}")
+        return Result(int(match[2]) / float(match[1]))
+    return Measure("tcp_rr", "TCP request and response", "1/s", "higher", 1500,
+                   lambda lengths, way: f"sockperf ping-pong --tcp -i {way.peer} "
+                   f"-p {SOCKPERF_PORT} -t {lengths.seconds} --no-rdtsc 2>&1", read)
 
 
 MTUS = {1500: "1500", 8958: "8958", 65000: "64 KB"}
-MEASURES = [
+DIRECTIONS = ("forward", "reverse")
+NET = [
     ping("rtt", "round trip", 1500),
+    request_response(),
     ping_under_tcp("rtt_under_tcp", "round trip beside TCP", 1500),
-    *(tcp(f"tcp_{mtu}_{way}", f"TCP {way}, MTU {name}", mtu, way == "reverse",
-          counted=mtu == 1500)
-      for mtu, name in MTUS.items() if mtu == 1500 for way in ("forward", "reverse")),
+    *(tcp(1500, MTUS[1500], direction, counted=True) for direction in DIRECTIONS),
     *(udp(size) for size in (64, 512, 1472)),
-    *(tcp(f"tcp_{mtu}_{way}", f"TCP {way}, MTU {name}", mtu, way == "reverse")
-      for mtu, name in MTUS.items() if mtu != 1500 for way in ("forward", "reverse")),
+    *(tcp(mtu, name, direction) for mtu, name in MTUS.items() if mtu != 1500
+      for direction in DIRECTIONS),
 ]

@@ -22,6 +22,9 @@ RATIOS = {
     "rtt_over_kvm": (("ratio", 1 / 3, "lower"), "rtt", "kvm"),
     "udp64_over_native": (("ratio", 0.8, "higher"), "udp64", "native"),
     "rtt_under_tcp_over_native": (("ratio", 2, "lower"), "rtt_under_tcp", "native"),
+    "tcp_rr_over_native": (("ratio", None, "higher"), "tcp_rr", "native"),
+    "netpipe_bw_over_native": (("ratio", 0.95, "higher"), "netpipe_bw", "native"),
+    "hpcc_bw_over_native": (("ratio", 0.95, "higher"), "hpcc_bw", "native"),
 }
 COUNTS = {
     "exits_per_packet_vmm": (("exits/packet", 1 / 64, "lower"), "vmm"),
@@ -70,13 +73,19 @@ COUNTERS = {
 }
 
 
-def all_figures(rows, ways, comparable):
+def comparable(machines):
+    """{(way, way): whether they have the same kernel and clock source}"""
+    same = {way: (told["kernel"], told["clocksource"]) for way, told in machines.items()}
+    return {(a, b): same[a] == same[b] for a in same for b in same if a != b}
+
+
+def all_figures(rows, ways, same):
     """The figures with goals, of each dispatch mode; none is made of ways that cannot be
     compared (not the same kernel and clock source)."""
     found = []
     for mode in (key for key in CAISSON if key in ways):
         for name, (goal, key, base) in RATIOS.items():
-            runs = ratios(rows, mode, key, base) if comparable.get((mode, base)) else []
+            runs = ratios(rows, mode, key, base) if same.get((mode, base)) else []
             if runs:
                 full = name if mode == CAISSON[0] else f"{name}_{mode}"
                 found.append(figures.figure({full: goal}, full, runs))

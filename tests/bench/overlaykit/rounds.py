@@ -6,6 +6,8 @@ from labkit.errors import ToolError
 from overlaykit import measures as what
 
 STOLEN_MAX = 0.02
+NESTED_TRIES = 3
+CLOCK = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
 
 def processor_times():
@@ -21,7 +23,8 @@ def order(ways, number):
 
 
 class Runner:
-    """`rows` are the raw values; `say` gets the progress, `failures` what went wrong."""
+    """`rows` are the raw values; `say` gets the progress, `failures` what went wrong;
+    `restarts`: how often KVM's guests had to be started again, by way."""
 
     def __init__(self, bed, ways, measures, lengths, say):
         self.bed = bed
@@ -31,63 +34,127 @@ class Runner:
         self.say = say
         self.rows = []
         self.failures = []
-        self.clocks = {}
+        self.machines = {}
+        self.restarts = {}
+        self.ledgers = {}
 
     def warm_up(self):
         """The first frames resolve addresses, and the emulator translates what is new."""
-        for way in self.ways:
-            self.bed.begin(way)
-            self.bed.set_mtu(way, what.MEASURES[0].mtu)
-            self.clocks[way.key] = self._clock(way)
+        for way in list(self.ways):
+            try:
+                self._warm(way)
+            except ToolError as error:
+                # The others are worth something without it.
+                self.ways.remove(way)
+                self.failures.append(f"{way.title}: left out: {error}")
+                self.say(f"{way.title}: LEFT OUT: {error}")
+
+    def _warm(self, way):
+        if way.nested and way.machines[0] not in self.bed.hosts:
+            self.say(f"{way.title}: boot the guests of {' and '.join(way.machines)}")
+            self.bed.start_nested(way)
+        self.bed.begin(way)
+
+        def warm():
+            self.bed.set_mtu(way, self.measures[0].mtu)
+            self.bed.check(way.ends[1], what.SERVERS)
+            self.machines[way.key] = self._look_at(way)
             self.bed.check(way.ends[0], f"nuttcp -T1 {way.peer}; nuttcp -r -T1 {way.peer}; "
                            f"ping -q -i 0.01 -c 50 {way.peer}", what.SLACK_S)
-            self.say(f"{way.title}: warm; clock source {self.clocks[way.key]['clocksource']}")
+        self._persist(way, warm)
+        self.say(f"{way.title}: warm; clock source {self.machines[way.key]['clocksource']}")
 
-    def _clock(self, way):
-        path = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
-        words = self.bed.check(way.ends[0], f"uname -r; cat {path}").split()
-        return {"kernel": words[0], "clocksource": words[1]}
+    def _look_at(self, way):
+        words = self.bed.check(way.ends[0], f"uname -r; cat {CLOCK}; nproc").split()
+        return {"kernel": words[0], "clocksource": words[1], "processors": int(words[2])}
+
+    def _persist(self, way, function):
+        """Its result. KVM's guests die at times on an emulated SVM: they are started again, as
+        often as that is counted."""
+        for attempt in range(1, NESTED_TRIES + 1):
+            try:
+                return function()
+            except ToolError as error:
+                if not way.nested or attempt == NESTED_TRIES:
+                    raise
+                self.restarts[way.key] = self.restarts.get(way.key, 0) + 1
+                self.say(f"{way.title}: start its guests again ({str(error).splitlines()[0]})")
+                self.bed.restart_nested(way)
+                self.bed.check(way.ends[1], what.SERVERS)
+        return None
 
     def round(self, number):
         for way in order(self.ways, number):
             self.bed.begin(way)
             values = []
             for measure_ in self.measures:
+                if measure_.group in way.skips:
+                    continue
                 row = self._row(number, way, measure_)
                 self.rows.append(row)
                 values.append(short(measure_, row))
-            self.bed.set_mtu(way, self.measures[0].mtu)
+            self._settle(way)
+            self.say(f"round {number + 1}, {way.title}: {', '.join(values)}")
+
+    def _settle(self, way):
+        """As it was before the round; the sum over all frames must be right."""
+        try:
+            self._persist(way, lambda: self.bed.set_mtu(way, self.measures[0].mtu))
             self.failures += self.bed.unbalanced(way)
-            self.say(f"round {number + 1}, {way.title}: {', '.join(filter(None, values))}")
+        except ToolError as error:
+            self.failures.append(f"{way.title}: {error}")
 
     def _row(self, number, way, measure_):
-        mtu = self.bed.set_mtu(way, measure_.mtu)
         row = {"round": number, "way": way.key, "measure": measure_.key, "unit": measure_.unit,
-               "mtu": mtu, "value": None}
-        before = self._counters(way, measure_)
-        stolen = processor_times()
+               "mtu": min(measure_.mtu, way.mtu_most), "value": None, "stolen": 0.0}
         try:
-            result = self._measure(way, measure_)
-            row["value"] = result.value
-            if result.samples:
-                row["samples"] = list(result.samples)
+            self._persist(way, lambda: self._fill(row, way, measure_))
         except ToolError as error:
             self.failures.append(f"round {number + 1}, {way.title}, {measure_.title}: {error}")
-        now = processor_times()
-        row["stolen"] = (now[0] - stolen[0]) / max(1, now[1] - stolen[1])
-        if before:
-            row["counts"] = counts(self._counters(way, measure_) - before)
         return row
 
-    def _measure(self, way, measure_):
+    def _fill(self, row, way, measure_):
+        self.bed.set_mtu(way, measure_.mtu)
+        before = self._counters(way, measure_)
+        stolen = processor_times()
         timeout = measure_.takes(self.lengths) * 4 + what.SLACK_S
-        text, _ = self.bed.sh(way.ends[0], measure_.command(self.lengths, way.peer), timeout)
-        return measure_.read(text)
+        text, _ = self.bed.sh(way.ends[0], measure_.command(self.lengths, way), timeout)
+        result = measure_.read(text)
+        now = processor_times()
+        row["value"] = result.value
+        row["stolen"] = (now[0] - stolen[0]) / max(1, now[1] - stolen[1])
+        if result.samples:
+            row["samples"] = list(result.samples)
+        if result.detail:
+            row["detail"] = result.detail
+        if before:
+            row["counts"] = counts(self._counters(way, measure_) - before)
 
     def _counters(self, way, measure_):
         if not measure_.counted or not way.nodes:
             return None
         return measure.Counters([self.bed.show(node, "stats") for node in way.nodes])
+
+    def ledger(self):
+        """What each stage of a frame's way takes during a TCP stream, of one more stream a
+        way: the clock is read for it, so that it stands beside the others, not in them."""
+        for way in (way for way in self.ways if way.nodes):
+            self.bed.begin(way)
+            try:
+                self.bed.set_mtu(way, self.measures[0].mtu)
+                for node in way.nodes:
+                    self.bed.ctl(node, "ledger on")
+            except ToolError as error:
+                self.say(f"no ledger: {str(error).splitlines()[0]}")
+                return
+            self.bed.check(way.ends[0], f"nuttcp -T{self.lengths.seconds} {way.peer}")
+            told = [self.bed.show(node, "ledger") for node in way.nodes]
+            for node in way.nodes:
+                self.bed.ctl(node, "ledger off")
+            # The stream goes from the first to the second: frames out here, in there.
+            self.ledgers[way.key] = {"tx": told[0]["directions"]["tx"],
+                                     "rx": told[1]["directions"]["rx"]}
+            self.say(f"{way.title}: ledger")
 
 
 def counts(counted):

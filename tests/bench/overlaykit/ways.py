@@ -4,6 +4,8 @@
     native            p1 ==================== p2              Linux on the machine itself
     guest             g1 - alpha ======== beta - g1           Caisson on one core
     vmm, adaptive     g1 - gamma ======= delta - g1           Caisson with a core that dispatches
+    kvm               g1 - k1 ============= k2 - g1           KVM, vhost-net, the kernel's VXLAN
+    user              g1 - k1 ============= k2 - g1           KVM, vhost-net, a TAP daemon
 
 All machines have the same model of NIC and a wire to the other one, and the same kernel
 with the same clock source runs at both ends of each way."""
@@ -31,6 +33,8 @@ class Way:
     mtu_most: int = GUEST_MTU_MOST
     nodes: tuple = ()  # of Caisson
     mode: str = ""     # of dispatch
+    nested: str = ""   # under Linux' KVM: what tools/guest/nested calls the way
+    skips: tuple = ()  # groups of measures
 
 
 WAYS = {way.key: way for way in (
@@ -41,9 +45,13 @@ WAYS = {way.key: way for way in (
         "10.3.0.2", nodes=("gamma", "delta"), mode="vmm"),
     Way("adaptive", "Caisson, adaptive", ("gamma", "delta"), ("gamma/g1", "delta/g1"),
         "10.3.0.2", nodes=("gamma", "delta"), mode="adaptive"),
+    Way("kvm", "KVM, vhost-net, VXLAN", ("k1", "k2"), ("k1/g1", "k2/g1"), "10.4.0.2",
+        nested="vxlan"),
+    Way("user", "KVM, user-level TAP", ("k1", "k2"), ("k1/g1", "k2/g1"), "10.4.0.2",
+        nested="tap", skips=("mpi",)),
 )}
 
-PLAIN = ("machine {name} plain yes cores 1 memory {memory}M nic {nic} kernel {kernel} "
+PLAIN = ("machine {name} plain yes cores {cores} memory {memory}M nic {nic} kernel {kernel} "
          'initrd {initrd} cmdline "{cmdline} caisson.name={name} caisson.ip={address}/24"')
 NODE_MACHINE = "machine {name} cores {cores} memory {memory}M nic {nic}"
 # A link cuts frames that are longer than the wire's into IPv4 fragments. The thresholds are
@@ -69,14 +77,25 @@ class Setup:
 
     nic: str = "e1000"
     kernel: str = "vmlinuz-amd64"
-    initrd: str = "initrd-amd64.img"
+    initrd: str = "initrd-bench.img"
     guest_memory: int = 256
+    host_initrd: str = "initrd-kvm.img"
+    host_memory: int = 1024
 
 
 def plain_pair(setup, names, net):
-    return [PLAIN.format(name=name, memory=setup.guest_memory, nic=setup.nic,
+    return [PLAIN.format(name=name, cores=1, memory=setup.guest_memory, nic=setup.nic,
                          kernel=setup.kernel, initrd=setup.initrd, cmdline=CMDLINE,
                          address=f"10.{net}.0.{side}")
+            for side, name in enumerate(names, 1)]
+
+
+def host_pair(setup, names, net):
+    """Machines with KVM: their guests have 10.NET.0.x, they themselves 10.NET.1.x. QEMU and
+    vhost-net run beside the guest on a core of their own."""
+    return [PLAIN.format(name=name, cores=2, memory=setup.host_memory, nic=setup.nic,
+                         kernel=setup.kernel, initrd=setup.host_initrd, cmdline=CMDLINE,
+                         address=f"10.{net}.1.{side}")
             for side, name in enumerate(names, 1)]
 
 
@@ -107,6 +126,6 @@ def lab_text(setup, ways):
             machines += more
             nodes += sections
         else:
-            machines += plain_pair(setup, pair, net)
+            machines += (host_pair if way.nested else plain_pair)(setup, pair, net)
         machines.append(f"wire {'-'.join(pair)} {' '.join(pair)} snap 64")
     return "\n".join([*machines, "caisson 1", *nodes])
