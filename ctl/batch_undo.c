@@ -122,19 +122,21 @@ static void take_text(void *ctx, const char *text, size_t len)
 	l->text[l->len] = '\0';
 }
 
-/* What made it so, as the program knows it. False: it does not. */
+/* What made it so, as the program knows it: a statement a line. False: it does not. */
 static bool remember_config(struct undo *u, enum lang_id made_by, const char *name)
 {
 	struct line l = { .len = 0 };
 	const struct out out = { .write = take_text, .ctx = &l };
-	size_t len;
 
 	ctl_config_of(made_by, name, &out);
-	len = l.len && l.text[l.len - 1] == '\n' ? l.len - 1 : l.len;
-	l.text[len] = '\0';
-	if (len)
-		remember(u, 0, "%s", l.text);
-	return len;
+	for (size_t at = 0, end; at < l.len; at = end + 1) {
+		for (end = at; end < l.len && l.text[end] != '\n'; end++)
+			;
+		l.text[end] = '\0';
+		if (end > at)
+			remember(u, 0, "%s", l.text + at);
+	}
+	return l.len;
 }
 
 static void remember_link(struct undo *u, struct vnet_port *port)
@@ -172,7 +174,7 @@ static void remember_interface(struct undo *u, const struct vnet_port *port)
 	remember_config(u, LANG_INTERFACE_ADD, port->name);
 }
 
-/* With its interfaces, whose names begin with its own. */
+/* With its interfaces, whose names begin with its own, and its disks. */
 static void remember_vm(struct undo *u, const char *name)
 {
 	size_t len = strlen(name);
@@ -181,6 +183,7 @@ static void remember_vm(struct undo *u, const char *name)
 		if (p->kind == VNET_PORT_INTERFACE && !memcmp(p->name, name, len) &&
 		    p->name[len] == '.')
 			remember_interface(u, p);
+	remember_config(u, LANG_DISK_ADD, name);
 	remember_config(u, LANG_VM_ADD, name);
 }
 
@@ -204,6 +207,9 @@ void undo_before(struct undo *u, const struct lang_stmt *s)
 	case LANG_INTERFACE_DEL:
 		if (port && port->kind == VNET_PORT_INTERFACE)
 			remember_interface(u, port);
+		break;
+	case LANG_DISK_DEL:
+		remember_config(u, LANG_DISK_ADD, s->name);
 		break;
 	case LANG_VM_DEL:
 		remember_vm(u, s->name);
@@ -252,6 +258,7 @@ void undo_after(struct undo *u, const struct ctl *c)
 	case LANG_OVERLAY_ADD:
 	case LANG_UPLINK_ADD:
 	case LANG_DISPATCHER_ADD:
+	case LANG_DISK_ADD:
 		remember(u, 0, "%s del %s", s->cmd->object, s->name);
 		break;
 	default:
@@ -272,7 +279,8 @@ const char *undo_why_not(enum lang_id id)
 		[LANG_OVERLAY_ADD] = "",    [LANG_OVERLAY_SET] = "",	[LANG_OVERLAY_DEL] = "",
 		[LANG_UPLINK_ADD] = "",	    [LANG_UPLINK_SET] = "",	[LANG_VM_ADD] = "",
 		[LANG_VM_DEL] = "",	    [LANG_VM_START] = "",	[LANG_DISPATCHER_ADD] = "",
-		[LANG_DISPATCHER_SET] = "", [LANG_CORE_SET] = "",
+		[LANG_DISPATCHER_SET] = "", [LANG_CORE_SET] = "",	[LANG_DISK_ADD] = "",
+		[LANG_DISK_DEL] = "",
 		[LANG_DISPATCHER_DEL] = queues,
 		[LANG_VM_STOP] = guest,	    [LANG_VM_RESET] = guest,
 		[LANG_UPLINK_DEL] = answer, [LANG_CONTROL_CLOSE] = answer,

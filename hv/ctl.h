@@ -6,10 +6,24 @@
 #include "ctl/ctl.h"
 #include "ctl/metrics.h"
 
+struct vm;
+struct vm_disk;
+
 err_t ctl_vm_add(struct ctl *c);
 err_t ctl_vm_del(struct ctl *c);
 err_t ctl_vm_request(struct ctl *c);
 err_t ctl_vm_shutdown(struct ctl *c);
+/* The VM's part of "g1.eth0"; NULL: there is no such VM, or no name behind it. */
+struct vm *ctl_vm_of(const char *name);
+
+/* Disks; their part of show config and show metrics (hv/ctl_disk.c). */
+err_t ctl_disk_add(struct ctl *c);
+err_t ctl_disk_del(struct ctl *c);
+err_t ctl_show_disk(struct ctl *c);
+void ctl_disk_config(const struct out *out, const struct vm_disk *disk);
+/* Of a disk, or of a VM: its disks, the last one first, as a batch undoes them. */
+void ctl_disk_config_of(const char *name, const struct out *out);
+void ctl_disk_metrics(struct metrics *m);
 err_t ctl_uplink_set(struct ctl *c);
 
 /* Dispatchers; their part of show config and show metrics (hv/ctl_dispatch.c). */

@@ -5,6 +5,7 @@
 #include "hv/base/str.h"
 #include "hv/ctl.h"
 #include "hv/node.h"
+#include "hv/seed.h"
 #include "hv/uplink.h"
 #include "hv/vm.h"
 #include "vnet/dispatch_lang.h"
@@ -69,10 +70,15 @@ err_t ctl_vm_add(struct ctl *c)
 		.memory = ctl_num(c, "memory", 0),
 		.on_crash = (enum vm_crash_policy)ctl_num(c, "on-crash", VM_ON_CRASH_STOP),
 		.testdev = ctl_num(c, "testdev", 0),
+		.rng = ctl_num(c, "rng", seed_source() != NULL),
+		.rng_set = lang_get(c->stmt, "rng") != NULL,
 	};
 	char why[160];
 	err_t err;
 
+	if (cfg.rng && !seed_source())
+		return ctl_fail(c, "rng", ERR_NOTSUP,
+				"this processor has neither RDSEED nor RDRAND");
 	fmt_snprintf(cfg.name, sizeof(cfg.name), "%s", c->stmt->name);
 	err = fill(cfg.kernel, sizeof(cfg.kernel), c, "kernel");
 	if (!err)
@@ -89,7 +95,8 @@ err_t ctl_vm_add(struct ctl *c)
 		return err;
 	err = vm_add(&cfg, why, sizeof(why));
 	if (err)
-		return ctl_fail(c, err == ERR_NOMEM || err == ERR_INVAL ? "memory"
+		return ctl_fail(c, err == ERR_BUSY ? "rng"
+				   : err == ERR_NOMEM || err == ERR_INVAL ? "memory"
 				   : err == ERR_FULL			 ? "cpus"
 				   : err != ERR_RANGE			 ? NULL
 				   : lang_get(c->stmt, "core")		 ? "core"
@@ -148,8 +155,7 @@ err_t ctl_vm_shutdown(struct ctl *c)
 	return err ? ctl_fail(c, NULL, err, "%s", why) : ERR_OK;
 }
 
-/* The VM's part of "g1.eth0". */
-static struct vm *vm_of_interface(const char *name)
+struct vm *ctl_vm_of(const char *name)
 {
 	const char *dot = strchr(name, '.');
 	char vm[VM_NAME_MAX];
@@ -180,7 +186,7 @@ err_t ctl_interface_add(struct ctl *c)
 		.storm = (u32)ctl_num(c, "storm", 0),
 		.queues = (u32)ctl_num(c, "queues", 0),
 	};
-	struct vm *vm = vm_of_interface(c->stmt->name);
+	struct vm *vm = ctl_vm_of(c->stmt->name);
 	struct dispatch_settings modes;
 	char why[160];
 	err_t err = ctl_overlay(c, &cfg.overlay);

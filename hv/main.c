@@ -17,6 +17,7 @@
 #include "hv/hostcpu.h"
 #include "hv/netcore.h"
 #include "hv/node.h"
+#include "hv/seed.h"
 #include "hv/stray.h"
 #include "hv/topology.h"
 #include "hv/uplink.h"
@@ -135,6 +136,7 @@ void hv_main(const struct boot_info *bi)
 
 	node_boot_info = bi;
 	hostcpu_clock_init();
+	seed_init();
 	core_init(online);
 	find_topology(online);
 	core_on_event(CORE_EV_VM, vm_core_event);

@@ -151,8 +151,9 @@ static void config_vm(const struct out *out, const struct vm *vm)
 		fmt_append(text, sizeof(text), &len, " cmdline ");
 		lang_quote(text, sizeof(text), &len, vm->cfg.cmdline);
 	}
-	fmt_append(text, sizeof(text), &len, "%s%s\n", policies[vm->cfg.on_crash],
-		   vm->cfg.testdev ? " testdev on" : "");
+	fmt_append(text, sizeof(text), &len, "%s%s%s\n", policies[vm->cfg.on_crash],
+		   vm->cfg.testdev ? " testdev on" : "",
+		   !vm->cfg.rng_set ? "" : vm->cfg.rng ? " rng on" : " rng off");
 	out->write(out->ctx, text, len);
 }
 
@@ -201,6 +202,9 @@ err_t ctl_show_config(struct ctl *c)
 		for (u32 k = 0; k < VM_MAX_INTERFACES; k++)
 			if (vm->interface[k])
 				config_interface(out, vm->interface[k]);
+		for (u32 k = 0; k < VM_MAX_DISKS; k++)
+			if (vm->disk[k])
+				ctl_disk_config(out, vm->disk[k]);
 	}
 	for (const struct route *r = route_next(0); r; r = route_next(r->id))
 		out_printf(out, "  route add %s\n", route_format(&r->spec, text, sizeof(text)));
@@ -221,6 +225,8 @@ void ctl_config_of(enum lang_id made_by, const char *name, const struct out *out
 		config_interface(out, nic);
 	if (made_by == LANG_VM_ADD && vm)
 		config_vm(out, vm);
+	if (made_by == LANG_DISK_ADD)
+		ctl_disk_config_of(name, out);
 	if (made_by == LANG_DISPATCHER_SET)
 		ctl_dispatch_config_of(name, out);
 	if (made_by == LANG_CORE_SET)

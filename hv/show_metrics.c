@@ -136,6 +136,7 @@ err_t ctl_show_metrics(struct ctl *c)
 	metrics_sample_micro(&m, plat_now_ns() / NS_PER_US, NULL);
 	metrics_core(&m);
 	guests(&m);
+	ctl_disk_metrics(&m);
 	uplink(&m);
 	pools(&m);
 	stray(&m);

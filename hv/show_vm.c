@@ -39,6 +39,9 @@ static void exits_table(const struct out *out, const struct vm *vm)
 			out_printf(out, ", %lu of them the local APIC", s.apic[k]);
 		out_printf(out, "\n");
 	}
+	if (vm->cfg.rng)
+		out_printf(out, "random bytes %lu, waited for more %lu times\n", vm->rng.bytes,
+			   vm->rng.waits);
 	out_printf(out, "ports and memory\n");
 	map_table(out, &vm->io);
 	map_table(out, &vm->mmio);

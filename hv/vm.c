@@ -196,7 +196,14 @@ static err_t build(struct vm *vm, char *why, size_t size)
 		if (!vm->console[i].scrollback)
 			goto no_memory;
 	}
-	if (vm_memory_map(vm) || create_vcpus(vm) || vm_machine_init(vm))
+	if (vm_memory_map(vm) || create_vcpus(vm))
+		goto no_memory;
+	err = vm_machine_init(vm);
+	if (err == ERR_BUSY) {
+		fmt_snprintf(why, size, "the processor gives no random numbers now (rng off)");
+		return err;
+	}
+	if (err)
 		goto no_memory;
 	return ERR_OK;
 no_memory:
@@ -234,10 +241,28 @@ err_t vm_add(const struct vm_config *cfg, char *why, size_t size)
 	return ERR_OK;
 }
 
-err_t vm_del(struct vm *vm, bool force, char *why, size_t size)
+/* By force: else what it still has is said. */
+static err_t del_disks(struct vm *vm, bool force, char *why, size_t size)
 {
-	if (vm_in_state(vm, VM_STOPPED, why, size))
-		return ERR_BUSY;
+	for (u32 i = 0; i < VM_MAX_DISKS; i++) {
+		err_t err;
+
+		if (!vm->disk[i])
+			continue;
+		if (!force) {
+			fmt_snprintf(why, size, "disk \"%s\" belongs to it; delete it, or force",
+				     vm->disk[i]->name);
+			return ERR_BUSY;
+		}
+		err = vm_disk_del(vm->disk[i], why, size);
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}
+
+static err_t del_interfaces(struct vm *vm, bool force, char *why, size_t size)
+{
 	for (u32 i = 0; i < VM_MAX_INTERFACES; i++) {
 		err_t err;
 
@@ -253,6 +278,20 @@ err_t vm_del(struct vm *vm, bool force, char *why, size_t size)
 		if (err)
 			return err;
 	}
+	return ERR_OK;
+}
+
+err_t vm_del(struct vm *vm, bool force, char *why, size_t size)
+{
+	err_t err;
+
+	if (vm_in_state(vm, VM_STOPPED, why, size))
+		return ERR_BUSY;
+	err = del_interfaces(vm, force, why, size);
+	if (!err)
+		err = del_disks(vm, force, why, size);
+	if (err)
+		return err;
 	if (!epoch_room(1)) {
 		fmt_snprintf(why, size, "too much that was deleted still waits for other cores");
 		return ERR_BUSY;

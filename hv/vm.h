@@ -15,6 +15,8 @@
 #include "drivers/virtio/console.h"
 #include "drivers/virtio/net.h"
 #include "drivers/virtio/pci.h"
+#include "drivers/virtio/rng.h"
+#include "hv/base/entropy.h"
 #include "hv/dispatch.h"
 #include "hv/emul/acpi.h"
 #include "hv/emul/cpuid.h"
@@ -35,6 +37,7 @@
 #include "hv/textring.h"
 #include "hv/timer.h"
 #include "hv/vcpu.h"
+#include "hv/vm_disk.h"
 
 #define VM_MAX 8
 #define VM_CPUS_MAX 16
@@ -70,6 +73,7 @@ struct vm_config {
 	char cmdline[VM_CMDLINE_MAX];
 	enum vm_crash_policy on_crash;
 	bool testdev;
+	bool rng, rng_set; /* a source of entropy; said, or as the processor has one */
 };
 
 struct vm;
@@ -147,6 +151,8 @@ struct vm {
 	struct timer shutdown_timer;
 	u64 shutdown_start; /* ... the start that it is about */
 	bool vcon_more; /* the virtio console has more to print */
+	u64 rng_due_ns; /* the source of entropy wants to be polled; 0: not; atomic */
+	struct timer rng_timer;
 
 	struct gmem gmem;
 	struct npt npt;
@@ -173,7 +179,11 @@ struct vm {
 	struct testdev testdev;
 	struct virtio_console vcon;
 	struct virtio_pci vcon_pci;
+	struct entropy entropy;
+	struct virtio_rng rng;
+	struct virtio_pci rng_pci;
 	struct vm_interface *interface[VM_MAX_INTERFACES];
+	struct vm_disk *disk[VM_MAX_DISKS];
 	struct vm_console console[VM_CONSOLES];
 };
 
@@ -204,7 +214,7 @@ static inline bool vm_intr_level(const struct vm *vm)
 err_t vm_add(const struct vm_config *cfg, char *why, size_t size);
 /* What the cores are used for. */
 void vm_placement(struct placement *p);
-/* Only when stopped; with interfaces only by force. */
+/* Only when stopped; with interfaces or disks only by force. */
 err_t vm_del(struct vm *vm, bool force, char *why, size_t size);
 struct vm *vm_find(const char *name);
 /* The i-th slot, NULL when empty; i < VM_MAX. */
@@ -259,6 +269,11 @@ void vm_table_free(void *ctx, void *page);
 err_t vm_machine_init(struct vm *vm);
 void vm_machine_reset(struct vm *vm);
 
+/* hv/vm_rng.c: the source of entropy, where cfg.rng is set. ERR_BUSY: the processor gives
+ * no random numbers to seed it with. */
+err_t vm_rng_init(struct vm *vm);
+void vm_rng_reset(struct vm *vm);
+
 /* --- any core ---------------------------------------------------------------- */
 
 /* The VM's core looks after it: its state is to change, or it has input. */
@@ -297,6 +312,10 @@ void vm_core_event(struct core *c);
 err_t vm_boot(struct vm *vm, char *why, size_t size);
 
 /* --- the VM's core -------------------------------------------------------- */
+
+/* The source of entropy: buffers that wait for their time; and nothing comes any more. */
+void vm_rng_poll(struct vm *vm, u64 now_ns);
+void vm_rng_stop(struct vm *vm);
 
 /* Poll the timed devices that are due. */
 void vm_poll_devices(struct vm *vm, u64 now_ns);

@@ -263,6 +263,8 @@ static err_t attach_devices(struct vm *vm)
 		err = testdev_init(&vm->testdev, &vm->mmio, &vm->irq);
 	if (!err)
 		err = virtio_pci_init(&vm->vcon_pci, &vm->vcon.dev, &vm->pci);
+	if (!err)
+		err = vm_rng_init(vm);
 	pci_bus_reset_port(&vm->pci, pm_reset_io, &vm->pm);
 	return err;
 }
@@ -338,6 +340,8 @@ void vm_machine_reset(struct vm *vm)
 	vm_lock(vm);
 	pci_bus_reset(&vm->pci);
 	virtio_pci_reset(&vm->vcon_pci);
+	vm_rng_reset(vm);
+	vm_disk_reset(vm);
 	ioapic_reset(&vm->ioapic);
 	pic_reset(&vm->pic);
 	pit_reset(&vm->pit);

@@ -128,6 +128,7 @@ static void stop_poll(struct timer *t, u64 now_ns)
 /* Its vCPUs are off: what remains is what is in flight. */
 static void vcpus_off(struct vm *vm)
 {
+	vm_rng_stop(vm);
 	if (vm->hold) {
 		set_state(vm, VM_HELD);
 		return;
@@ -300,7 +301,9 @@ static void look_after(struct vm *vm)
 		vm->vcon_more = false;
 		virtio_console_poll(&vm->vcon);
 	}
+	vm_disk_poll_more(vm);
 	vm_unlock(vm);
+	vm_rng_poll(vm, plat_now_ns());
 	vm_net_apply_links(vm);
 }
 

@@ -155,7 +155,17 @@ static const struct lang_key vm_add_keys[] = {
 	{ .word = "cmdline", .type = LANG_STRING, .help = "kernel command line" },
 	{ .word = "on-crash", .type = LANG_CHOICE, .choices = crash_policies,
 	  .help = "stop, reset, or hold for inspection" },
+	{ .word = "rng", .type = LANG_BOOL,
+	  .help = "a source of random numbers (on, where the processor is one)" },
 	{ .word = "testdev", .type = LANG_BOOL, .help = "the device of the guest tests" },
+	END
+};
+
+static const struct lang_key disk_add_keys[] = {
+	{ .word = "module", .type = LANG_STRING, .required = true,
+	  .help = "module: what is on it; all disks of it share it" },
+	{ .word = "overlay", .type = LANG_SIZE, .min = 64 * KIB, .max = 1024 * GIB,
+	  .help = "memory for what the guest writes, until it starts again (read-only)" },
 	END
 };
 
@@ -388,6 +398,10 @@ const struct lang_command lang_commands[] = {
 	  interface_set_keys, "plug or unplug its cable; its dispatch modes" },
 	{ "interface", "del", LANG_INTERFACE_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
 	  force_keys, "remove a NIC from a stopped guest" },
+	{ "disk", "add", LANG_DISK_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, disk_add_keys,
+	  "a guest's disk: VM.NAME" },
+	{ "disk", "del", LANG_DISK_DEL, LANG_NAME_REQUIRED, FILE_AND_TERMINAL, no_keys,
+	  "remove a disk from a stopped guest" },
 	{ "dispatcher", "add", LANG_DISPATCHER_ADD, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
 	  dispatcher_add_keys, "give a core to the frames of guests: 0, 1, ..." },
 	{ "dispatcher", "set", LANG_DISPATCHER_SET, LANG_NAME_REQUIRED, FILE_AND_TERMINAL,
@@ -414,6 +428,8 @@ const struct lang_command lang_commands[] = {
 	  "guests, and the exits of one" },
 	{ "show", "interface", LANG_SHOW_INTERFACE, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "guests' NICs" },
+	{ "show", "disk", LANG_SHOW_DISK, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
+	  "guests' disks" },
 	{ "show", "dispatch", LANG_SHOW_DISPATCH, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,
 	  "dispatchers; modes of interfaces, rates, and the last changes" },
 	{ "show", "link", LANG_SHOW_LINK, LANG_NAME_OPTIONAL, TERMINAL_ONLY, show_keys,

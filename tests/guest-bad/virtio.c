@@ -11,8 +11,12 @@
 #include "hv/base/str.h"
 
 #define DEVICE_NET 0x1041
+#define DEVICE_DISK 0x1042
 #define DEVICE_CONSOLE 0x1043
-#define QUEUE_TX 1 /* of both */
+#define DEVICE_ENTROPY 0x1044
+#define QUEUE_TX 1 /* of NIC and console */
+#define QUEUE_ONLY 0
+#define DISK_HEADER 16
 #define QUEUE_NET_CONTROL 2
 #define VIRTIO_NET_F_CTRL_VQ BIT64(17)
 #define PCI_BAR(n) (0x10 + 4 * (n))
@@ -27,6 +31,7 @@
 
 struct device {
 	u32 pci;
+	u16 id;
 	u16 queue;
 	u16 notify;
 	volatile u8 *regs;
@@ -88,6 +93,7 @@ static bool open_device(struct device *d, u16 id, u16 queue)
 	d->pci = pci_find(id, 1);
 	if (!d->pci)
 		return false;
+	d->id = id;
 	d->queue = queue;
 	d->notify = (u16)(pci_read(d->pci, PCI_BAR(VIRTIO_PCI_BAR_NOTIFY)) & BAR_PORT_MASK);
 	d->regs = (volatile u8 *)(uintptr_t)(pci_read(d->pci, PCI_BAR(VIRTIO_PCI_BAR_CONFIG)) &
@@ -126,19 +132,26 @@ static void enable_queue(const struct device *d, u16 size, u64 desc, u64 driver,
 static void fill_frame(const struct device *d)
 {
 	memset(rings.frame, 0, sizeof(rings.frame));
+	if (d->id != DEVICE_NET)
+		return;
 	memset(rings.frame + MAC_AT, 0xff, MAC_BYTES);
 	for (u32 i = 0; i < MAC_BYTES; i++)
 		rings.frame[MAC_AT + MAC_BYTES + i] = d->regs[VIRTIO_PCI_DEVICE_AT + i];
 }
 
 /* Everything right: one chain of one buffer; on the control queue a command of
- * class 0 and a byte for the answer (5.1.6.5). */
+ * class 0 and a byte for the answer (5.1.6.5), on a disk's a read of nothing and one
+ * for the status (5.2.6); for entropy it is the device that writes. */
 static void prepare(const struct device *d)
 {
 	memset(&rings, 0, sizeof(rings));
 	fill_frame(d);
 	rings.desc[0] = (struct vring_desc){ .addr = (u64)rings.frame, .len = FRAME_BYTES };
-	if (d->queue == QUEUE_NET_CONTROL) {
+	if (d->id == DEVICE_DISK)
+		rings.desc[0].len = DISK_HEADER;
+	if (d->id == DEVICE_ENTROPY)
+		rings.desc[0].flags = VRING_DESC_F_WRITE;
+	if (d->id == DEVICE_DISK || d->queue == QUEUE_NET_CONTROL) {
 		rings.desc[0].flags = VRING_DESC_F_NEXT;
 		rings.desc[0].next = ANSWER;
 		rings.desc[ANSWER] = (struct vring_desc){ (u64)rings.answer, sizeof(rings.answer),
@@ -487,6 +500,24 @@ static const char *console_rings(u64 number)
 	return on_device(DEVICE_CONSOLE, QUEUE_TX, lie_in_rings);
 }
 
+static const char *disk_rings(u64 number)
+{
+	(void)number;
+	return on_device(DEVICE_DISK, QUEUE_ONLY, lie_in_rings);
+}
+
+static const char *disk_scribble(u64 number)
+{
+	(void)number;
+	return on_device(DEVICE_DISK, QUEUE_ONLY, scribble);
+}
+
+static const char *entropy_rings(u64 number)
+{
+	(void)number;
+	return on_device(DEVICE_ENTROPY, QUEUE_ONLY, lie_in_rings);
+}
+
 static const char *console_setup(u64 number)
 {
 	(void)number;
@@ -508,5 +539,8 @@ const struct bad_case virtio_cases[] = {
 	{ "console-rings", console_rings },
 	{ "console-setup", console_setup },
 	{ "console-scribble", console_scribble },
+	{ "disk-rings", disk_rings },
+	{ "disk-scribble", disk_scribble },
+	{ "entropy-rings", entropy_rings },
 	{ NULL, NULL },
 };

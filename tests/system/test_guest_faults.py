@@ -38,7 +38,8 @@ REGISTERS = ("rip", "rflags", "rax", "rsp", "r15", "cr0", "cr2", "cr3", "cr4", "
 # These end by themselves and say PASS.
 SURVIVORS = ["virtualisation", "unknown-msrs", "cr4-bits", "cr0-bits", "other-registers",
              "net-rings", "net-control", "net-setup", "net-scribble", "net-misdirect",
-             "console-rings", "console-setup", "console-scribble", "mixture",
+             "console-rings", "console-setup", "console-scribble",
+             "disk-rings", "disk-scribble", "entropy-rings", "mixture",
              "fuzz 1", "fuzz 2", "fuzz 3"]
 
 STORMS = ["spin-deaf", "timer-storm", "level-storm", "nmi-storm", "ipi-storm", "debug-storm",
@@ -53,10 +54,12 @@ def node(bring_up, hypervisor):
         yield console
 
 
-def add(node, case, options="core 1", interface=False):
+def add(node, case, options="core 1", interface=False, disk=False):
     node.do(f'vm add bad memory {MEMORY} kernel bad-guest.elf cmdline "{case}" {options}')
     if interface:
         node.do("interface add bad.eth0 mac 02:00:00:00:00:09")
+    if disk:
+        node.do("disk add bad.disk0 module bad-guest.elf overlay 64K")
 
 
 def start(node):
@@ -181,7 +184,7 @@ def test_the_refused_check_is_named(node):
 
 @pytest.mark.parametrize("case", SURVIVORS)
 def test_what_a_guest_may_try(node, case):
-    add(node, case, interface=True)
+    add(node, case, interface=True, disk=True)
     start(node)
     vm = node.wait_state("bad", "stopped", timeout=30)
     assert re.search(rf"END {case.split()[0]}: PASS", node.output("bad")), node.output("bad")
@@ -279,7 +282,8 @@ def test_no_page_is_lost(node):
     before = node.show_node()["free_bytes"]
     cases = ["spin-deaf", "triple-fault", "port-storm", "net-setup"]
     for cycle in range(CYCLES):
-        add(node, cases[cycle % len(cases)], f"core {cycle % 2}", interface=cycle % 3 == 0)
+        add(node, cases[cycle % len(cases)], f"core {cycle % 2}", interface=cycle % 3 == 0,
+            disk=cycle % 2 == 0)
         node.do("vm start bad")
         if cycle % 5 == 0:
             node.wait("it is started", lambda: node.vm("bad")["starts"])

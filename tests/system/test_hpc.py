@@ -21,7 +21,7 @@ JOB_S = 300
 
 @pytest.fixture(scope="module")
 def lab(bring_up, hypervisor):
-    subprocess.run([os.path.join(TOOLS, "mkguest"), "--quiet", "--hpc"], check=True)
+    subprocess.run([os.path.join(TOOLS, "mkguest"), "--quiet", "amd64", "--hpc"], check=True)
     return bring_up("examples/hpc.lab")
 
 
@@ -33,6 +33,19 @@ def mpi_run(lab, machine, arguments):
 
 def test_as_every_example(lab):
     examplekit.check(lab)
+
+
+@pytest.mark.parametrize("guest", ["alpha/n1", "beta/n2"])
+def test_the_root_is_on_the_disk(lab, guest):
+    """Below a layer of memory, and the initramfs is gone."""
+    status, said = lab.sh(guest, "cat /proc/mounts; touch /usr/bin/new && rm /usr/bin/new; "
+                                 "cd /sys/block/vda; echo $(cat ro serial)")
+    assert status == 0 and "\nroot / overlay rw" in said and "\n/dev/vda /disk squashfs ro" in said
+    node, name = guest.split("/")
+    assert said.splitlines()[-1] == f"1 {name}.disk0"
+    disk, = json.loads(lab.ctl(node, "show disk json"))
+    assert disk["module"] == "root-hpc.squashfs" and disk["read_bytes"] > 2 ** 20
+    assert not any(disk["refused"].values()) and disk["writes"] == 0
 
 
 @pytest.mark.parametrize("machine", SIDES)
@@ -54,10 +67,11 @@ def test_messages_of_all_sizes(lab, machine):
 
 
 def test_it_went_over_the_overlay(lab):
-    """More than a quarter of a megabyte each way, and every frame is accounted for."""
-    for node in ("alpha", "beta"):
+    """Messages of up to 64 KiB and back, three times each; every frame is accounted for."""
+    for node, edge in (("alpha", "beta"), ("beta", "alpha")):
         stats = json.loads(lab.ctl(node, "show stats json"))
         assert stats["sum"]["balanced"]
+        assert all(stats["links"][edge][way] > 500000 for way in ("tx_bytes", "rx_bytes"))
 
 
 def test_mistakes_are_told(lab):

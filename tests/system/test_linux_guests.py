@@ -2,12 +2,15 @@
 """Debian's kernels as shipped boot to their shell, and find nothing odd about the
 machine: no line in their log that tells of a fault of ours."""
 
+import hashlib
+import json
 import os
 import re
 import subprocess
+import time
 
 import pytest
-from conftest import TOOLS
+from conftest import ROOT, TOOLS
 
 FLAVOURS = ["amd64", "cloud"]
 BOOT = "console=ttyS0 mitigations=off panic=1 caisson.name={0} caisson.ip=10.1.0.1/24"
@@ -21,6 +24,8 @@ node alpha mac 52:54:00:00:00:01
   vm add {name} memory 256M core {core} kernel vmlinuz-{name} initrd initrd-{name}.img \
 cmdline "{BOOT.format(name)}"
   interface add {name}.eth0 mac 02:00:00:00:00:0{core}
+  disk add {name}.disk0 module vmlinuz-amd64 overlay 1M
+  disk add {name}.disk1 module vmlinuz-amd64
   vm start {name}
 """ for core, name in enumerate(FLAVOURS, 1))
 
@@ -83,6 +88,63 @@ def test_interrupts_by_msix_and_the_local_timer(lab, guest):
         assert (count > 0) if most is None else count <= most, said
 
 
+def image():
+    """What is on the disks, with the hash of it."""
+    with open(os.path.join(ROOT, "build/guest/vmlinuz-amd64"), "rb") as f:
+        data = f.read()
+    return len(data), hashlib.sha256(data).hexdigest()
+
+
+def disk(lab, name):
+    shown, = json.loads(lab.ctl("alpha", f"show disk {name} json"))
+    return shown
+
+
+def test_disks_hold_the_module(lab, guest):
+    size, digest = image()
+    name = guest.split("/")[1]
+    for device, number in (("vda", 0), ("vdb", 1)):
+        status, said = lab.sh(guest, f"cd /sys/block/{device}; echo $(cat serial) $(cat size ro); "
+                                     f"head -c {size} /dev/{device} | sha256sum")
+        assert status == 0, said
+        assert said.split()[:4] == [f"{name}.disk{number}", str(-(-size // 512)), str(number),
+                                    digest]
+
+
+def test_what_is_written_stays_in_memory(lab, guest):
+    """4 KiB blocks, until the overlay's megabyte is full; the module stays as it is."""
+    name = f"{guest.split('/')[1]}.disk0"
+    write = "dd if=/tmp/data of=/dev/vda bs=4k conv=notrunc,fsync"
+    status, said = lab.sh(guest, "head -c 256k /dev/urandom >/tmp/data; "
+                                 f"{write} seek=10 2>/dev/null && "
+                                 "echo 3 >/proc/sys/vm/drop_caches && "
+                                 "dd if=/dev/vda bs=4k skip=10 count=64 2>/dev/null | "
+                                 "cmp - /tmp/data && echo same")
+    assert (status, said) == (0, "same\n")
+    shown = disk(lab, name)
+    assert (shown["overlay_used_bytes"], shown["written_bytes"]) == (2 ** 18, 2 ** 18)
+    for at in (100, 200, 300, 400):
+        status, said = lab.sh(guest, f"{write} seek={at}")
+    assert status != 0 and "rror" in said
+    shown = disk(lab, name)
+    assert shown["overlay_used_bytes"] == 2 ** 20 and shown["refused"]["overlay-full"] > 0
+    status, said = lab.sh(guest, "dd if=/tmp/data of=/dev/vdb bs=4k count=1")
+    assert status != 0 and not disk(lab, name[:-1] + "1")["writes"]
+    size, digest = image()
+    assert lab.sh(guest, f"head -c {size} /dev/vdb | sha256sum")[1].split()[0] == digest
+
+
+def test_random_numbers(lab, guest):
+    """More than a second's worth at once, so that some of it has to wait."""
+    status, said = lab.sh(guest, "cat /sys/class/misc/hw_random/rng_current; "
+                                 "head -c 100000 /dev/hwrng >/tmp/random; wc -c </tmp/random; "
+                                 "gzip -c /tmp/random | wc -c")
+    assert status == 0, said
+    source, count, packed = said.split()
+    assert source.startswith("virtio_rng") and count == "100000" and int(packed) > 100000
+    assert re.search(r"random bytes \d{6,}, waited", lab.ctl("alpha", f"show vm {guest[6:]}"))
+
+
 def test_it_switches_itself_off(lab, guest):
     """Last: ACPI's S5 by the guest's own shell."""
     name = guest.split("/")[1]
@@ -92,3 +154,26 @@ def test_it_switches_itself_off(lab, guest):
         if '"state":"stopped"' in shown:
             break
     assert '"reason":"it switched itself off"' in shown, shown
+
+
+def await_state(lab, name, state):
+    for _ in range(200):
+        vm, = json.loads(lab.ctl("alpha", f"show vm {name} json"))
+        if vm["state"] == state:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{name} is {vm['state']}, not {state}")
+
+
+def test_a_new_start_forgets_what_was_written(lab, guest):
+    name = guest.split("/")[1]
+    await_state(lab, name, "stopped")
+    assert disk(lab, f"{name}.disk0")["overlay_used_bytes"]
+    said = lab.ctl("alpha", "show config")
+    assert f"  disk add {name}.disk0 module vmlinuz-amd64 overlay 1M\n" in said
+    assert "belongs to it" in lab.tool("ctl", "alpha", f"vm del {name}").stdout
+    lab.ctl("alpha", f"disk del {name}.disk1")
+    lab.ctl("alpha", f"vm start {name}")
+    await_state(lab, name, "running")
+    assert not disk(lab, f"{name}.disk0")["overlay_used_bytes"]
+    lab.ctl("alpha", f"vm stop {name}")

@@ -91,7 +91,7 @@ static void mistakes(void **state)
 	    "mtu, poll");
 	BAD("uplnik add 0", "1: unknown word \"uplnik\" (did you mean \"uplink\"?); expected: "
 			    "caisson, node, cpu-feature, core, uplink, overlay, link, vm, "
-			    "interface, dispatcher, route, control");
+			    "interface, disk, dispatcher, route, control");
 	BAD("uplink", "1: \"uplink\" needs a verb; expected: add, set, del");
 	BAD("vm start", "4: \"vm start\" needs a name");
 	BAD("vm start g1 now", "13: unexpected word \"now\"; nothing may follow here");
@@ -106,7 +106,7 @@ static void mistakes(void **state)
 	    "8: \"g/1\" is no value for \"name\"; expected: a name (letters, digits, . _ -)");
 	BAD("vm add \"g1", "8: a quote is not closed");
 	BAD("show vm", "1: unknown word \"show\"; expected: caisson, node, cpu-feature, core, "
-		       "uplink, overlay, link, vm, interface, dispatcher, route, control");
+		       "uplink, overlay, link, vm, interface, disk, dispatcher, route, control");
 	BAD("cpu-feature", "1: \"cpu-feature\" needs a name");
 	BAD("cpu-feature avic", "13: \"on|off\" needs a value; expected: on or off");
 	BAD("cpu-feature avic maybe",

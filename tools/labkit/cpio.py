@@ -5,11 +5,15 @@ Documentation/driver-api/early-userspace/buffer-format.rst describes it.
 Device nodes are written without being root, and the same tree gives the same
 bytes: names sorted, one time stamp, owner 0, inode numbers by position."""
 
+import io
 import os
 import stat
+import tarfile
 
 TRAILER = "TRAILER!!!"
 ALIGN = 4
+TAR_TYPES = {stat.S_IFDIR: tarfile.DIRTYPE, stat.S_IFREG: tarfile.REGTYPE,
+             stat.S_IFLNK: tarfile.SYMTYPE, stat.S_IFCHR: tarfile.CHRTYPE}
 
 
 def _padding(length):
@@ -55,6 +59,23 @@ class Archive:
             parts.append(self._record(path, inode, mode, data, device))
         parts.append(self._record(TRAILER, 0, 0, b"", (0, 0)))
         return b"".join(parts)
+
+    def to_tar(self):
+        """The same tree as a tar archive."""
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for path in sorted(self.entries):
+                mode, data, device = self.entries[path]
+                info = tarfile.TarInfo(path)
+                info.mode, info.mtime = stat.S_IMODE(mode), self.mtime
+                info.type = TAR_TYPES[stat.S_IFMT(mode)]
+                info.devmajor, info.devminor = device
+                if stat.S_ISLNK(mode):
+                    info.linkname = data.decode()
+                elif stat.S_ISREG(mode):
+                    info.size = len(data)
+                tar.addfile(info, io.BytesIO(data) if info.size else None)
+        return out.getvalue()
 
     def _record(self, path, inode, mode, data, device):
         name = path.encode() + b"\0"

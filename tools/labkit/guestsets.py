@@ -14,10 +14,12 @@ PMIX = f"usr/{LIBRARIES}/pmix2/lib"
 
 @dataclasses.dataclass
 class Set:
-    """`flavour` is that of its kernel, `image` the name of its initramfs."""
+    """`flavour` is that of its kernel, `image` the name of its initramfs, `root` that of the
+    same as a squashfs image ("": there is none)."""
 
     flavour: str = ""
     image: str = ""
+    root: str = ""
     packages: list = dataclasses.field(default_factory=list)
     programs: dict = dataclasses.field(default_factory=dict)
     plugins: list = dataclasses.field(default_factory=list)    # paths, the same in the image
@@ -54,7 +56,7 @@ OPENMPI_PLUGINS = (
     "state_hnp state_orted topo_basic").split()
 
 HPC = Set(
-    flavour="amd64", image="initrd-hpc.img",
+    flavour="amd64", image="initrd-hpc.img", root="root-hpc.squashfs",
     packages=["netpipe-openmpi", "hpcc", "openmpi-bin", "openmpi-common", "libopenmpi3",
               "libpmix2", "dropbear-bin", "libblas3", "libcrypt1", "libevent-core-2.1-7",
               "libevent-pthreads-2.1-7", "libgcc-s1", "libgfortran5", "libgmp10", "libhwloc15",

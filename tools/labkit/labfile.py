@@ -46,9 +46,10 @@ PLAIN_ONLY = ("kernel", "initrd", "cmdline")
 LAB_OBJECTS = ("machine", "wire", "module")
 # First words of lines that are the nodes' business; only used to tell a
 # misspelt lab word from a word that the nodes know.
-NODE_OBJECTS = ("caisson", "node", "overlay", "uplink", "link", "vm", "interface", "route", "key")
+NODE_OBJECTS = ("caisson", "node", "overlay", "uplink", "link", "vm", "interface", "disk",
+                "route", "key")
 # Keys in a node's section whose value names a boot module.
-MODULE_KEYS = ("kernel", "initrd", "file")
+MODULE_KEYS = ("kernel", "initrd", "module", "file")
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}\Z")

@@ -21,16 +21,17 @@
 #define UPLINK_MAX 0u
 
 enum kind { KIND_NONE, KIND_INTERFACE, KIND_LINK, KIND_VM, KIND_MAC, KIND_UPLINK, KIND_DISPATCHER,
-	    KIND_CORE, KIND_GUESTS_CORE, KIND_SAID };
+	    KIND_CORE, KIND_GUESTS_CORE, KIND_DISK, KIND_SAID };
 
 static const char *const kind_name[] = {
 	[KIND_INTERFACE] = "interface", [KIND_LINK] = "link", [KIND_VM] = "vm",
+	[KIND_DISK] = "disk",
 	[KIND_MAC] = "MAC", [KIND_UPLINK] = "uplink", [KIND_DISPATCHER] = "dispatcher",
 };
 
 /* What one node has so far. Interfaces and links share their names. */
 struct check {
-	struct names ports, vms, macs, uplinks, dispatchers;
+	struct names ports, vms, disks, macs, uplinks, dispatchers;
 	struct names cores; /* of the dispatchers, and those that guests name */
 	struct names peers; /* addresses of links' other ends: VNET/P names edges so */
 	const struct lang_source *src;
@@ -138,14 +139,12 @@ static void add_link(struct check *k)
 	add_name(k, &k->ports, KIND_LINK);
 }
 
-/* On a Caisson node "VM.NAME", with vnetpd any name: whoever has a VM is a Caisson node. */
-static void interface_has_vm(struct check *k)
+/* "VM.NAME" */
+static void need_vm_of_name(struct check *k)
 {
 	const char *dot = strchr(k->s->name, '.');
 	char vm[LANG_NAME_MAX];
 
-	if (!k->vm_count)
-		return;
 	snprintf(vm, sizeof(vm), "%.*s", dot ? (int)(dot - k->s->name) : 0, k->s->name);
 	if (!dot || !dot[1] || !names_find(&k->vms, vm))
 		bad(k, NULL, "\"%s\" is not VM.NAME with a vm that there is", k->s->name);
@@ -171,7 +170,9 @@ static void add_interface(struct check *k)
 	const struct lang_value *mac = lang_get(k->s, "mac"), *overlay = lang_get(k->s, "overlay");
 	char text[FMT_MAC_LEN];
 
-	interface_has_vm(k);
+	/* With vnetpd any name: whoever has a VM is a Caisson node. */
+	if (k->vm_count)
+		need_vm_of_name(k);
 	if (overlay && !overlay_find(overlay->text))
 		bad(k, "overlay", "there is no overlay \"%s\"", overlay->text);
 	if (mac->mac[0] & 1)
@@ -180,6 +181,18 @@ static void add_interface(struct check *k)
 		bad(k, "mac", "another interface of this node has this address");
 	check_modes(k);
 	add_name(k, &k->ports, KIND_INTERFACE);
+}
+
+/* Whether the module and the memory are there only the node knows. */
+static void add_disk(struct check *k)
+{
+	char why[160];
+	const char *key = check_disk(k->s, why, sizeof(why));
+
+	need_vm_of_name(k);
+	if (key)
+		bad(k, key, "%s", why);
+	add_name(k, &k->disks, KIND_DISK);
 }
 
 /* Whether the core is there, and a guest's, only the node knows. */
@@ -296,6 +309,12 @@ static void one(void *ctx, const struct lang_source *src, const struct lang_stmt
 	case LANG_INTERFACE_ADD:
 		add_interface(k);
 		break;
+	case LANG_DISK_ADD:
+		add_disk(k);
+		break;
+	case LANG_DISK_DEL:
+		need_name(k, &k->disks, KIND_DISK, true);
+		break;
 	case LANG_DISPATCHER_ADD:
 		need_number(k, "a dispatcher", DISPATCHER_MAX);
 		add_dispatcher(k);
@@ -338,6 +357,7 @@ static void forget_node(struct check *k)
 	names_clear(&k->vms);
 	names_clear(&k->macs);
 	names_clear(&k->uplinks);
+	names_clear(&k->disks);
 	names_clear(&k->dispatchers);
 	names_clear(&k->cores);
 	names_clear(&k->peers);

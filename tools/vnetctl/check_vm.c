@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `vm add` as far as it can be judged from outside, see check_vm.h. */
+/* `vm add` and `disk add` as far as they can be judged from outside, see check_vm.h. */
 #include "tools/vnetctl/check_vm.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #define MODULE_MAX 63u
 #define CMDLINE_MAX 511u
 #define MEMORY_UNIT (2u * 1024 * 1024)
+#define OVERLAY_UNIT 4096u
 
 u32 check_vm_cores(const struct lang_stmt *s, u32 cores[CHECK_VM_CORES])
 {
@@ -56,6 +57,19 @@ static bool too_long(const struct lang_stmt *s, const char *key, size_t most, ch
 		return false;
 	snprintf(why, size, "%s is too long (at most %zu characters)", key, most);
 	return true;
+}
+
+const char *check_disk(const struct lang_stmt *s, char *why, size_t size)
+{
+	const struct lang_value *overlay = lang_get(s, "overlay");
+
+	if (too_long(s, "module", MODULE_MAX, why, size))
+		return "module";
+	if (!overlay || overlay->num % OVERLAY_UNIT == 0)
+		return NULL;
+	snprintf(why, size, "overlay of %llu bytes is no multiple of 4K",
+		 (unsigned long long)overlay->num);
+	return "overlay";
 }
 
 const char *check_vm(const struct lang_stmt *s, char *why, size_t size)

@@ -23,6 +23,7 @@ static const struct {
 } unsaid[] = {
 	{ LANG_UPLINK_ADD, "poll", "off" },	  { LANG_VM_ADD, "cpus", "1" },
 	{ LANG_VM_ADD, "on-crash", "stop" },	  { LANG_VM_ADD, "testdev", "off" },
+	{ LANG_VM_ADD, "rng", "on" },
 	{ LANG_INTERFACE_ADD, "check-source", "on" },
 	{ LANG_INTERFACE_ADD, "overlay", "default" }, { LANG_CONTROL_LISTEN, "port", "9901" },
 };
@@ -246,6 +247,7 @@ static bool add_line(struct state *to, const struct lang_source *src, struct lan
 	case LANG_UPLINK_ADD:
 	case LANG_VM_ADD:
 	case LANG_VM_START:
+	case LANG_DISK_ADD:
 	case LANG_ROUTE_ADD:
 	case LANG_CPU_FEATURE:
 	case LANG_CORE_SET:
@@ -367,6 +369,12 @@ static bool has_word(const char *text, const char *key, const char *name)
 	return at != NULL;
 }
 
+/* It belongs to the guest whose name its own begins with. */
+static bool is_part(const struct thing *t)
+{
+	return t->id == LANG_INTERFACE_ADD || t->id == LANG_DISK_ADD;
+}
+
 /* Does t go along when `gone` goes? */
 static bool depends(const struct thing *t, const struct thing *gone)
 {
@@ -374,8 +382,7 @@ static bool depends(const struct thing *t, const struct thing *gone)
 
 	switch (gone->id) {
 	case LANG_VM_ADD:
-		return (t->id == LANG_INTERFACE_ADD && !strncmp(t->name, gone->name, len) &&
-			t->name[len] == '.') ||
+		return (is_part(t) && !strncmp(t->name, gone->name, len) && t->name[len] == '.') ||
 		       (t->id == LANG_VM_START && !strcmp(t->name, gone->name));
 	case LANG_OVERLAY_ADD:
 		return (t->id == LANG_LINK_ADD || t->id == LANG_INTERFACE_ADD) &&
@@ -391,20 +398,19 @@ static bool depends(const struct thing *t, const struct thing *gone)
 	}
 }
 
-/* A guest's interfaces change only while it stands still. */
+/* A guest's interfaces and disks change only while it stands still. */
 static void touch_guests(struct state *have)
 {
 	for (u32 i = 0; i < have->count; i++) {
-		const struct thing *nic = &have->thing[i];
-		const char *dot = strchr(nic->name, '.');
+		const struct thing *part = &have->thing[i];
+		const char *dot = strchr(part->name, '.');
 
-		for (u32 k = 0; nic->touched && nic->id == LANG_INTERFACE_ADD && dot &&
-				k < have->count; k++) {
+		for (u32 k = 0; part->touched && is_part(part) && dot && k < have->count; k++) {
 			struct thing *start = &have->thing[k];
 
 			if (start->id == LANG_VM_START &&
-			    strlen(start->name) == (size_t)(dot - nic->name) &&
-			    !strncmp(start->name, nic->name, (size_t)(dot - nic->name)))
+			    strlen(start->name) == (size_t)(dot - part->name) &&
+			    !strncmp(start->name, part->name, (size_t)(dot - part->name)))
 				start->touched = true;
 		}
 	}
@@ -437,6 +443,7 @@ static void write_removal(const struct thing *t, struct flat *out)
 {
 	char text[LINE_MAX_BYTES];
 	const char *object = t->id == LANG_INTERFACE_ADD ? "interface"
+			     : t->id == LANG_DISK_ADD	 ? "disk"
 			     : t->id == LANG_LINK_ADD	 ? "link"
 			     : t->id == LANG_OVERLAY_ADD ? "overlay"
 			     : t->id == LANG_UPLINK_ADD	 ? "uplink"
@@ -472,7 +479,7 @@ void state_difference(struct state *have, struct state *want, struct flat *out)
 	/* What goes last stands on nothing that goes before it. */
 	static const enum lang_id removal[] = {
 		LANG_ROUTE_ADD, LANG_CORE_SET, LANG_LINK_SET, LANG_INTERFACE_SET, LANG_VM_START,
-		LANG_INTERFACE_ADD, LANG_VM_ADD, LANG_DISPATCHER_ADD, LANG_LINK_ADD,
+		LANG_INTERFACE_ADD, LANG_DISK_ADD, LANG_VM_ADD, LANG_DISPATCHER_ADD, LANG_LINK_ADD,
 		LANG_OVERLAY_ADD,
 		LANG_CONTROL_LISTEN, LANG_UPLINK_ADD,
 	};

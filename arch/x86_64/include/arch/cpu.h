@@ -33,6 +33,24 @@ static inline void wrmsr(u32 msr, u64 v)
 	__asm__ volatile("wrmsr" ::"c"(msr), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
 }
 
+/* A random number of the processor's; false when it has none at the moment (SDM vol. 1
+ * 7.3.17). Only where CPUID says that the instruction is there. */
+static inline bool rdseed(u64 *v)
+{
+	bool good;
+
+	__asm__ volatile("rdseed %0" : "=r"(*v), "=@ccc"(good));
+	return good;
+}
+
+static inline bool rdrand(u64 *v)
+{
+	bool good;
+
+	__asm__ volatile("rdrand %0" : "=r"(*v), "=@ccc"(good));
+	return good;
+}
+
 /*
  * An instruction that may fault: the trap handler finds the address in this
  * table and goes on at the fix-up label instead (arch/x86_64/trap.c).

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A VM's virtio-rng: fed by the processor, at its rate. */
+#include "hv/vm.h"
+
+#include "hv/seed.h"
+
+/* How often an empty generator is asked for the first seed. */
+#define FIRST_TRIES 1000u
+
+/* Without the processor's help the generator goes on from what it was seeded with. */
+static void fill(void *ctx, void *to, u32 len)
+{
+	struct vm *vm = ctx;
+
+	(void)seed_stir(&vm->entropy);
+	entropy_read(&vm->entropy, to, len);
+}
+
+/* From an exit of any vCPU, or on the VM's core. */
+static void poll_at(void *ctx, u64 when_ns)
+{
+	struct vm *vm = ctx;
+
+	__atomic_store_n(&vm->rng_due_ns, when_ns, __ATOMIC_RELEASE);
+	vm_wake(vm);
+}
+
+static const struct virtio_rng_hooks hooks = { .fill = fill, .poll_at = poll_at };
+
+static void poll(struct vm *vm)
+{
+	vm_lock(vm);
+	virtio_rng_poll(&vm->rng);
+	vm_unlock(vm);
+}
+
+static void due(struct timer *t, u64 now_ns)
+{
+	(void)now_ns;
+	poll(t->ctx);
+}
+
+void vm_rng_poll(struct vm *vm, u64 now_ns)
+{
+	u64 when = __atomic_exchange_n(&vm->rng_due_ns, 0, __ATOMIC_ACQ_REL);
+
+	if (!when)
+		return;
+	if (when <= now_ns)
+		poll(vm);
+	else
+		timer_set(&core_this()->timers, &vm->rng_timer, when);
+}
+
+void vm_rng_stop(struct vm *vm)
+{
+	__atomic_store_n(&vm->rng_due_ns, 0, __ATOMIC_RELAXED);
+	timer_cancel(&core_this()->timers, &vm->rng_timer);
+}
+
+err_t vm_rng_init(struct vm *vm)
+{
+	err_t err = ERR_BUSY;
+
+	timer_init(&vm->rng_timer, due, vm);
+	if (!vm->cfg.rng)
+		return ERR_OK;
+	for (u32 i = 0; i < FIRST_TRIES && err; i++)
+		err = seed_stir(&vm->entropy);
+	if (err)
+		return err;
+	virtio_rng_init(&vm->rng, vm->cfg.name, &vm->gmem, &hooks, vm);
+	return virtio_pci_init(&vm->rng_pci, &vm->rng.dev, &vm->pci);
+}
+
+void vm_rng_reset(struct vm *vm)
+{
+	if (vm->cfg.rng)
+		(void)virtio_pci_reset(&vm->rng_pci);
+}
