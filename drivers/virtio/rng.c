@@ -42,7 +42,7 @@ static bool fill_next(struct virtio_rng *rng)
 
 	if (virtio_dev_pop(&rng->dev, 0, c))
 		return false;
-	n = MIN(MIN(c->write_len, VIRTIO_RNG_PIECE), rng->allowance);
+	n = MIN(c->write_len, VIRTIO_RNG_PIECE);
 	/* Nothing is there to be read (5.4.6.1), and one byte at least to be written. */
 	if (c->read_len || !n) {
 		virtq_break(&rng->vq, VIRTQ_BAD_CONTENT);
@@ -64,18 +64,20 @@ void virtio_rng_poll(struct virtio_rng *rng)
 	if (!virtio_dev_live(&rng->dev))
 		return;
 	let_grow(rng);
-	for (u32 i = 0; i < VIRTIO_RNG_RING_SIZE && rng->allowance; i++)
+	/* A whole piece or nothing: else a greedy guest would get a byte at a time, as fast as
+	 * it asks, with a request and an interrupt for each. */
+	for (u32 i = 0; i < VIRTIO_RNG_RING_SIZE && rng->allowance >= VIRTIO_RNG_PIECE; i++)
 		if (!fill_next(rng))
 			break;
 	virtio_dev_check(&rng->dev, 0);
 	virtio_dev_flush(&rng->dev, 0);
 	if (!virtio_dev_live(&rng->dev) || !virtio_dev_notify_on(&rng->dev, 0))
 		return;
-	if (!rng->allowance)
+	if (rng->allowance < VIRTIO_RNG_PIECE) {
 		rng->waits++;
-	/* Enough for a buffer, so that a greedy guest has no interrupt a byte. */
-	rng->hooks->poll_at(rng->ctx, rng->allowance ? now
-						     : now + VIRTIO_RNG_PIECE * NS_PER_BYTE);
+		now += (VIRTIO_RNG_PIECE - rng->allowance) * NS_PER_BYTE;
+	}
+	rng->hooks->poll_at(rng->ctx, now);
 }
 
 static void rng_kick(struct virtio_dev *d, u16 queue)
