@@ -71,19 +71,16 @@ const char *seed_source(void)
 	return source ? source->name : NULL;
 }
 
-err_t seed_stir(struct entropy *e)
+u32 seed_fill(void *to, u32 len)
 {
-	struct {
-		u64 word[WORDS], tsc[WORDS];
-	} fresh = { 0 };
-	u32 good = 0;
+	u32 done = 0;
+	u64 word;
 
-	for (u32 i = 0; i < WORDS; i++) {
-		if (source && next_word(source, &fresh.word[i]))
-			good++;
-		fresh.tsc[i] = rdtsc();
+	while (done < len && source && next_word(source, &word)) {
+		u32 n = MIN(len - done, (u32)sizeof(word));
+
+		memcpy((u8 *)to + done, &word, n);
+		done += n;
 	}
-	entropy_stir(e, &fresh, sizeof(fresh));
-	memset(&fresh, 0, sizeof(fresh));
-	return good == WORDS ? ERR_OK : ERR_BUSY;
+	return done;
 }

@@ -16,7 +16,6 @@
 #include "drivers/virtio/net.h"
 #include "drivers/virtio/pci.h"
 #include "drivers/virtio/rng.h"
-#include "hv/base/entropy.h"
 #include "hv/dispatch.h"
 #include "hv/emul/acpi.h"
 #include "hv/emul/cpuid.h"
@@ -179,7 +178,6 @@ struct vm {
 	struct testdev testdev;
 	struct virtio_console vcon;
 	struct virtio_pci vcon_pci;
-	struct entropy entropy;
 	struct virtio_rng rng;
 	struct virtio_pci rng_pci;
 	struct vm_interface *interface[VM_MAX_INTERFACES];
@@ -269,8 +267,7 @@ void vm_table_free(void *ctx, void *page);
 err_t vm_machine_init(struct vm *vm);
 void vm_machine_reset(struct vm *vm);
 
-/* hv/vm_rng.c: the source of entropy, where cfg.rng is set. ERR_BUSY: the processor gives
- * no random numbers to seed it with. */
+/* hv/vm_rng.c: the source of entropy, where cfg.rng is set. */
 err_t vm_rng_init(struct vm *vm);
 void vm_rng_reset(struct vm *vm);
 

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A VM's virtio-rng: fed by the processor, at its rate. */
+/* A VM's virtio-rng: the processor's random numbers, at the device's rate. */
 #include "hv/vm.h"
 
 #include "hv/seed.h"
 
-/* How often an empty generator is asked for the first seed. */
-#define FIRST_TRIES 1000u
-
-/* Without the processor's help the generator goes on from what it was seeded with. */
-static void fill(void *ctx, void *to, u32 len)
+static u32 fill(void *ctx, void *to, u32 len)
 {
-	struct vm *vm = ctx;
-
-	(void)seed_stir(&vm->entropy);
-	entropy_read(&vm->entropy, to, len);
+	(void)ctx;
+	return seed_fill(to, len);
 }
 
 /* From an exit of any vCPU, or on the VM's core. */
@@ -60,15 +54,9 @@ void vm_rng_stop(struct vm *vm)
 
 err_t vm_rng_init(struct vm *vm)
 {
-	err_t err = ERR_BUSY;
-
 	timer_init(&vm->rng_timer, due, vm);
 	if (!vm->cfg.rng)
 		return ERR_OK;
-	for (u32 i = 0; i < FIRST_TRIES && err; i++)
-		err = seed_stir(&vm->entropy);
-	if (err)
-		return err;
 	virtio_rng_init(&vm->rng, vm->cfg.name, &vm->gmem, &hooks, vm);
 	return virtio_pci_init(&vm->rng_pci, &vm->rng.dev, &vm->pci);
 }

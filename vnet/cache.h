@@ -81,7 +81,7 @@ static inline struct cache_entry *cache_match(struct cache_entry *two, const str
 	bool first = ((two[0].tag[0] ^ ref->tag) | (two[0].tag[1] ^ k->src)) == 0;
 	bool second = ((two[1].tag[0] ^ ref->tag) | (two[1].tag[1] ^ k->src)) == 0;
 
-	return first | second ? two + second : NULL;
+	return (first | second) ? two + second : NULL;
 }
 
 /* The verdict, or 0: ask the table and keep its answer by cache_fill(). The

@@ -33,7 +33,7 @@ static void let_grow(struct virtio_rng *rng)
 }
 
 /* One buffer, or the begin of it: a device may give less than there is room for
- * (5.4.6.2). False when there is none, or the ring is broken. */
+ * (5.4.6.2). False when there is none, nothing to put in, or the ring is broken. */
 static bool fill_next(struct virtio_rng *rng)
 {
 	struct virtq_chain *c = &rng->chain;
@@ -48,7 +48,12 @@ static bool fill_next(struct virtio_rng *rng)
 		virtq_break(&rng->vq, VIRTQ_BAD_CONTENT);
 		return false;
 	}
-	rng->hooks->fill(rng->ctx, piece, n);
+	n = rng->hooks->fill(rng->ctx, piece, n);
+	rng->dry = !n;
+	if (!n) {
+		virtq_unpop(&rng->vq, 1);
+		return false;
+	}
 	if (virtq_chain_write(&rng->vq, c, 0, piece, n))
 		return false;
 	virtq_push(&rng->vq, c->head, n);
@@ -64,6 +69,7 @@ void virtio_rng_poll(struct virtio_rng *rng)
 	if (!virtio_dev_live(&rng->dev))
 		return;
 	let_grow(rng);
+	rng->dry = false;
 	/* A whole piece or nothing: else a greedy guest would get a byte at a time, as fast as
 	 * it asks, with a request and an interrupt for each. */
 	for (u32 i = 0; i < VIRTIO_RNG_RING_SIZE && rng->allowance >= VIRTIO_RNG_PIECE; i++)
@@ -73,10 +79,11 @@ void virtio_rng_poll(struct virtio_rng *rng)
 	virtio_dev_flush(&rng->dev, 0);
 	if (!virtio_dev_live(&rng->dev) || !virtio_dev_notify_on(&rng->dev, 0))
 		return;
-	if (rng->allowance < VIRTIO_RNG_PIECE) {
-		rng->waits++;
+	rng->waits += rng->dry || rng->allowance < VIRTIO_RNG_PIECE;
+	if (rng->dry)
+		now += VIRTIO_RNG_DRY_NS;
+	else if (rng->allowance < VIRTIO_RNG_PIECE)
 		now += (VIRTIO_RNG_PIECE - rng->allowance) * NS_PER_BYTE;
-	}
 	rng->hooks->poll_at(rng->ctx, now);
 }
 

@@ -13,10 +13,12 @@
 #define VIRTIO_RNG_BYTES_A_S 65536u
 /* Of one buffer, at most so much is filled. */
 #define VIRTIO_RNG_PIECE 256u
+/* When there was nothing random, it is asked again after so long. */
+#define VIRTIO_RNG_DRY_NS 1000000ull
 
 struct virtio_rng_hooks {
-	/* len random bytes. */
-	void (*fill)(void *ctx, void *to, u32 len);
+	/* Up to len random bytes. Returns how many; 0: there are none at the moment. */
+	u32 (*fill)(void *ctx, void *to, u32 len);
 	/* Buffers wait, or may: have virtio_rng_poll() called at that time, not from here. */
 	void (*poll_at)(void *ctx, u64 when_ns);
 };
@@ -28,6 +30,7 @@ struct virtio_rng {
 	void *ctx;
 	u32 allowance; /* bytes that may be given now */
 	u64 since_ns;  /* from when on it is to grow */
+	bool dry;      /* at the last look there were none */
 	u64 bytes, waits;
 	struct virtq_chain chain; /* scratch of one call */
 };

@@ -65,11 +65,14 @@ static void ignore_more(void *ctx)
 	(void)ctx;
 }
 
-static void fill(void *ctx, void *to, u32 len)
+static u32 fill(void *ctx, void *to, u32 len)
 {
 	(void)ctx;
 	ASSERT(len && len <= VIRTIO_RNG_PIECE);
+	/* Now and then there is nothing, or less than was asked for. */
+	len = (u32)(host_now_ns / 64 % (len + 1));
 	memset(to, 0x5a, len);
+	return len;
 }
 
 static void poll_at(void *ctx, u64 when_ns)
@@ -223,6 +226,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		one_op(ops + 4 * i);
 	check_store();
 	ASSERT(rng.bytes <= VIRTIO_RNG_BYTES_A_S + host_now_ns / 10000);
-	ASSERT(gm.dma_in_flight == 0);
 	return 0;
 }
