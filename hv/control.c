@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Requests of vnetctl from the uplink to ctl/remote.c, and answers back. */
+/* Requests of vnetctl from the uplinks to ctl/remote.c, and answers back. */
 #include "hv/control.h"
 
 #include <arch/cpu.h>
@@ -17,6 +17,7 @@
 
 static struct {
 	bool listens;
+	u32 on; /* bits of uplinks where it listens */
 	bool running; /* a statement that came this way */
 	struct batch *batch; /* NULL: none goes on */
 	struct out batch_out;
@@ -25,13 +26,6 @@ static struct {
 	u8 prefix_len;
 	struct remote remote;
 } control;
-
-static struct netif *netif(void)
-{
-	struct uplink *up = uplink_at(0);
-
-	return up->state == UPLINK_UP ? &up->netif : NULL;
-}
 
 /* The last line says how it ended, as on vnetpd's control socket. */
 static void say_end(const struct out *out, err_t err, const char *message)
@@ -99,7 +93,7 @@ static bool run(void *ctx, bool batch, const char *text, size_t len, const struc
 }
 
 /* The answer goes into the packet that the request came in. */
-static void answer(struct netif *nif, struct pkt *p, const struct udp_meta *to)
+static void answer(struct uplink *up, struct pkt *p, const struct udp_meta *to)
 {
 	static u8 out[REMOTE_DATAGRAM_MAX];
 	struct udp_dst dst = { .addr = to->src, .sport = control.port, .dport = to->sport,
@@ -120,19 +114,49 @@ static void answer(struct netif *nif, struct pkt *p, const struct udp_meta *to)
 	p->len = n;
 	p->flags = 0;
 	p->ttl = 0;
-	udp_send_burst(nif, &dst, &p, 1);
+	udp_send_burst(&up->netif, &dst, &p, 1);
 }
 
 static void received(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
 {
 	for (u32 i = 0; i < n; i++)
 		answer(ctx, pkts[i], &meta[i]);
-	uplink_flush();
+	uplink_flush(ctx);
 }
 
-bool control_listens(void)
+static void leave(struct uplink *up)
 {
-	return control.listens;
+	if (control.on & BIT(up->index))
+		udp_unbind(&up->netif, control.port);
+	control.on &= ~BIT(up->index);
+}
+
+static void leave_all(void)
+{
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		leave(uplink_at(i));
+}
+
+static err_t listen_on(struct uplink *up)
+{
+	err_t err = udp_bind(&up->netif, control.port, received, up);
+
+	if (!err)
+		control.on |= BIT(up->index);
+	return err;
+}
+
+err_t control_uplink_added(struct uplink *up)
+{
+	return control.listens ? listen_on(up) : ERR_OK;
+}
+
+err_t control_uplink_leaves(struct uplink *up)
+{
+	if (control.listens && control.on == BIT(up->index))
+		return ERR_BUSY;
+	leave(up);
+	return ERR_OK;
 }
 
 void control_config(const struct out *out)
@@ -189,14 +213,19 @@ err_t ctl_control_listen(struct ctl *c)
 
 	if (control.listens)
 		return ctl_fail(c, NULL, ERR_EXIST, "it listens already; control close first");
-	if (!netif())
-		return ctl_fail(c, NULL, ERR_NOENT, "no uplink is in use; add one first");
-	err = udp_bind(netif(), port, received, netif());
-	if (err)
+	control.port = port;
+	err = ERR_NOENT;
+	for (u32 i = 0; i < UPLINK_MAX && (!err || err == ERR_NOENT); i++)
+		if (uplink_at(i)->state == UPLINK_UP)
+			err = listen_on(uplink_at(i));
+	if (err == ERR_NOENT)
+		return ctl_fail(c, NULL, err, "no uplink is in use; add one first");
+	if (err) {
+		leave_all();
 		return ctl_fail(c, "port", err, "port %u is in use", port);
+	}
 	remote_init(&control.remote, from->ip, mask, rdtsc() ^ plat_now_ns() << 32, run, NULL);
 	control.listens = true;
-	control.port = port;
 	control.prefix_len = from->prefix_len;
 	return ERR_OK;
 }
@@ -208,8 +237,7 @@ err_t ctl_control_close(struct ctl *c)
 	if (control.running)
 		return ctl_fail(c, NULL, ERR_BUSY,
 				"not over the network: its answer would be lost");
-	if (netif())
-		udp_unbind(netif(), control.port);
+	leave_all();
 	remote_fini(&control.remote);
 	control.listens = false;
 	return ERR_OK;

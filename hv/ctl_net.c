@@ -49,7 +49,13 @@ err_t ctl_uplink_add(struct ctl *c)
 	if (err)
 		return err;
 	err = uplink_add(i, &cfg, why, sizeof(why));
-	return err ? ctl_fail(c, err == ERR_RANGE ? "mtu" : NULL, err, "%s", why) : ERR_OK;
+	if (err)
+		return ctl_fail(c, err == ERR_RANGE ? "mtu" : NULL, err, "%s", why);
+	err = control_uplink_added(uplink_at(i));
+	if (!err)
+		return ERR_OK;
+	uplink_del(i, why, sizeof(why));
+	return ctl_fail(c, NULL, err, "control cannot listen there: %s", err_str(err));
 }
 
 err_t ctl_uplink_set(struct ctl *c)
@@ -75,10 +81,13 @@ err_t ctl_uplink_del(struct ctl *c)
 
 	if (err)
 		return err;
-	if (control_listens())
-		return ctl_fail(c, NULL, ERR_BUSY, "control listens there; control close first");
-	err = uplink_del(i, why, sizeof(why));
-	return err ? ctl_fail(c, NULL, err, "%s", why) : ERR_OK;
+	err = uplink_may_go(i, why, sizeof(why));
+	if (err)
+		return ctl_fail(c, NULL, err, "%s", why);
+	err = control_uplink_leaves(uplink_at(i));
+	if (err)
+		return ctl_fail(c, NULL, err, "control listens there; control close first");
+	return uplink_del(i, why, sizeof(why));
 }
 
 /* --- links -------------------------------------------------------------------- */
@@ -96,10 +105,13 @@ err_t ctl_link_add(struct ctl *c)
 	if (setup.device[0])
 		return ctl_fail(c, "device", ERR_NOTSUP, "a node has its uplink's LAN only; "
 				"devices are for vnetpd");
-	local = edge_local_find(setup.local_port);
 	err = link_net_add(&setup);
+	if (err == ERR_NOENT && setup.net_told)
+		return ctl_fail(c, "uplink", err, "uplink %u is not in use; add it first",
+				setup.net);
 	if (err == ERR_NOENT)
 		return ctl_fail(c, NULL, err, "no uplink is in use; add one first");
+	local = edge_local_find(setup.net, setup.local_port);
 	if (err == ERR_BUSY && local)
 		return ctl_fail(c, "port", err, "port %u is in use by %s links", setup.local_port,
 				local->kind->name);

@@ -26,21 +26,26 @@ static void add_vm(struct ledger_counts *n, struct vm *vm)
 			add_interface(n, vm->interface[i]);
 }
 
-void ctl_ledger_counts(struct ledger_counts *n)
+static void add_uplink(struct ledger_counts *n, struct uplink *up)
 {
-	struct uplink *up = uplink_at(0);
 	struct nic_stats s;
 
+	if (up->state == UPLINK_ABSENT)
+		return;
+	up->nic.ops->stats(&up->nic, &s);
+	n->stage[LEDGER_TX_DOORBELL].count += s.doorbells;
+	n->stage[LEDGER_TX_COMPLETION].count += s.tx_frames;
+	n->stage[LEDGER_RX_INTERRUPT].count += s.irqs;
+	n->stage[LEDGER_RX_INTERRUPT].irqs += s.irqs;
+	n->stage[LEDGER_RX_RECEIVE].count += s.rx_frames;
+}
+
+void ctl_ledger_counts(struct ledger_counts *n)
+{
 	for (u32 i = 0; i < VM_MAX; i++)
 		if (vm_at(i))
 			add_vm(n, vm_at(i));
 	n->stage[LEDGER_RX_INJECT].count = n->stage[LEDGER_RX_INJECT].irqs;
-	if (up->state == UPLINK_ABSENT)
-		return;
-	up->nic.ops->stats(&up->nic, &s);
-	n->stage[LEDGER_TX_DOORBELL].count = s.doorbells;
-	n->stage[LEDGER_TX_COMPLETION].count = s.tx_frames;
-	n->stage[LEDGER_RX_INTERRUPT].count = s.irqs;
-	n->stage[LEDGER_RX_INTERRUPT].irqs = s.irqs;
-	n->stage[LEDGER_RX_RECEIVE].count = s.rx_frames;
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		add_uplink(n, uplink_at(i));
 }

@@ -2,8 +2,6 @@
 /* Raw frames between the overlay and the uplink's LAN, see link_lan.h. */
 #include "hv/link_lan.h"
 
-static struct edge *lan; /* NULL: none */
-
 static err_t tx_open(void *ctx, struct link_dst *dst)
 {
 	(void)ctx;
@@ -31,10 +29,10 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 
 static void tx_flush(void *ctx)
 {
-	const struct uplink *up = ctx;
+	struct uplink *up = ctx;
 
 	if (up->state == UPLINK_UP)
-		uplink_flush();
+		uplink_flush(up);
 }
 
 static bool tx_carrier(void *ctx)
@@ -59,7 +57,8 @@ static u32 tx_path_mtu(void *ctx, const struct link_dst *dst)
 	return (up->state == UPLINK_UP ? up->netif.mtu : NETIF_MTU_MIN) + LINK_ETH_HEADER;
 }
 
-static struct link_tx lan_tx = {
+/* Its caps are each uplink's own. */
+static const struct link_tx lan_tx = {
 	.open = tx_open,
 	.close = tx_close,
 	.send = tx_send,
@@ -71,25 +70,29 @@ static struct link_tx lan_tx = {
 
 err_t link_lan_prepare(struct edge_setup *setup, struct uplink *up)
 {
-	if (lan)
+	static struct link_tx own[UPLINK_MAX];
+	struct link_tx *tx = &own[up->index];
+
+	if (up->lan)
 		return ERR_EXIST;
 	if (!up->nic.ops->promiscuous)
 		return ERR_NOTSUP;
 	/* Long IPv6 segments are cut by NICs only inside of an IPv4 packet (nic.h);
 	 * and with nothing in front there are no lengths that must be even. */
-	lan_tx.caps = up->netif.setup.caps & (PKT_CAP_CSUM | PKT_CAP_TSO4);
-	setup->tx = &lan_tx;
+	*tx = lan_tx;
+	tx->caps = up->netif.setup.caps & (PKT_CAP_CSUM | PKT_CAP_TSO4);
+	setup->tx = tx;
 	setup->tx_ctx = up;
 	return ERR_OK;
 }
 
 void link_lan_use(struct uplink *up, struct edge *e)
 {
-	lan = e;
+	up->lan = e;
 	up->nic.ops->promiscuous(&up->nic, e != NULL);
 }
 
 u32 link_lan_input(struct uplink *up, struct pkt **pkts, u32 n)
 {
-	return lan ? edge_lan_input(lan, up->nic.mac, pkts, n) : n;
+	return up->lan ? edge_lan_input(up->lan, up->nic.mac, pkts, n) : n;
 }

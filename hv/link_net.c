@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Between the overlay's edges and the uplink's UDP: sending for the edges, and
+ * Between the overlay's edges and the uplinks' UDP: sending for the edges, and
  * giving received datagrams to them.
  */
 #include "hv/link_net.h"
@@ -10,17 +10,10 @@
 #include "hv/link_lan.h"
 #include "hv/uplink.h"
 
-static u32 links, talking; /* of these, with a keep-alive */
+static u32 talking; /* links with a keep-alive */
 
-u32 link_net_count(void)
+static struct netif *netif_of(struct uplink *up)
 {
-	return links;
-}
-
-static struct netif *netif(void)
-{
-	struct uplink *up = uplink_at(0);
-
 	return up->state == UPLINK_UP ? &up->netif : NULL;
 }
 
@@ -88,11 +81,10 @@ static void follow(struct udp_dst *to, const struct link_dst *dst)
 
 static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
-	struct netif *nif = netif();
+	struct netif *nif = netif_of(ctx);
 	struct udp_dst *to = dst->priv;
 	u32 kept = 0, sent;
 
-	(void)ctx;
 	follow(to, dst);
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = nif ? sendable(nif, pkts[i]) : NULL;
@@ -112,38 +104,34 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 
 static void tx_flush(void *ctx)
 {
-	(void)ctx;
-	if (netif())
-		uplink_flush();
+	if (netif_of(ctx))
+		uplink_flush(ctx);
 }
 
 static bool tx_carrier(void *ctx)
 {
-	struct uplink *up = uplink_at(0);
+	struct uplink *up = ctx;
 
-	(void)ctx;
-	return netif() && up->nic.ops->link(&up->nic).up;
+	return netif_of(up) && up->nic.ops->link(&up->nic).up;
 }
 
 static u32 tx_room(void *ctx)
 {
-	const struct netif *nif = netif();
+	const struct netif *nif = netif_of(ctx);
 
-	(void)ctx;
 	return nif ? netif_tx_room(nif) : 0;
 }
 
 static u32 tx_path_mtu(void *ctx, const struct link_dst *dst)
 {
-	const struct netif *nif = netif();
+	const struct netif *nif = netif_of(ctx);
 
-	(void)ctx;
 	(void)dst;
 	return nif ? nif->mtu : NETIF_MTU_MIN;
 }
 
-/* Its caps are the uplink's. */
-static struct link_tx link_tx = {
+/* Its caps are each uplink's own. */
+static const struct link_tx link_tx = {
 	.fragments_max = IPFRAG_PIECES,
 	.open = tx_open,
 	.close = tx_close,
@@ -202,32 +190,44 @@ static void talk(int more)
 
 /* --- links ---------------------------------------------------------------------- */
 
+static err_t bind(struct uplink *up, struct edge *e)
+{
+	err_t err = ERR_OK;
+
+	if (e->link->flags & LINK_IS_LAN)
+		link_lan_use(up, e);
+	else if (e->local->users == 1)
+		err = udp_bind(&up->netif, e->local->port, received, e->local);
+	if (err)
+		edge_destroy(e, true);
+	return err;
+}
+
 err_t link_net_add(struct edge_setup *setup)
 {
+	static struct link_tx own[UPLINK_MAX];
+	struct uplink *up = setup->net_told ? uplink_at(setup->net) :
+					      uplink_towards(setup->remote_ip);
 	err_t err = ERR_OK;
 	struct edge *e;
 
-	if (!netif())
+	if (!up || !netif_of(up))
 		return ERR_NOENT;
-	link_tx.caps = netif()->setup.caps;
-	setup->tx = &link_tx;
-	setup->pool = netif()->setup.pool;
+	setup->net = (u8)up->index;
+	own[up->index] = link_tx;
+	own[up->index].caps = up->netif.setup.caps;
+	setup->tx = &own[up->index];
+	setup->tx_ctx = up;
+	setup->pool = up->netif.setup.pool;
 	if (setup->link->flags & LINK_IS_LAN)
-		err = link_lan_prepare(setup, uplink_at(0));
+		err = link_lan_prepare(setup, up);
 	if (!err)
 		err = edge_create(setup, &e);
+	if (!err)
+		err = bind(up, e);
 	if (err)
 		return err;
-	if (setup->link->flags & LINK_IS_LAN) {
-		link_lan_use(uplink_at(0), e);
-	} else if (e->local->users == 1) {
-		err = udp_bind(netif(), e->local->port, received, e->local);
-		if (err) {
-			edge_destroy(e, true);
-			return err;
-		}
-	}
-	links++;
+	up->links++;
 	talk(edge_has_health(e));
 	return ERR_OK;
 }
@@ -235,16 +235,17 @@ err_t link_net_add(struct edge_setup *setup)
 err_t link_net_del(struct edge *e, bool force)
 {
 	bool had_health = edge_has_health(e), is_lan = e->link->flags & LINK_IS_LAN;
+	struct uplink *up = uplink_at(e->setup.net);
 	u16 port = e->setup.local_port;
 	err_t err = edge_destroy(e, force);
 
 	if (err)
 		return err;
 	if (is_lan)
-		link_lan_use(uplink_at(0), NULL);
-	else if (!edge_local_find(port) && netif())
-		udp_unbind(netif(), port);
-	links--;
+		link_lan_use(up, NULL);
+	else if (!edge_local_find(up->index, port) && netif_of(up))
+		udp_unbind(&up->netif, port);
+	up->links--;
 	talk(-(int)had_health);
 	return ERR_OK;
 }

@@ -99,13 +99,12 @@ static const char *node_name(const struct boot_info *bi)
 static void read_config(const struct boot_info *bi)
 {
 	const struct boot_module *m = boot_module_find(bi, CONFIG_MODULE);
-	const struct uplink *up = uplink_at(0);
-	struct config_self self = {
-		.name = node_name(bi),
-		.macs = &up->nic.mac,
-		.mac_count = up->state != UPLINK_ABSENT,
-	};
+	u8 macs[UPLINK_MAX][6];
+	struct config_self self = { .name = node_name(bi), .macs = macs };
 
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		if (uplink_at(i)->state != UPLINK_ABSENT)
+			memcpy(macs[self.mac_count++], uplink_at(i)->nic.mac, sizeof(macs[0]));
 	if (m)
 		config_load(CONFIG_MODULE, (const char *)m->start, m->size, &self);
 	else

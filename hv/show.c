@@ -92,20 +92,27 @@ err_t ctl_show_node(struct ctl *c)
 
 /* --- show config ---------------------------------------------------------------- */
 
-static void config_uplink(const struct out *out)
+/* "uplink VERB N address ... gateway ..." */
+static void config_address(const struct out *out, const struct uplink *up, const char *verb)
 {
-	const struct uplink *up = uplink_at(0);
 	char ip[FMT_IP4_LEN];
 
-	if (up->state != UPLINK_UP)
-		return;
+	out_printf(out, "uplink %s %u address ", verb, up->index);
 	if (up->cfg.dhcp)
-		out_printf(out, "  uplink add 0 address dhcp");
+		out_printf(out, "dhcp");
 	else
-		out_printf(out, "  uplink add 0 address %s/%u", fmt_ip4(ip, up->cfg.addr),
+		out_printf(out, "%s/%u", fmt_ip4(ip, up->cfg.addr),
 			   (u32)__builtin_popcount(up->cfg.mask));
 	if (up->cfg.gateway)
 		out_printf(out, " gateway %s", fmt_ip4(ip, up->cfg.gateway));
+}
+
+static void config_uplink(const struct out *out, const struct uplink *up)
+{
+	if (up->state != UPLINK_UP)
+		return;
+	out_printf(out, "  ");
+	config_address(out, up, "add");
 	out_printf(out, " mtu %u%s\n", up->netif.setup.mtu, up->cfg.poll ? " poll on" : "");
 }
 
@@ -186,7 +193,8 @@ err_t ctl_show_config(struct ctl *c)
 	out_printf(out, "caisson %d\nnode %s\n", LANG_VERSION, node_state.name);
 	ctl_cpu_config(out);
 	ctl_core_config(out);
-	config_uplink(out);
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		config_uplink(out, uplink_at(i));
 	control_config(out);
 	config_overlays(out);
 	ctl_dispatch_config(out);
@@ -217,9 +225,9 @@ err_t ctl_show_config(struct ctl *c)
 void ctl_config_of(enum lang_id made_by, const char *name, const struct out *out)
 {
 	const struct vm_interface *nic = vm_interface_find(name);
-	const struct uplink *up = uplink_at(0);
+	const struct uplink *up = made_by == LANG_UPLINK_SET ? uplink_at((u32)(name[0] - '0')) :
+								NULL;
 	const struct vm *vm = vm_find(name);
-	char ip[FMT_IP4_LEN];
 
 	if (made_by == LANG_INTERFACE_ADD && nic)
 		config_interface(out, nic);
@@ -231,16 +239,9 @@ void ctl_config_of(enum lang_id made_by, const char *name, const struct out *out
 		ctl_dispatch_config_of(name, out);
 	if (made_by == LANG_CORE_SET)
 		ctl_core_config_of(name, out);
-	if (made_by != LANG_UPLINK_SET || up->state != UPLINK_UP)
+	if (!up || up->state != UPLINK_UP)
 		return;
-	out_printf(out, "uplink set %s address", name);
-	if (up->cfg.dhcp)
-		out_printf(out, " dhcp");
-	else
-		out_printf(out, " %s/%u", fmt_ip4(ip, up->cfg.addr),
-			   (u32)__builtin_popcount(up->cfg.mask));
-	if (up->cfg.gateway)
-		out_printf(out, " gateway %s", fmt_ip4(ip, up->cfg.gateway));
+	config_address(out, up, "set");
 	out_printf(out, "\n");
 }
 

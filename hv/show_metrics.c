@@ -58,42 +58,79 @@ static void guests(struct metrics *m)
 				       vm_at(i)->cfg.name, "vcpu", number(text, k), NULL);
 }
 
-static void uplink(struct metrics *m)
+/* A counter of all uplinks' NICs. */
+static void uplink_counter(struct metrics *m, const char *name, const char *unit, const char *help,
+			   size_t at)
 {
-	struct uplink *up = uplink_at(0);
+	char text[NUMBER_MAX];
+
+	metrics_family(m, name, METRICS_COUNTER, unit, help);
+	for (u32 i = 0; i < UPLINK_MAX; i++) {
+		struct uplink *up = uplink_at(i);
+		struct nic_stats s = { 0 };
+
+		if (up->state == UPLINK_ABSENT)
+			continue;
+		up->nic.ops->stats(&up->nic, &s);
+		metrics_sample(m, *(const u64 *)((const u8 *)&s + at), "uplink", number(text, i),
+			       NULL);
+	}
+}
+
+static void uplink_losses(struct metrics *m, struct uplink *up)
+{
 	struct nic_stats s = { 0 };
+	char text[NUMBER_MAX];
 
 	if (up->state == UPLINK_ABSENT)
 		return;
 	up->nic.ops->stats(&up->nic, &s);
-	metrics_one(m, "uplink_received_frames", METRICS_COUNTER, "frames", "On the wire.",
-		    s.rx_frames);
-	metrics_one(m, "uplink_received_bytes", METRICS_COUNTER, "bytes",
-		    "Of these, without the frame check sequence.", s.rx_bytes);
-	metrics_one(m, "uplink_sent_frames", METRICS_COUNTER, "frames", "On the wire.",
-		    s.tx_frames);
-	metrics_one(m, "uplink_sent_bytes", METRICS_COUNTER, "bytes",
-		    "Of these, without the frame check sequence.", s.tx_bytes);
+	number(text, up->index);
+	metrics_sample(m, s.rx_missed, "uplink", text, "reason", "missed", NULL);
+	metrics_sample(m, s.rx_errors, "uplink", text, "reason", "errors", NULL);
+	metrics_sample(m, s.tx_bad, "uplink", text, "reason", "bad", NULL);
+	metrics_sample(m, s.tx_lost, "uplink", text, "reason", "reset", NULL);
+}
+
+static void uplink_drops(struct metrics *m, const struct uplink *up)
+{
+	char text[NUMBER_MAX];
+
+	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
+		metrics_sample(m, up->netif.count.drop[d], "uplink", number(text, up->index),
+			       "reason", net_drop_name((enum net_drop)d), NULL);
+}
+
+static void uplink(struct metrics *m)
+{
+	uplink_counter(m, "uplink_received_frames", "frames", "On the wire.",
+		       offsetof(struct nic_stats, rx_frames));
+	uplink_counter(m, "uplink_received_bytes", "bytes",
+		       "Of these, without the frame check sequence.",
+		       offsetof(struct nic_stats, rx_bytes));
+	uplink_counter(m, "uplink_sent_frames", "frames", "On the wire.",
+		       offsetof(struct nic_stats, tx_frames));
+	uplink_counter(m, "uplink_sent_bytes", "bytes",
+		       "Of these, without the frame check sequence.",
+		       offsetof(struct nic_stats, tx_bytes));
 	metrics_family(m, "uplink_lost_frames", METRICS_COUNTER, "frames",
 		       "Frames that the NIC did not receive or send.");
-	metrics_sample(m, s.rx_missed, "reason", "missed", NULL);
-	metrics_sample(m, s.rx_errors, "reason", "errors", NULL);
-	metrics_sample(m, s.tx_bad, "reason", "bad", NULL);
-	metrics_sample(m, s.tx_lost, "reason", "reset", NULL);
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		uplink_losses(m, uplink_at(i));
 	metrics_family(m, "uplink_dropped_frames", METRICS_COUNTER, "frames",
 		       "Frames that the node's own network stack dropped.");
-	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
-		metrics_sample(m, up->netif.count.drop[d], "reason",
-			       net_drop_name((enum net_drop)d), NULL);
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		uplink_drops(m, uplink_at(i));
 }
 
 static void pools(struct metrics *m)
 {
-	const struct pkt_pool *all[PLAT_MAX_CORES + 1];
+	const struct pkt_pool *all[PLAT_MAX_CORES + UPLINK_MAX];
 	u32 n = 0;
 
-	if (uplink_at(0)->state != UPLINK_ABSENT)
-		all[n++] = &uplink_at(0)->rx_pool;
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		if (uplink_at(i)->state != UPLINK_ABSENT)
+			all[n++] = &uplink_at(i)->rx_pool;
 	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++)
 		all[n++] = netcore_pool(i);
 	for (u32 turn = 0; turn < 2; turn++) {

@@ -39,17 +39,17 @@ static void uplink_text(const struct out *out, struct uplink *up)
 	struct nic_stats s = { 0 };
 
 	if (up->state == UPLINK_ABSENT) {
-		out_printf(out, "0: %s\n", up->why[0] ? up->why : "none");
+		out_printf(out, "%u: %s\n", up->index, up->why);
 		return;
 	}
 	link = up->nic.ops->link(&up->nic);
 	up->nic.ops->stats(&up->nic, &s);
-	out_printf(out, "0: %s %s, link %s", up->nic.ops->name, fmt_mac(mac, up->nic.mac),
-		   link.up ? "up" : "down");
-	if (link.up)
+	out_printf(out, "%u: %s %s, link %s", up->index, up->nic.ops->name,
+		   fmt_mac(mac, up->nic.mac), link.up ? "up" : "down");
+	if (link.up && link.mbps)
 		out_printf(out, " %u Mbit/s %s duplex", link.mbps,
 			   link.full_duplex ? "full" : "half");
-	out_printf(out, ", %s\n", up->polled ? "polled" : "interrupts");
+	out_printf(out, ", %s%s\n", up->polled ? "" : "interrupts by ", uplink_irq_name(up));
 	address_text(out, up);
 	out_printf(out,
 		   "   received %lu frames, %lu missed, %lu bad; sent %lu frames, %lu refused\n",
@@ -62,34 +62,44 @@ static void uplink_text(const struct out *out, struct uplink *up)
 				   up->netif.count.drop[d]);
 }
 
-static void uplink_json(const struct out *out, struct uplink *up)
+static void uplink_json(struct json *j, struct uplink *up)
 {
-	struct json j = { .out = out };
 	char text[FMT_MAC_LEN];
 
-	json_open(&j, NULL, '[');
-	if (up->state != UPLINK_ABSENT) {
-		json_open(&j, NULL, '{');
-		json_text(&j, "driver", up->nic.ops->name);
-		json_text(&j, "mac", fmt_mac(text, up->nic.mac));
-		json_bool(&j, "link", up->nic.ops->link(&up->nic).up);
-		json_bool(&j, "polled", up->polled);
-		json_bool(&j, "in_use", up->state == UPLINK_UP);
-		if (up->state == UPLINK_UP)
-			json_text(&j, "address", fmt_ip4(text, up->netif.addr));
-		json_close(&j, '}');
-	}
-	json_close(&j, ']');
-	out_printf(out, "\n");
+	json_open(j, NULL, '{');
+	json_num(j, "uplink", up->index);
+	json_text(j, "driver", up->nic.ops->name);
+	json_text(j, "mac", fmt_mac(text, up->nic.mac));
+	json_bool(j, "link", up->nic.ops->link(&up->nic).up);
+	json_bool(j, "polled", up->polled);
+	json_text(j, "interrupts", uplink_irq_name(up));
+	json_bool(j, "in_use", up->state == UPLINK_UP);
+	if (up->state == UPLINK_UP)
+		json_text(j, "address", fmt_ip4(text, up->netif.addr));
+	json_close(j, '}');
 }
 
 err_t ctl_show_uplink(struct ctl *c)
 {
-	if (c->stmt->name && (c->stmt->name[0] != '0' || c->stmt->name[1]))
-		return ctl_fail(c, NULL, ERR_NOENT, "there is no uplink \"%s\"", c->stmt->name);
-	if (lang_get(c->stmt, "json"))
-		uplink_json(c->out, uplink_at(0));
-	else
-		uplink_text(c->out, uplink_at(0));
+	const char *name = c->stmt->name;
+	u32 first = name && !name[1] ? (u32)(name[0] - '0') : name ? UPLINK_MAX : 0;
+	u32 end = name ? first + 1 : UPLINK_MAX;
+	struct json j = { .out = c->out };
+
+	if (name && first >= UPLINK_MAX)
+		return ctl_fail(c, NULL, ERR_NOENT, "there is no uplink \"%s\"", name);
+	if (!lang_get(c->stmt, "json")) {
+		/* Of those that are not there, the first says why. */
+		for (u32 i = first; i < end; i++)
+			if (i == first || uplink_at(i)->func)
+				uplink_text(c->out, uplink_at(i));
+		return ERR_OK;
+	}
+	json_open(&j, NULL, '[');
+	for (u32 i = first; i < end; i++)
+		if (uplink_at(i)->state != UPLINK_ABSENT)
+			uplink_json(&j, uplink_at(i));
+	json_close(&j, ']');
+	out_printf(c->out, "\n");
 	return ERR_OK;
 }

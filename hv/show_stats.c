@@ -37,15 +37,23 @@ static void json_vm(struct json *j, const struct vm *vm)
 	json_close(j, '}');
 }
 
-/* The host stack's reasons. */
+/* What the host stacks dropped for this reason. */
+static u64 stack_drops(u32 reason)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		if (uplink_at(i)->state == UPLINK_UP)
+			sum += uplink_at(i)->netif.count.drop[reason];
+	return sum;
+}
+
 static void json_uplink_drops(struct json *j)
 {
-	const struct uplink *up = uplink_at(0);
-
 	json_open(j, "uplink_drops", '{');
-	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
-		if (up->netif.count.drop[d])
-			json_num(j, net_drop_name((enum net_drop)d), up->netif.count.drop[d]);
+	for (u32 d = 0; d < NET_DROP_COUNT; d++)
+		if (stack_drops(d))
+			json_num(j, net_drop_name((enum net_drop)d), stack_drops(d));
 	json_close(j, '}');
 }
 
@@ -70,19 +78,19 @@ static void json_cores(struct json *j)
 static void json_pools(struct json *j)
 {
 	json_open(j, "pools", '[');
-	if (uplink_at(0)->state != UPLINK_ABSENT)
-		stats_pool_json(j, &uplink_at(0)->rx_pool);
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		if (uplink_at(i)->state != UPLINK_ABSENT)
+			stats_pool_json(j, &uplink_at(i)->rx_pool);
 	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++)
 		stats_pool_json(j, netcore_pool(i));
 	json_close(j, ']');
 }
 
-static void json_uplink(struct json *j)
+static void json_uplink(struct json *j, const char *key, struct uplink *up)
 {
-	struct uplink *up = uplink_at(0);
 	struct nic_stats s = { 0 };
 
-	json_open(j, "uplink", '{');
+	json_open(j, key, '{');
 	json_bool(j, "up", up->state == UPLINK_UP);
 	if (up->state != UPLINK_ABSENT) {
 		up->nic.ops->stats(&up->nic, &s);
@@ -121,7 +129,12 @@ static void stats_json(const struct out *out)
 	json_close(&j, '}');
 	stats_ports_json(&j, "interfaces", VNET_PORT_INTERFACE, NULL);
 	stats_ports_json(&j, "links", VNET_PORT_EDGE, NULL);
-	json_uplink(&j);
+	json_uplink(&j, "uplink", uplink_at(0));
+	json_open(&j, "more_uplinks", '[');
+	for (u32 i = 1; i < UPLINK_MAX; i++)
+		if (uplink_at(i)->state != UPLINK_ABSENT)
+			json_uplink(&j, NULL, uplink_at(i));
+	json_close(&j, ']');
 	control_json(&j);
 	json_cores(&j);
 	stats_offload_json(&j);
@@ -135,7 +148,6 @@ static void stats_json(const struct out *out)
 
 static void print_drops(const struct out *out)
 {
-	const struct uplink *up = uplink_at(0);
 	struct vnet_counters sum = { 0 };
 
 	vnet_port_sum(&sum);
@@ -148,10 +160,10 @@ static void print_drops(const struct out *out)
 		if (edge_strays((enum edge_stray)d))
 			out_printf(out, "  %-20s %12lu\n", edge_stray_name((enum edge_stray)d),
 				   edge_strays((enum edge_stray)d));
-	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
-		if (up->netif.count.drop[d])
+	for (u32 d = 0; d < NET_DROP_COUNT; d++)
+		if (stack_drops(d))
 			out_printf(out, "  uplink %-13s %12lu\n", net_drop_name((enum net_drop)d),
-				   up->netif.count.drop[d]);
+				   stack_drops(d));
 }
 
 err_t ctl_show_stats(struct ctl *c)

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The node's physical NIC with the small host stack on it: what links send
- * through. One a node so far. Boot core, which owns the NIC.
+ * The node's physical NICs, each with the small host stack on it: what links send
+ * through. They are numbered in the order of the PCI bus, those with a driver alone.
+ * Boot core, which owns all of them.
  */
 #ifndef HV_UPLINK_H
 #define HV_UPLINK_H
 
+#include <arch/pci.h>
+
 #include "drivers/nic/nic.h"
+#include "hv/timer.h"
 #include "vnet/edge.h"
 #include "vnet/net/net.h"
 
@@ -14,7 +18,7 @@
 #define UPLINK_RX_PACKETS 1024
 #define UPLINK_RX_BUFFER 2048
 
-#define UPLINK_MAX 1
+#define UPLINK_MAX EDGE_NETS_MAX
 
 struct uplink_config {
 	bool dhcp;
@@ -24,44 +28,66 @@ struct uplink_config {
 };
 
 enum uplink_state {
-	UPLINK_ABSENT, /* no NIC that a driver here knows */
-	UPLINK_FOUND,  /* attached, not configured */
+	UPLINK_ABSENT, /* no NIC that a driver here knows, or it does not come up */
+	UPLINK_FOUND,  /* attached, not configured: interrupts off */
 	UPLINK_UP,     /* configured */
 };
 
 struct uplink {
+	u32 index;
 	enum uplink_state state;
 	char why[120]; /* ABSENT: what was found instead */
 	struct nic nic;
 	struct pkt_pool rx_pool;
 	struct netif netif;
 	struct uplink_config cfg;
-	bool polled;	/* the interrupt line does not fire, or as configured */
-	u64 services;	/* times the NIC was looked at */
+	bool polled;		/* no interrupt arrives, or as configured ... */
+	enum pci_irq_kind irq;	/* ... else how it interrupts */
+	u64 services;		/* times the NIC was looked at */
+	u32 links;		/* that use it; of link_net.c */
+	struct edge *lan;	/* its direct link, NULL: none; of link_lan.c */
+	/* What follows is uplink*.c's alone. */
+	struct pci_func *func;	/* NULL: the machine has no such NIC */
+	bool attached;
+	u32 irq_seen, link_event, rx_event, look; /* atomic: the interrupt handler's word */
+	u32 idle_room;		/* frames that the NIC takes when it has nothing to send */
+	u32 room_seen;		/* atomic: for all cores, as of the last look */
+	u64 missed_seen, starved_seen; /* frames that found no place, as last said */
+	bool waiting_for_tx;
+	bool link_was_up;
+	struct timer poll_timer, tick_timer, net_timer;
 };
 
-/* Find and attach the NIC, so that its MAC is known; interrupts enabled. */
+/* Find and attach the NICs, so that their MACs are known. */
 void uplink_detect(void);
 
 /* The uplink of this number, NULL when there cannot be one. */
 struct uplink *uplink_at(u32 i);
 
+/* The uplink in use whose subnet has the address, else uplink 0. */
+struct uplink *uplink_towards(u32 ip);
+
 /* Take it into use. On an error why (size bytes) says what is wrong. */
 err_t uplink_add(u32 i, const struct uplink_config *cfg, char *why, size_t size);
 err_t uplink_set(u32 i, const struct uplink_config *cfg, char *why, size_t size);
 err_t uplink_del(u32 i, char *why, size_t size);
+/* What uplink_del() would say. */
+err_t uplink_may_go(u32 i, char *why, size_t size);
 
-/* The guest MTU that a udp link over the uplink carries unfragmented; the uplink is
+/* The guest MTU that a udp link over any uplink in use carries unfragmented; that of
  * one of 1500 while there is none. */
 u32 uplink_guest_mtu(void);
+
+/* How the NIC is looked at: "MSI-X", "MSI", "INTx" or "polled". */
+const char *uplink_irq_name(const struct uplink *up);
 
 /* What is sent until the next call is this link's, for captures; NULL: nobody's. */
 void uplink_sends(const struct edge *e);
 
-/* End of a burst of sending. */
-void uplink_flush(void);
+/* End of a burst of sending by this uplink. */
+void uplink_flush(struct uplink *up);
 
-/* Frames that the NIC took at the last look, for any core: what does not fit
+/* Frames that any NIC in use took at the last look, for any core: what does not fit
  * waits better in the guest's ring. UINT32_MAX without a link. */
 u32 uplink_room(void);
 

@@ -69,10 +69,11 @@ void capture_frames(const struct vnet_port *port, enum capture_dir dir, struct p
 
 /*
  * The uplink's core, where capture_now is set, outside of such a section: a burst
- * of whole Ethernet frames that the uplink received or is to send. e: the link that
+ * of whole Ethernet frames that the uplink of that network received or is to send. e: the link that
  * sends them; NULL: of what is received it is found out.
  */
-void capture_uplink(const struct edge *e, enum capture_dir dir, struct pkt *const *pkts, u32 n);
+void capture_uplink(u32 net, const struct edge *e, enum capture_dir dir, struct pkt *const *pkts,
+		    u32 n);
 
 /* What a socket tells of a datagram; host byte order. */
 struct capture_datagram {

@@ -27,6 +27,7 @@ struct outer {
 	bool cut;   /* one of several */
 	u32 payload; /* where that of the datagram begins, if is_udp ... */
 	u32 payload_len; /* ... and its length, also where that is not all here */
+	u32 net; /* whose ports these are */
 	u32 src, dst;
 	u16 id;
 	u16 sport, dport;
@@ -132,7 +133,7 @@ static bool judge(struct capture *c, const struct edge *e, const struct outer *o
 		return first->taken;
 	}
 	if (!e && o->is_udp && as->dir == CAPTURE_IN) {
-		local = edge_local_find(o->dport);
+		local = edge_local_find(o->net, o->dport);
 		e = local ? receiver(local, o) : NULL;
 	}
 	as->port = e ? e->port.id : VNET_PORT_NONE;
@@ -151,7 +152,8 @@ static struct capture *outer_capture(void)
 	return c && (c->filter.sides & CAPTURE_OUTER) ? c : NULL;
 }
 
-void capture_uplink(const struct edge *e, enum capture_dir dir, struct pkt *const *pkts, u32 n)
+void capture_uplink(u32 net, const struct edge *e, enum capture_dir dir, struct pkt *const *pkts,
+		    u32 n)
 {
 	struct capture_record as = { .time_ns = plat_now_ns(), .dir = (u8)dir,
 				     .side = CAPTURE_OUTER };
@@ -166,6 +168,7 @@ void capture_uplink(const struct edge *e, enum capture_dir dir, struct pkt *cons
 
 		pkt_copy_out(pkts[i], 0, look, len);
 		read_outer(&o, look, len);
+		o.net = net;
 		if (judge(c, e, &o, &as))
 			capture_keep(&c->ring[core], pkts[i], c->filter.snap, &as, NULL);
 	}

@@ -325,7 +325,7 @@ static bool setup_makes_sense(const struct edge_setup *s)
 		address = s->local_port &&
 			  (s->remote_ip ? s->remote_port : s->id.tag && s->tx->moved);
 	return address && strnlen(s->name, VNET_NAME_MAX) < VNET_NAME_MAX &&
-	       s->dscp <= EDGE_DSCP_COPY && s->id.vni <= LINK_VNI_MAX &&
+	       s->net < EDGE_NETS_MAX && s->dscp <= EDGE_DSCP_COPY && s->id.vni <= LINK_VNI_MAX &&
 	       (!s->id.vni || (flags & LINK_HAS_VNI)) &&
 	       (!s->id.tag || (flags & LINK_HAS_TAG)) &&
 	       (!s->fragment || (flags & LINK_MAY_FRAGMENT));
@@ -339,7 +339,7 @@ static err_t take_place(struct edge *e)
 
 	if (is_lan(e))
 		return ERR_OK;
-	e->local = edge_local_get(s->local_port, s->link, &err);
+	e->local = edge_local_get(s->net, s->local_port, s->link, &err);
 	if (!e->local)
 		return err;
 	e->key = s->remote_ip ? edge_key_address(e->local, s->id.vni, s->remote_ip)

@@ -21,6 +21,7 @@
 #include "vnet/pmtu.h"
 #include "vnet/vnet.h"
 
+#define EDGE_NETS_MAX 4u /* networks that a node's links go over: its uplinks */
 #define EDGE_DEVICE_MAX 16 /* with the end; Linux's IFNAMSIZ */
 
 /* edge_setup.dscp: that of the inner frame. */
@@ -51,6 +52,8 @@ struct edge_setup {
 	struct link_id id;
 	u32 mtu;	  /* largest inner frame, Ethernet header aside; 0: as the path allows */
 	u32 overlay;
+	u8 net;	       /* 0 .. EDGE_NETS_MAX - 1; local ports are each network's own */
+	bool net_told; /* by who configured it; else it was found for the remote address */
 	u32 core; /* that owns the uplink */
 	struct pkt_pool *pool; /* of that core, for hellos, and long frames that are cut */
 	char device[EDGE_DEVICE_MAX]; /* LINK_IS_LAN: on this one; "": the node's uplink */
@@ -70,9 +73,10 @@ struct edge_key {
 	u64 where, who;
 };
 
-/* A UDP port that links of one format receive on. Boot core. */
+/* A UDP port of one network that links of one format receive on. Boot core. */
 struct edge_local {
 	const struct link_kind *kind;
+	u32 net;
 	u16 port;
 	u16 index;
 	u32 users;    /* edges; 0: not in use */
@@ -141,15 +145,15 @@ u32 edge_whole_mtu(const struct edge *e);
 u32 edge_guest_mtu(const struct vnet_port *interface);
 
 /* The port's entry; NULL when no edge receives on it. Stays good while one does. */
-const struct edge_local *edge_local_find(u16 port);
+const struct edge_local *edge_local_find(u32 net, u16 port);
 
 /*
- * "Fragmentation needed" (RFC 1191) came for a datagram of ours to that address
- * and these ports: the path carries mtu bytes of IPv4 packet. Links that send
+ * "Fragmentation needed" (RFC 1191) came by that network for a datagram of ours to
+ * that address and these ports: the path carries mtu bytes of IPv4 packet. Links that send
  * such datagrams, and longer ones, believe it for a while. False when there is
  * none. Boot core, that of the uplink.
  */
-bool edge_path_told(u32 to_ip, u16 sport, u16 dport, u16 mtu);
+bool edge_path_told(u32 net, u32 to_ip, u16 sport, u16 dport, u16 mtu);
 
 /*
  * Datagrams that came to a local port from one sender: data at the UDP

@@ -104,7 +104,7 @@ static bool may_have_sent(const struct edge *e, u32 to_ip, u16 sport, u16 dport)
 	return e->dst.sport_hash ? sport >= LINK_SPORT_MIN : sport == e->dst.sport;
 }
 
-bool edge_path_told(u32 to_ip, u16 sport, u16 dport, u16 mtu)
+bool edge_path_told(u32 net, u32 to_ip, u16 sport, u16 dport, u16 mtu)
 {
 	u64 now = plat_now_ns();
 	bool any = false;
@@ -113,7 +113,7 @@ bool edge_path_told(u32 to_ip, u16 sport, u16 dport, u16 mtu)
 		struct edge *e = p->kind == VNET_PORT_EDGE ? edge_of(p) : NULL;
 
 		/* Several to one address have one path. */
-		if (!e || !may_have_sent(e, to_ip, sport, dport))
+		if (!e || e->setup.net != net || !may_have_sent(e, to_ip, sport, dport))
 			continue;
 		edge_learn_mtu(e);
 		if (!pmtu_told(&e->path, mtu, e->dst.mtu, now))

@@ -7,8 +7,8 @@
 
 /* --- edge_table.c: which edge a packet is for -------------------------------- */
 
-/* One more user of a port. NULL: see *err. Boot core, as what follows. */
-struct edge_local *edge_local_get(u16 port, const struct link_kind *kind, err_t *err);
+/* One more user of a network's port. NULL: see *err. Boot core, as what follows. */
+struct edge_local *edge_local_get(u32 net, u16 port, const struct link_kind *kind, err_t *err);
 void edge_local_put(struct edge_local *local);
 
 struct edge_key edge_key_address(const struct edge_local *local, u32 vni, u32 ip);

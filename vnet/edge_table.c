@@ -31,34 +31,37 @@ struct slot {
 
 static struct slot slots[SLOTS];
 
+/* Local ports of all networks. */
+#define LOCALS (EDGE_NETS_MAX * UDP_PORTS_MAX)
+
 /* How many edges have a peer whose address falls here. */
 #define PEERS_BITS 10
 static u16 peers[BIT(PEERS_BITS)];
-static struct edge_local locals[UDP_PORTS_MAX];
+static struct edge_local locals[LOCALS];
 
-STATIC_ASSERT(UDP_PORTS_MAX <= 256 && LINK_VNI_MAX < BIT(24), "both fit into edge_key.where");
+STATIC_ASSERT(LOCALS <= 256 && LINK_VNI_MAX < BIT(24), "both fit into edge_key.where");
 
 /* --- local ports ---------------------------------------------------------- */
 
-const struct edge_local *edge_local_find(u16 port)
+const struct edge_local *edge_local_find(u32 net, u16 port)
 {
-	for (u32 i = 0; i < UDP_PORTS_MAX; i++) {
-		if (locals[i].users && locals[i].port == port)
+	for (u32 i = 0; i < LOCALS; i++) {
+		if (locals[i].users && locals[i].net == net && locals[i].port == port)
 			return &locals[i];
 	}
 	return NULL;
 }
 
-struct edge_local *edge_local_get(u16 port, const struct link_kind *kind, err_t *err)
+struct edge_local *edge_local_get(u32 net, u16 port, const struct link_kind *kind, err_t *err)
 {
 	struct edge_local *free = NULL;
 
-	for (u32 i = 0; i < UDP_PORTS_MAX; i++) {
+	for (u32 i = 0; i < LOCALS; i++) {
 		struct edge_local *l = &locals[i];
 
 		if (!l->users) {
 			free = free ? free : l;
-		} else if (l->port == port) {
+		} else if (l->net == net && l->port == port) {
 			*err = l->kind == kind ? ERR_OK : ERR_BUSY;
 			l->users += l->kind == kind;
 			return *err ? NULL : l;
@@ -67,7 +70,8 @@ struct edge_local *edge_local_get(u16 port, const struct link_kind *kind, err_t 
 	*err = free ? ERR_OK : ERR_NOMEM;
 	if (free)
 		*free = (struct edge_local){
-			.kind = kind, .port = port, .index = (u16)(free - locals), .users = 1,
+			.kind = kind, .net = net, .port = port, .index = (u16)(free - locals),
+			.users = 1,
 		};
 	return free;
 }

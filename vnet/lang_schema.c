@@ -2,6 +2,8 @@
 /* The grammar as a table: every object, verb and key there is. */
 #include "vnet/lang.h"
 
+#include "vnet/edge.h"
+
 #define END { .word = NULL }
 #define KIB 1024ull
 #define MIB (1024 * KIB)
@@ -122,6 +124,8 @@ static const struct lang_key link_add_keys[] = {
 	{ .word = "ecn", .type = LANG_CHOICE, .choices = ecn_kinds,
 	  .help = "outer ECN bits: the inner ones', or none" },
 	{ .word = "checksum", .type = LANG_BOOL, .help = "outer UDP checksum" },
+	{ .word = "uplink", .type = LANG_UINT, .min = 0, .max = EDGE_NETS_MAX - 1,
+	  .help = "that it goes over (the one whose subnet has the remote, else 0)" },
 	{ .word = "overlay", .type = LANG_NAME, .help = "that it belongs to (default)" },
 	{ .word = "mtu", .type = LANG_UINT, .min = 576, .max = 65507,
 	  .help = "largest inner frame, Ethernet header aside" },

@@ -14,7 +14,8 @@
 /* Keys that are no matter of the kind. */
 static bool is_general(const char *word)
 {
-	static const char *const general[] = { "kind", "overlay", "mtu", "state" };
+	static const char *const general[] = { "kind", "uplink", "overlay", "mtu",
+						      "state" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(general); i++) {
 		if (strcmp(general[i], word) == 0)
@@ -35,7 +36,7 @@ static err_t check_keys(const struct lang_stmt *stmt, const struct link_kind *ki
 		fmt_append(why, size, &len, "a %s link has no \"%s\"; expected:", kind->name, *key);
 		for (const char *const *k = kind->keys; *k; k++)
 			fmt_append(why, size, &len, " %s,", *k);
-		fmt_append(why, size, &len, " mtu, state");
+		fmt_append(why, size, &len, " uplink, mtu, state");
 		return ERR_INVAL;
 	}
 	return ERR_OK;
@@ -141,6 +142,8 @@ static void read_outer(const struct lang_stmt *stmt, struct edge_setup *out)
 	if (ecn)
 		out->ecn = ecn->num == ECN_OFF ? EDGE_ECN_OFF : EDGE_ECN_COPY;
 	out->mtu = (u32)num(stmt, "mtu", 0);
+	out->net = (u8)num(stmt, "uplink", 0);
+	out->net_told = lang_get(stmt, "uplink") != NULL;
 }
 
 err_t link_lang_read(const struct lang_stmt *stmt, struct edge_setup *out, const char **key,
@@ -220,6 +223,8 @@ const char *link_lang_write(const struct edge *e, char *buf)
 			   s->remote_ip ? fmt_ip4(ip, s->remote_ip) : "any", s->local_port);
 	if (s->device[0])
 		fmt_append(buf, LINK_LANG_MAX, &len, " device %s", s->device);
+	if (s->net_told)
+		fmt_append(buf, LINK_LANG_MAX, &len, " uplink %u", s->net);
 	if (s->link != link_find(s->link->name))
 		fmt_append(buf, LINK_LANG_MAX, &len, " header %s", s->link->header);
 	write_id(s, buf, &len);

@@ -9,8 +9,8 @@
 #define LINK_LANG_MAX 256
 
 /*
- * What a statement `link add` says: all of *out but the sender, the pool and
- * the owner core. out->name lives as long as the statement. On an error
+ * What a statement `link add` says: all of *out but the sender, the pool, the owner
+ * core and, without net_told, the network. out->name lives as long as the statement. On an error
  * (ERR_INVAL, ERR_NOENT, ERR_NOTSUP) why (size bytes) says what is wrong, and *key names
  * the key that is, or is NULL.
  */

@@ -15,7 +15,8 @@
 struct mesh_node {
 	char name[LANG_NAME_MAX];
 	u32 line;
-	u32 ip; /* 0: none, or by DHCP */
+	u32 ip; /* of its lowest uplink; 0: none, or by DHCP */
+	char uplink; /* the digit of that; 0: none yet */
 };
 
 struct mesh_interface {
@@ -99,6 +100,14 @@ static void read_node(struct reader *r, const struct lang_stmt *s)
 	m->node[r->node].line = r->line;
 }
 
+static void read_uplink(struct mesh_node *node, const struct lang_stmt *s)
+{
+	if (node->uplink && node->uplink < s->name[0])
+		return;
+	node->uplink = s->name[0];
+	node->ip = lang_get(s, "address")->ip;
+}
+
 static void read_interface(struct reader *r, const struct lang_stmt *s)
 {
 	const struct lang_value *overlay = lang_get(s, "overlay"), *also = lang_get(s, "also");
@@ -136,7 +145,7 @@ static void read_line(struct reader *r, const char *line, size_t len)
 		break;
 	case LANG_UPLINK_ADD:
 		if (r->node != EVERY_NODE)
-			r->m->node[r->node].ip = lang_get(&s, "address")->ip;
+			read_uplink(&r->m->node[r->node], &s);
 		break;
 	case LANG_OVERLAY_ADD:
 		read_overlay(r, &s);

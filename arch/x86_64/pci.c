@@ -3,9 +3,7 @@
 #include <arch/pci.h>
 
 #include <arch/io.h>
-#include <arch/irq.h>
 #include <arch/paging.h>
-#include <arch/percpu.h>
 
 #include "hv/base/log.h"
 
@@ -35,19 +33,6 @@
 #define STATUS_CAPS BIT(4)
 #define CAP_FIRST 0x40
 #define CAPS_MAX 48 /* (256 - 64) / 4: a longer chain is a loop */
-
-/* MSI: PCI 3.0 6.8.1; what address and data mean: SDM vol. 3A 10.11. */
-#define CAP_MSI 5
-#define MSI_CONTROL 2
-#define MSI_ENABLE BIT(0)
-#define MSI_VECTORS (7u << 4)
-#define MSI_64BIT BIT(7)
-#define MSI_ADDR 4
-#define MSI_ADDR_HIGH 8
-#define MSI_DATA_32 8
-#define MSI_DATA_64 12
-#define MSI_ADDR_BASE 0xfee00000u
-#define MSI_ADDR_DEST_SHIFT 12
 
 static struct pci_func funcs[HOST_PCI_MAX];
 static u32 func_count;
@@ -264,7 +249,7 @@ void *pci_map_bar(const struct pci_func *f, u32 i)
 	return mmio_map(f->bar[i].base, f->bar[i].size);
 }
 
-static void command_change(const struct pci_func *f, u16 clear, u16 set)
+void pci_command_change(const struct pci_func *f, u16 clear, u16 set)
 {
 	u16 command = pci_read16(f, PCI_REG_COMMAND);
 
@@ -274,13 +259,13 @@ static void command_change(const struct pci_func *f, u16 clear, u16 set)
 void pci_claim(struct pci_func *f)
 {
 	f->claimed = true;
-	command_change(f, 0, PCI_COMMAND_IO | PCI_COMMAND_MEM | PCI_COMMAND_MASTER);
+	pci_command_change(f, 0, PCI_COMMAND_IO | PCI_COMMAND_MEM | PCI_COMMAND_MASTER);
 }
 
 void pci_release(struct pci_func *f)
 {
 	f->claimed = false;
-	command_change(f, PCI_COMMAND_MASTER, PCI_COMMAND_INTX_OFF);
+	pci_command_change(f, PCI_COMMAND_MASTER, PCI_COMMAND_INTX_OFF);
 }
 
 u32 pci_quiesce_unclaimed(void)
@@ -294,38 +279,7 @@ u32 pci_quiesce_unclaimed(void)
 			continue;
 		if (pci_read16(f, PCI_REG_COMMAND) & PCI_COMMAND_MASTER)
 			were_on++;
-		command_change(f, PCI_COMMAND_MASTER, PCI_COMMAND_INTX_OFF);
+		pci_command_change(f, PCI_COMMAND_MASTER, PCI_COMMAND_INTX_OFF);
 	}
 	return were_on;
-}
-
-err_t pci_intx_enable(const struct pci_func *f, irq_fn fn, void *ctx)
-{
-	if (!f->irq_pin || !f->irq_line || f->irq_line == UINT8_MAX)
-		return ERR_NOENT;
-	command_change(f, PCI_COMMAND_INTX_OFF, 0);
-	return irq_pci_enable(f->irq_line, fn, ctx);
-}
-
-static err_t msi_enable(const struct pci_func *f, u8 cap, irq_fn fn, void *ctx)
-{
-	u16 control = pci_read16(f, cap + MSI_CONTROL);
-	int vector = irq_vector_alloc(fn, ctx);
-
-	if (vector < 0)
-		return ERR_NOMEM;
-	pci_write32(f, cap + MSI_ADDR, MSI_ADDR_BASE | cpus[0].apic_id << MSI_ADDR_DEST_SHIFT);
-	if (control & MSI_64BIT)
-		pci_write32(f, cap + MSI_ADDR_HIGH, 0);
-	pci_write16(f, cap + (control & MSI_64BIT ? MSI_DATA_64 : MSI_DATA_32), (u16)vector);
-	pci_write16(f, cap + MSI_CONTROL, (u16)((control & ~MSI_VECTORS) | MSI_ENABLE));
-	command_change(f, 0, PCI_COMMAND_INTX_OFF);
-	return ERR_OK;
-}
-
-err_t pci_irq_enable(const struct pci_func *f, irq_fn fn, void *ctx)
-{
-	u8 cap = pci_find_cap(f, CAP_MSI);
-
-	return cap ? msi_enable(f, cap, fn, ctx) : pci_intx_enable(f, fn, ctx);
 }

@@ -16,7 +16,7 @@ struct nic;
 struct nic_link {
 	bool up;
 	bool full_duplex;
-	u32 mbps;
+	u32 mbps; /* 0: the NIC does not say */
 };
 
 /* 64-bit sums of the hardware's and the driver's own counters. */
@@ -32,11 +32,24 @@ struct nic_stats {
 	u64 doorbells;
 };
 
-/* What the platform gives a driver. regs points to the mapped register BAR. */
+/* How a NIC's interrupts reach its core, for all its causes together. */
+enum nic_irq {
+	NIC_IRQ_LINE, /* INTx or MSI: as the NIC raises its line */
+	NIC_IRQ_MSIX, /* entry 0 of its MSI-X table; the others are masked */
+	NIC_IRQ_KINDS,
+};
+
+/* What the platform gives a driver. regs points to BAR 0, where that is memory. */
 struct nic_resources {
 	volatile void *regs;
-	size_t regs_size;
+	size_t regs_size; /* 0: BAR 0 is none */
 	u16 device;	  /* PCI device id */
+	enum nic_irq irq;
+	/* For what is not in BAR 0: configuration space (off a multiple of 4; all
+	 * ones where there is nothing) and the other memory BARs (NULL: no memory). */
+	void *pci;
+	u32 (*pci_read32)(void *pci, u32 off);
+	volatile void *(*map_bar)(void *pci, u32 bar, size_t *size);
 	struct pkt_pool *rx_pool;  /* buffers for received frames; belongs to the NIC's core */
 	/* Zeroed DMA memory for rings, 4 KiB aligned; NULL when there is none. */
 	void *(*dma_alloc)(size_t bytes, bus_t *bus);
@@ -81,7 +94,8 @@ enum nic_event {
 struct nic_ops {
 	const char *name;
 	bool (*match)(u16 vendor, u16 device);
-	/* Reset and bring up with interrupts masked. Bounded waits. */
+	/* Reset and bring up with interrupts masked. Bounded waits. ERR_TIMEOUT: it
+	 * stays in its reset; ERR_IO: no MAC address; ERR_NOTSUP: no such interrupts. */
 	err_t (*attach)(struct nic *nic, const struct nic_resources *res);
 	void (*detach)(struct nic *nic); /* all packets come back first */
 	/* Up to max received frames, each a packet of the rx pool. */
@@ -96,9 +110,11 @@ struct nic_ops {
 	u32 (*tx_reclaim)(struct nic *nic);
 	/* Take frames for all addresses, or for ours and broadcast. NULL: cannot. */
 	void (*promiscuous)(struct nic *nic, bool on);
-	/* Receive (and link) interrupts on or off. */
+	/* Receive (and link) interrupts on or off. What is there already need not raise
+	 * one: look once more. */
 	void (*rx_irq)(struct nic *nic, bool on);
-	/* Interrupt on completed transmits: wanted only when somebody waits. */
+	/* Interrupt on completed transmits: wanted only when somebody waits. What was
+	 * completed before raises one, or has been put by then. */
 	void (*tx_irq)(struct nic *nic, bool on);
 	/* Read and clear the causes: enum nic_event bits, 0 when it was not ours. */
 	u32 (*irq_cause)(struct nic *nic);

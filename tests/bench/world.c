@@ -200,7 +200,7 @@ static const struct link_tx link_tx = {
 static void received(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
 {
 	(void)ctx;
-	edge_input(edge_local_find(meta[0].dport), meta[0].src, meta[0].sport, pkts, n);
+	edge_input(edge_local_find(0, meta[0].dport), meta[0].src, meta[0].sport, pkts, n);
 }
 
 /* The neighbour asks for us, so that its address is known. */

@@ -138,7 +138,7 @@ static void start(void)
 		fake_route(0, &guest[i % INTERFACES], &edge[i]->port);
 	}
 	for (u32 i = 0; i < PORTS; i++)
-		local[i] = edge_local_find((u16)(9000 + i));
+		local[i] = edge_local_find(0, (u16)(9000 + i));
 }
 
 static void clear(void)

@@ -143,7 +143,7 @@ static struct pkt *packet(const struct edge *e, u32 src, u16 dport, u32 off, u32
 
 static void seen(const struct edge *e, enum capture_dir dir, struct pkt *p)
 {
-	capture_uplink(e, dir, &p, 1);
+	capture_uplink(0, e, dir, &p, 1);
 	pkt_put(p);
 }
 

@@ -127,7 +127,7 @@ static void receive(u32 from, u8 ttl, u32 len)
 	struct pkt *p = fake_frame(&pool, 1, 2, len);
 
 	p->ttl = ttl;
-	edge_input(edge_local_find(PORT), from, SPORT, &p, 1);
+	edge_input(edge_local_find(0, PORT), from, SPORT, &p, 1);
 }
 
 static u64 drops(const struct vnet_port *port, enum vnet_drop why)
@@ -329,14 +329,14 @@ static void frames_come_in_by_their_edge(void **state)
 static void strays_are_counted(void **state)
 {
 	u64 ports = edge_strays(EDGE_STRAY_PORT), senders = edge_strays(EDGE_STRAY_SENDER);
-	const struct edge_local *local = edge_local_find(PORT);
+	const struct edge_local *local = edge_local_find(0, PORT);
 	struct pkt *p = fake_frame(&pool, 1, 2, 60);
 
 	(void)state;
 	receive(0x0a000009, 64, 60);
 	assert_int_equal(edge_strays(EDGE_STRAY_SENDER), senders + 1);
 	assert_string_equal(host_log_last, "edge: no link from 10.0.0.9 to port 9000");
-	assert_null(edge_local_find(PORT + 1));
+	assert_null(edge_local_find(0, PORT + 1));
 	assert_int_equal(edge_destroy(beta, true), ERR_OK);
 	assert_int_equal(edge_destroy(gamma_, true), ERR_OK);
 	beta = gamma_ = NULL;
@@ -370,7 +370,7 @@ static void reassembled_pieces_are_put_together(void **state)
 	fake_route(0, &a, &beta->port);
 	memcpy(rest->data, fake_mac(2) + 2, 4); /* the rest of the source MAC */
 	assert_int_equal(pkt_add_seg(first, rest->data, pkt_data_bus(rest), 200, rest), ERR_OK);
-	edge_input(edge_local_find(PORT), BETA, SPORT, &first, 1);
+	edge_input(edge_local_find(0, PORT), BETA, SPORT, &first, 1);
 	assert_int_equal(a.n, 1);
 	assert_int_equal(a.got[0]->head_len, PKT_HEADER_COPY);
 	pkt_copy_out(a.got[0], 0, got, sizeof(got));

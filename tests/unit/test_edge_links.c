@@ -96,7 +96,7 @@ static int teardown(void **state)
 	assert_int_equal(edge_destroy(nat, true), ERR_OK);
 	vnet_port_reap();
 	assert_int_equal(wire.links, 0);
-	assert_null(edge_local_find(PORT));
+	assert_null(edge_local_find(0, PORT));
 	fake_pool_fini(&pool);
 	vnet_fini();
 	assert_int_equal(host_alloc_live, 0);
@@ -136,7 +136,7 @@ static void receive_from(u32 ip, u16 port, struct link_id id)
 {
 	struct pkt *p = geneve(id, 60);
 
-	edge_input(edge_local_find(PORT), ip, port, &p, 1);
+	edge_input(edge_local_find(0, PORT), ip, port, &p, 1);
 }
 
 static void receive(struct link_id id)
@@ -150,7 +150,7 @@ static void hear_hello(struct edge *e, u32 ip, u16 port, const struct link_hello
 
 	link_geneve.make_hello(p, &e->setup.id, hello);
 	p->ttl = 64;
-	edge_input(edge_local_find(PORT), ip, port, &p, 1);
+	edge_input(edge_local_find(0, PORT), ip, port, &p, 1);
 }
 
 static void hear(struct edge *e, u32 seq, u32 heard)
@@ -205,7 +205,7 @@ static void links_are_told_apart_by_vni_and_tag(void **state)
 	receive_from(FAR, SPORT, (struct link_id){ .vni = 1 });
 	assert_int_equal(edge_strays(EDGE_STRAY_SENDER), senders + 1);
 	p->data[0] = 0x40; /* version 1 of Geneve */
-	edge_input(edge_local_find(PORT), PEER, SPORT, &p, 1);
+	edge_input(edge_local_find(0, PORT), PEER, SPORT, &p, 1);
 	assert_int_equal(edge_strays(EDGE_STRAY_HEADER), headers + 1);
 	assert_int_equal(a.n, 3);
 }
@@ -224,7 +224,7 @@ static void a_mixed_burst_keeps_each_links_order(void **state)
 		burst[i] = geneve(ids[which], 60);
 		burst[i]->data[burst[i]->len - 1] = (u8)i;
 	}
-	edge_input(edge_local_find(PORT), PEER, SPORT, burst, ARRAY_SIZE(burst));
+	edge_input(edge_local_find(0, PORT), PEER, SPORT, burst, ARRAY_SIZE(burst));
 	for (u32 i = 0; i < a.n; i++) {
 		u32 which = a.got[i]->ingress == blue->port.id;
 
@@ -240,21 +240,21 @@ static void malformed_frames_have_their_reasons(void **state)
 
 	(void)state;
 	store_be16(p->data + 2, 0x0800); /* bare IPv4 */
-	edge_input(edge_local_find(PORT), PEER, SPORT, &p, 1);
+	edge_input(edge_local_find(0, PORT), PEER, SPORT, &p, 1);
 	p = geneve((struct link_id){ .vni = 1 }, 60);
 	p->data[0] = 63; /* longer options than there is of the packet */
-	edge_input(edge_local_find(PORT), PEER, SPORT, &p, 1);
+	edge_input(edge_local_find(0, PORT), PEER, SPORT, &p, 1);
 	receive((struct link_id){ .vni = 1 });
 	assert_int_equal(drops(red, VNET_DROP_LINK_PROTOCOL), 1);
 	assert_int_equal(drops(red, VNET_DROP_LINK_HEADER), 1);
 	assert_int_equal(a.n, 1);
 	p = geneve((struct link_id){ .vni = 1 }, 13);
-	edge_input(edge_local_find(PORT), PEER, SPORT, &p, 1);
+	edge_input(edge_local_find(0, PORT), PEER, SPORT, &p, 1);
 	assert_int_equal(drops(red, VNET_DROP_RUNT), 1);
 	/* Control packets that are none of ours. */
 	p = geneve((struct link_id){ .vni = 1 }, 60);
 	p->data[1] |= 0x80;
-	edge_input(edge_local_find(PORT), PEER, SPORT, &p, 1);
+	edge_input(edge_local_find(0, PORT), PEER, SPORT, &p, 1);
 	assert_int_equal(drops(red, VNET_DROP_LINK_CONTROL), 1);
 }
 
@@ -375,7 +375,7 @@ static void a_peer_of_another_version_is_named(void **state)
 
 	(void)state;
 	link_geneve.make_hello(p, &red->setup.id, &hello);
-	edge_input(edge_local_find(PORT), PEER, SPORT, &p, 1);
+	edge_input(edge_local_find(0, PORT), PEER, SPORT, &p, 1);
 	assert_int_equal(edge_state(red), EDGE_INCOMPATIBLE);
 	assert_string_equal(host_log_last, "edge: red: its peer speaks versions 4 to 6 of the "
 					   "protocol, this node 1");
@@ -545,7 +545,7 @@ static void congestion_on_the_way_reaches_the_guest(void **state)
 		link_encap(&link_geneve, p, &h);
 		p->ttl = 64;
 		p->tos = 3;
-		edge_input(edge_local_find(PORT), PEER, SPORT, &p, 1);
+		edge_input(edge_local_find(0, PORT), PEER, SPORT, &p, 1);
 	}
 	assert_int_equal(drops(red, VNET_DROP_ECN), 1);
 	assert_int_equal(a.n, 3);
@@ -658,7 +658,7 @@ static void wrong_setups_are_refused(void **state)
 	s.dscp = EDGE_DSCP_COPY + 1;
 	assert_int_equal(edge_create(&s, &e), ERR_INVAL);
 	assert_int_equal(wire.links, 3);
-	assert_int_equal(edge_local_find(PORT)->users, 3);
+	assert_int_equal(edge_local_find(0, PORT)->users, 3);
 }
 
 /* Many come and go: all are found, and none that is gone. */

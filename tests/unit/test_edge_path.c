@@ -109,7 +109,7 @@ static void mirror(void)
 		}
 		got[i] = whole(got[i]);
 		got[i]->ttl = 64;
-		edge_input(edge_local_find(GENEVE_PORT), PEER, HASHED, &got[i], 1);
+		edge_input(edge_local_find(0, GENEVE_PORT), PEER, HASHED, &got[i], 1);
 	}
 }
 
@@ -196,24 +196,24 @@ static void what_a_router_says_is_checked(void **state)
 {
 	(void)state;
 	assert_int_equal(bare->port.mtu, 1458);
-	assert_false(edge_path_told(PEER + 1, HASHED, UDP_PORT, 1400));	 /* nobody there */
-	assert_false(edge_path_told(PEER, HASHED, UDP_PORT + 1, 1400));	 /* no such port */
-	assert_false(edge_path_told(PEER, UDP_PORT, UDP_PORT, 1400));	 /* not from there */
-	assert_false(edge_path_told(PEER, HASHED, UDP_PORT, 1500));	 /* no news */
-	assert_false(edge_path_told(PEER, HASHED, UDP_PORT, 575));	 /* no path is so narrow */
-	assert_false(edge_path_told(0, HASHED, UDP_PORT, 1400));
+	assert_false(edge_path_told(0, PEER + 1, HASHED, UDP_PORT, 1400));	 /* nobody there */
+	assert_false(edge_path_told(0, PEER, HASHED, UDP_PORT + 1, 1400));	 /* no such port */
+	assert_false(edge_path_told(0, PEER, UDP_PORT, UDP_PORT, 1400)); /* from elsewhere */
+	assert_false(edge_path_told(0, PEER, HASHED, UDP_PORT, 1500));	 /* no news */
+	assert_false(edge_path_told(0, PEER, HASHED, UDP_PORT, 575));	 /* no path is so narrow */
+	assert_false(edge_path_told(0, 0, HASHED, UDP_PORT, 1400));
 	assert_int_equal(bare->port.mtu, 1458);
-	assert_true(edge_path_told(PEER, HASHED, UDP_PORT, 1400));
+	assert_true(edge_path_told(0, PEER, HASHED, UDP_PORT, 1400));
 	assert_int_equal(bare->port.mtu, 1358);
 	assert_int_equal(e->dst.mtu, 1500); /* another port, perhaps another path */
 	assert_string_equal(host_log_last,
 			    "edge: bare: the path carries 1400 bytes, says a router");
-	assert_false(edge_path_told(PEER, HASHED, UDP_PORT, 1400));
+	assert_false(edge_path_told(0, PEER, HASHED, UDP_PORT, 1400));
 	/* Forgotten after ten minutes. */
 	host_now_ns += 600 * S - 1;
-	assert_false(edge_path_told(PEER, HASHED, UDP_PORT, 1450));
+	assert_false(edge_path_told(0, PEER, HASHED, UDP_PORT, 1450));
 	host_now_ns += 1;
-	assert_true(edge_path_told(PEER, HASHED, UDP_PORT, 1450));
+	assert_true(edge_path_told(0, PEER, HASHED, UDP_PORT, 1450));
 	assert_int_equal(bare->port.mtu, 1408);
 }
 
@@ -258,7 +258,7 @@ static void a_guests_mtu_is_the_least_of_the_links_it_can_reach(void **state)
 	id = route(&any, &e->port, NULL);
 	assert_int_equal(edge_guest_mtu(&g.port), 1450);
 	route_del(id);
-	assert_true(edge_path_told(PEER, HASHED, UDP_PORT, 1400));
+	assert_true(edge_path_told(0, PEER, HASHED, UDP_PORT, 1400));
 	assert_int_equal(edge_guest_mtu(&g.port), 1358);
 	/* Where addresses are learned, any link may be the way. */
 	host_now_ns += 600 * S;

@@ -51,6 +51,9 @@ static void defaults_are_each_kinds_own(void **state)
 	assert_int_equal(out.ttl, 5);
 	assert_int_equal(out.dscp, EDGE_DSCP_COPY);
 	assert_false(out.no_keepalive);
+	assert_false(out.net_told);
+	assert_int_equal(read_line("link add b udp remote 10.0.0.2 uplink 3"), ERR_OK);
+	assert_true(out.net_told && out.net == 3);
 	assert_int_equal(read_line("link add b udp remote 10.0.0.2 header vnetu"), ERR_OK);
 	assert_ptr_equal(out.link, &link_vnetu);
 }
@@ -72,18 +75,18 @@ static void what_makes_no_sense_is_refused_with_its_reason(void **state)
 		"this node has no tcp links (vnetpd has); expected: udp, vxlan, geneve, direct");
 	refused("link add b vxlan remote 10.0.0.2 tag 5", "tag",
 		"a vxlan link has no \"tag\"; expected: remote, port, sport, ttl, dscp, ecn, "
-		"checksum, vni, mtu, state");
+		"checksum, vni, uplink, mtu, state");
 	refused("link add b vxlan remote 10.0.0.2 header vnetu", "header",
 		"a vxlan link has no \"header\"; expected: remote, port, sport, ttl, dscp, ecn, "
-		"checksum, vni, mtu, state");
+		"checksum, vni, uplink, mtu, state");
 	refused("link add b vxlan remote 10.0.0.2 fragment on", "fragment",
 		"a vxlan link has no \"fragment\"; expected: remote, port, sport, ttl, dscp, ecn, "
-		"checksum, vni, mtu, state");
+		"checksum, vni, uplink, mtu, state");
 	refused("link add b udp remote 10.0.0.2 vni 5", "vni",
 		"a udp link has no \"vni\"; expected: remote, port, sport, ttl, dscp, ecn, "
-		"checksum, header, fragment, mtu, state");
+		"checksum, header, fragment, uplink, mtu, state");
 	refused("link add b direct remote 10.0.0.2", "remote",
-		"a direct link has no \"remote\"; expected: device, mtu, state");
+		"a direct link has no \"remote\"; expected: device, uplink, mtu, state");
 	refused("link add b udp", NULL, "a udp link needs \"remote\" (the peer's address)");
 	refused("link add b geneve remote any", "remote",
 		"a peer anywhere is known by its tag; add \"tag\"");
@@ -103,6 +106,7 @@ static void what_is_printed_can_be_fed_back(void **state)
 	static const char *const lines[] = {
 		"link add b udp remote 10.0.0.2 port 9000",
 		"link add b udp remote 10.0.0.2 port 9000 header vnetu",
+		"link add b udp remote 10.0.0.2 port 9000 uplink 0",
 		"link add b udp remote 10.0.0.2 port 1 sport fixed ttl 1 dscp 63 ecn copy "
 		"checksum on mtu 1400 fragment off",
 		"link add b vxlan remote 10.0.0.2 port 4789 vni 16777215 ecn off",

@@ -70,8 +70,10 @@ static const char three[] = "caisson 1\n"
 			    "  interface add g1.eth1 mac 02:00:00:00:00:02\n"
 			    "  interface add g2.eth0 mac 02:00:00:00:00:03 overlay hpc\n"
 			    "node b\n"
-			    "  a line that is wrong\n"
+			    "  uplink add 1 address 10.0.7.2/24\n"
 			    "  uplink add 0 address 10.0.0.2/24\n"
+			    "  uplink add 2 address 10.0.8.2/24\n"
+			    "  a line that is wrong\n"
 			    "  interface add g1.eth0 mac 02:00:00:00:00:04 overlay hpc\n"
 			    "  interface add g1.eth1 mac 02:00:00:00:00:05 overlay quiet\n"
 			    "node c\n"
@@ -95,7 +97,7 @@ static void three_nodes_as_text(void **state)
 		"route add src any dst 02:00:00:00:00:03 to interface g2.eth0\n"
 		"route add src any dst group to interface g2.eth0\n"
 		"route add src any dst 02:00:00:00:00:04 to edge hpc.b\n");
-	assert_string_equal(errors, "c.conf:14: node \"c\" has no fixed address, and overlay "
+	assert_string_equal(errors, "c.conf:16: node \"c\" has no fixed address, and overlay "
 				    "\"hpc\" is a mesh\n");
 	expand(three, "b");
 	assert_non_null(strstr(out, "link add hpc.a udp remote 10.0.0.1 port 9000 overlay hpc\n"));

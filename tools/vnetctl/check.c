@@ -18,7 +18,7 @@
 /* The highest numbers that nodes know (hv/). */
 #define CORE_MAX 15u
 #define DISPATCHER_MAX 7u
-#define UPLINK_MAX 0u
+#define UPLINK_MAX (EDGE_NETS_MAX - 1)
 
 enum kind { KIND_NONE, KIND_INTERFACE, KIND_LINK, KIND_VM, KIND_MAC, KIND_UPLINK, KIND_DISPATCHER,
 	    KIND_CORE, KIND_GUESTS_CORE, KIND_DISK, KIND_SAID };
@@ -131,10 +131,16 @@ static void add_link(struct check *k)
 	struct edge_setup setup;
 	char why[200] = "", peer[FMT_IP4_LEN];
 	const char *key = NULL;
+	char uplink[2];
 
-	if (link_lang_read(k->s, &setup, &key, why, sizeof(why)))
+	if (link_lang_read(k->s, &setup, &key, why, sizeof(why))) {
 		bad(k, key, "%s", why);
-	else if (setup.remote_ip)
+		setup = (struct edge_setup){ 0 };
+	}
+	snprintf(uplink, sizeof(uplink), "%u", setup.net);
+	if (setup.net_told && !names_find(&k->uplinks, uplink))
+		bad(k, "uplink", "uplink %s is not in use; add it first", uplink);
+	if (setup.remote_ip)
 		names_add(&k->peers, fmt_ip4(peer, setup.remote_ip), KIND_LINK);
 	add_name(k, &k->ports, KIND_LINK);
 }
@@ -242,9 +248,17 @@ static void need_number(struct check *k, const char *what, u64 most)
 		bad(k, NULL, "%s is a number: 0 to %llu", what, (unsigned long long)most);
 }
 
+static bool any_uplink(const struct check *k)
+{
+	for (char name[2] = "0"; name[0] <= '0' + (int)UPLINK_MAX; name[0]++)
+		if (names_find(&k->uplinks, name))
+			return true;
+	return false;
+}
+
 static void listen_once(struct check *k)
 {
-	if (!names_find(&k->uplinks, "0"))
+	if (!any_uplink(k))
 		bad(k, NULL, "no uplink is in use; add one first");
 	if (!names_add(&k->uplinks, "control", KIND_SAID))
 		bad(k, NULL, "it listens already");

@@ -120,6 +120,9 @@ err_t ctl_link_add(struct ctl *c)
 
 	if (err)
 		return ctl_fail(c, key, err, "%s", why);
+	if (lang_get(c->stmt, "uplink"))
+		return ctl_fail(c, "uplink", ERR_NOTSUP, "\"uplink\" is for a Caisson node: Linux "
+				"decides by which of its devices a link goes");
 	if (setup.link->flags & LINK_IS_LAN)
 		err = link_lan_add(&setup, why, sizeof(why));
 	else

@@ -50,6 +50,7 @@ struct pci_func {
 	u8 irq_line; /* ISA interrupt firmware routed INTx to; 0 or 255: none */
 	u8 irq_pin;  /* 1..4: INTA#..INTD#; 0: none */
 	bool claimed;
+	u8 irq_vector; /* of messages; 0: none */
 	struct pci_bar_info bar[HOST_PCI_BARS];
 };
 
@@ -86,13 +87,33 @@ void pci_release(struct pci_func *f);
  * no device does DMA that nobody supervises. How many were on. */
 u32 pci_quiesce_unclaimed(void);
 
-/*
- * The function's interrupt to fn on the boot core: by MSI where it has that,
- * else by INTx as firmware routed it (irq_line, with the MADT's overrides).
- * ERR_NOENT when there is neither, else as irq_gsi_enable().
- */
-err_t pci_irq_enable(const struct pci_func *f, void (*fn)(void *ctx), void *ctx);
-/* INTx in any case, for devices whose MSI does not work. */
-err_t pci_intx_enable(const struct pci_func *f, void (*fn)(void *ctx), void *ctx);
+/* Bits of the command register off and on. */
+void pci_command_change(const struct pci_func *f, u16 clear, u16 set);
+
+/* --- pci_irq.c: how a function interrupts the boot core, best kind first --- */
+
+enum pci_irq_kind {
+	PCI_IRQ_MSIX, /* entry 0 of its table; the others stay masked */
+	PCI_IRQ_MSI,
+	PCI_IRQ_INTX, /* as firmware routed it (irq_line, with the MADT's overrides) */
+	PCI_IRQ_KINDS,
+};
+
+const char *pci_irq_name(enum pci_irq_kind kind);
+
+/* Does the function have such interrupts? */
+bool pci_irq_has(const struct pci_func *f, enum pci_irq_kind kind);
+
+/* Tell the function which kind it will be, all of it masked: before its driver sets
+ * the device up. MSI-X: ERR_IO when its table cannot be reached. */
+err_t pci_irq_prepare(struct pci_func *f, enum pci_irq_kind kind);
+
+/* The function's interrupts to fn, of the kind that was prepared. ERR_NOENT: there are
+ * none of that kind; ERR_NOMEM: no vector; else as irq_gsi_enable(). */
+err_t pci_irq_enable(struct pci_func *f, enum pci_irq_kind kind, void (*fn)(void *ctx), void *ctx);
+
+/* No more of them; the device itself is quiet. Lines stay routed, and masked in the
+ * function. */
+void pci_irq_disable(struct pci_func *f, enum pci_irq_kind kind);
 
 #endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Physical NICs: finding them, attaching their drivers, the interrupts that work. */
+#include "hv/uplink_priv.h"
+
+#include "hv/base/fmt.h"
+#include "hv/base/log.h"
+#include "hv/base/plat.h"
+#include "hv/netcore.h"
+#include "vnet/xcore.h"
+
+/* An interrupt that was asked for arrives within this time, or never. */
+#define IRQ_TEST_NS (20ull * 1000 * 1000)
+/* One that stays in its reset gets so many chances, with growing pauses between them. */
+#define ATTEMPTS 4u
+#define FIRST_PAUSE_NS (10ull * 1000 * 1000)
+#define PAUSE_GROWS 4u
+
+static u32 found; /* NICs with a driver */
+
+/* --- what a driver is given ------------------------------------------------------ */
+
+static u32 read_config(void *pci, u32 off)
+{
+	return pci_read32(pci, off);
+}
+
+static volatile void *map_bar(void *pci, u32 bar, size_t *size)
+{
+	const struct pci_func *f = pci;
+	volatile void *regs = pci_map_bar(f, bar);
+
+	*size = regs ? f->bar[bar].size : 0;
+	return regs;
+}
+
+static err_t make_rx_pool(struct uplink *up)
+{
+	static const char *const names[UPLINK_MAX] = { "receive", "receive1", "receive2",
+						       "receive3" };
+	size_t bytes = pkt_pool_bytes(UPLINK_RX_PACKETS, PKT_HEADROOM + UPLINK_RX_BUFFER);
+	bus_t bus;
+	void *mem;
+
+	if (up->rx_pool.count)
+		return ERR_OK; /* of an attempt before */
+	mem = netcore_dma_alloc(bytes, &bus);
+	if (!mem)
+		return ERR_NOMEM;
+	pkt_pool_init(&up->rx_pool, names[up->index], 0, UPLINK_RX_PACKETS,
+		      PKT_HEADROOM + UPLINK_RX_BUFFER, mem, bus);
+	up->rx_pool.foreign_put = xcore_put;
+	netcore_count_pool(bytes);
+	return ERR_OK;
+}
+
+static void pause(u64 ns)
+{
+	u64 end = plat_now_ns() + ns;
+
+	while (plat_now_ns() < end)
+		plat_relax();
+}
+
+static err_t attach_driver(struct uplink *up, enum nic_irq irq)
+{
+	struct nic_resources res = {
+		.device = up->func->device,
+		.irq = irq,
+		.pci = up->func,
+		.pci_read32 = read_config,
+		.map_bar = map_bar,
+		.rx_pool = &up->rx_pool,
+		.dma_alloc = netcore_dma_alloc,
+		.dma_free = netcore_dma_free,
+	};
+	u64 wait = FIRST_PAUSE_NS;
+	err_t err;
+
+	res.regs = map_bar(up->func, 0, &res.regs_size);
+	for (u32 i = 0; i < ATTEMPTS; i++) {
+		if (i)
+			pause(wait);
+		err = up->nic.ops->attach(&up->nic, &res);
+		if (err != ERR_TIMEOUT)
+			break;
+		wait *= PAUSE_GROWS;
+	}
+	__atomic_store_n(&up->attached, !err, __ATOMIC_RELEASE);
+	return err;
+}
+
+/* --- interrupts --------------------------------------------------------------------- */
+
+/* Ask the NIC for an interrupt and see whether it comes. */
+static bool irq_works(struct uplink *up, enum pci_irq_kind kind)
+{
+	u64 end = plat_now_ns() + IRQ_TEST_NS;
+
+	if (pci_irq_enable(up->func, kind, uplink_irq, up))
+		return false;
+	up->irq_seen = 0;
+	up->nic.ops->irq_test(&up->nic);
+	while (!__atomic_load_n(&up->irq_seen, __ATOMIC_ACQUIRE) && plat_now_ns() < end)
+		plat_relax();
+	return __atomic_load_n(&up->irq_seen, __ATOMIC_ACQUIRE);
+}
+
+/* Attached with the best interrupts that arrive, else to be polled. */
+static err_t attach_best(struct uplink *up)
+{
+	for (u32 k = 0; k < PCI_IRQ_KINDS; k++) {
+		enum pci_irq_kind kind = (enum pci_irq_kind)k;
+		err_t err = pci_irq_prepare(up->func, kind);
+
+		if (!err)
+			err = attach_driver(up, kind == PCI_IRQ_MSIX ? NIC_IRQ_MSIX : NIC_IRQ_LINE);
+		if (!err && irq_works(up, kind)) {
+			up->irq = kind;
+			return ERR_OK;
+		}
+		if (!err) {
+			log_info("uplink", "%u: no %s from it", up->index, pci_irq_name(kind));
+			__atomic_store_n(&up->attached, false, __ATOMIC_RELEASE);
+			up->nic.ops->detach(&up->nic);
+		} else if (err != ERR_NOENT && err != ERR_NOTSUP) {
+			return err;
+		}
+		pci_irq_disable(up->func, kind);
+	}
+	up->polled = true;
+	return attach_driver(up, NIC_IRQ_LINE);
+}
+
+/* --- attaching ------------------------------------------------------------------------ */
+
+static const char *reason(err_t err)
+{
+	switch (err) {
+	case ERR_TIMEOUT:
+		return "it does not come out of its reset";
+	case ERR_IO:
+		return "it has no MAC address, or registers that cannot be reached";
+	case ERR_NOMEM:
+		return "no memory for its packets";
+	default:
+		return err_str(err);
+	}
+}
+
+void uplink_attach(struct uplink *up)
+{
+	const struct pci_func *f = up->func;
+	const struct nic_ops *ops = nic_driver_find(f->vendor, f->device);
+	char mac[FMT_MAC_LEN];
+	err_t err;
+
+	pci_claim(up->func);
+	up->nic.ops = ops;
+	fmt_snprintf(up->nic.name, sizeof(up->nic.name), "uplink%u", up->index);
+	up->polled = false;
+	err = make_rx_pool(up);
+	if (!err)
+		err = attach_best(up);
+	if (err) {
+		fmt_snprintf(up->why, sizeof(up->why), "the %s NIC does not come up: %s", ops->name,
+			     reason(err));
+		log_err("uplink", "%u: %s", up->index, up->why);
+		pci_release(up->func);
+		return;
+	}
+	up->state = UPLINK_FOUND;
+	log_info("uplink", "%u: %s %04x:%04x, MAC %s, %s", up->index, ops->name, f->vendor,
+		 f->device, fmt_mac(mac, up->nic.mac), uplink_irq_name(up));
+	uplink_run_attached(up);
+}
+
+/* --- finding ---------------------------------------------------------------------------- */
+
+/* What there is instead of a NIC with a driver, the last one. */
+static void find_all(char *why, size_t size)
+{
+	fmt_snprintf(why, size, "this machine has no NIC");
+	for (u32 i = 0; i < pci_count(); i++) {
+		struct pci_func *f = pci_func_at(i);
+
+		if (nic_driver_find(f->vendor, f->device)) {
+			if (found < UPLINK_MAX)
+				uplink_at(found)->func = f;
+			found++;
+		} else if (f->class_code >> 16 == PCI_CLASS_NETWORK) {
+			fmt_snprintf(why, size, "no driver for the NIC %04x:%04x at %02x:%02x.%x",
+				     f->vendor, f->device, f->bus, f->dev, f->fn);
+		}
+	}
+}
+
+void uplink_detect(void)
+{
+	char why[sizeof(((struct uplink *)NULL)->why)];
+
+	find_all(why, sizeof(why));
+	if (!found)
+		log_warn("uplink", "%s", why);
+	if (found > UPLINK_MAX)
+		log_warn("uplink", "of %u NICs the first %u are used", found, UPLINK_MAX);
+	if (found)
+		fmt_snprintf(why, sizeof(why), "this machine has %u NIC%s with a driver", found,
+			     found == 1 ? "" : "s");
+	for (u32 i = 0; i < UPLINK_MAX; i++) {
+		struct uplink *up = uplink_at(i);
+
+		up->index = i;
+		up->room_seen = UINT32_MAX;
+		if (up->func)
+			uplink_attach(up);
+		else
+			fmt_snprintf(up->why, sizeof(up->why), "%s", why);
+	}
+}
