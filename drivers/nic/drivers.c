@@ -5,6 +5,7 @@
 const struct nic_ops *const nic_drivers[] = {
 	&e1000_ops,
 	&ixgbe_ops,
+	&e1000e_ops,
 	NULL,
 };
 

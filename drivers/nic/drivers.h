@@ -7,5 +7,6 @@
 
 extern const struct nic_ops e1000_ops;
 extern const struct nic_ops ixgbe_ops;
+extern const struct nic_ops e1000e_ops;
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Driver for Intel's 8254x family as emulated by QEMU, Bochs, VirtualBox and
- * VMware, after the "PCI/PCI-X Family of Gigabit Ethernet Controllers Software
- * Developer's Manual": interrupts, state, attach and detach. The packet path is
- * in e1000_ring.c and e1000_tx.c.
+ * VMware, and for the 82574 on PCI Express, after "PCI/PCI-X Family of Gigabit
+ * Ethernet Controllers Software Developer's Manual" and "82574 GbE Controller
+ * Family Datasheet": interrupts, state, attach and detach. The packet path is in
+ * e1000_ring.c and e1000_tx.c.
  */
 #include "drivers/nic/e1000.h"
 
@@ -11,28 +12,23 @@
 #include "hv/base/log.h"
 #include "hv/base/plat.h"
 
-#define INT_RX (E1000_INT_RXT0 | E1000_INT_RXDMT0 | E1000_INT_RXO)
-#define INT_TX E1000_INT_TXDW
-/* The self-test's cause: one that nothing else unmasks. */
-#define INT_TEST E1000_INT_TXQE
 #define STUCK_TICKS 2u
+
+static bool is_part(u16 vendor, u16 device, bool pcie)
+{
+	const struct e1000_part *part = e1000_part_find(device);
+
+	return vendor == E1000_VENDOR && part && part->pcie == pcie;
+}
 
 static bool e1000_match(u16 vendor, u16 device)
 {
-	static const u16 known[] = {
-		0x100e, /* 82540EM: QEMU, Bochs, VirtualBox */
-		0x100f, /* 82545EM: VMware, QEMU, VirtualBox */
-		0x100c, /* 82544GC: QEMU */
-		0x1004, /* 82543GC: VirtualBox; has no EERD, takes RAL0 and RAH0 */
-	};
+	return is_part(vendor, device, false);
+}
 
-	if (vendor != E1000_VENDOR)
-		return false;
-	for (u32 i = 0; i < ARRAY_SIZE(known); i++) {
-		if (known[i] == device)
-			return true;
-	}
-	return false;
+static bool e1000e_match(u16 vendor, u16 device)
+{
+	return is_part(vendor, device, true);
 }
 
 /* --- interrupts ---------------------------------------------------------- */
@@ -55,17 +51,18 @@ static void irq_mask(struct e1000 *e, u32 bits, bool on)
 static void e1000_rx_irq(struct nic *nic, bool on)
 {
 	struct e1000 *e = nic->priv;
+	const struct e1000_causes *c = e->causes;
 
 	if (!on) {
-		irq_mask(e, INT_RX | E1000_INT_LSC, false);
+		irq_mask(e, c->rx | c->link, false);
 		return;
 	}
-	e1000_write(e, E1000_ICR, INT_RX);
+	e1000_write(e, E1000_ICR, c->rx);
 	e1000_read(e, E1000_STATUS);
-	irq_mask(e, INT_RX | E1000_INT_LSC, true);
+	irq_mask(e, c->rx | c->link, true);
 	if (e->rx_next != e->rx_tail &&
 	    (__atomic_load_n(&e->rx[e->rx_next].status, __ATOMIC_ACQUIRE) & E1000_RXD_DD))
-		e1000_write(e, E1000_ICS, E1000_INT_RXT0);
+		e1000_write(e, E1000_ICS, c->rx);
 }
 
 /* A completion whose cause was already read away must interrupt as well. */
@@ -73,28 +70,31 @@ static void e1000_tx_irq(struct nic *nic, bool on)
 {
 	struct e1000 *e = nic->priv;
 
-	irq_mask(e, INT_TX, on);
+	irq_mask(e, e->causes->tx, on);
 	if (on && e->tx_clean != e->tx_tail && e1000_tx_done(e, e->tx_clean))
-		e1000_write(e, E1000_ICS, INT_TX);
+		e1000_write(e, E1000_ICS, e->causes->tx);
 }
 
 static u32 e1000_irq_cause(struct nic *nic)
 {
 	struct e1000 *e = nic->priv;
-	u32 cause = e1000_read(e, E1000_ICR) & e->irq_mask;
+	const struct e1000_causes *c = e->causes;
+	u32 all = e1000_read(e, E1000_ICR), cause = all & e->irq_mask;
 	u32 events = 0;
 
+	if (all && e->part->icr_by_write)
+		e1000_write(e, E1000_ICR, all);
 	if (!cause)
 		return 0;
 	e->count.irqs++;
-	if (cause & INT_RX)
+	if (cause & c->rx)
 		events |= NIC_EVENT_RX;
-	if (cause & INT_TX)
+	if (cause & c->tx)
 		events |= NIC_EVENT_TX;
-	if (cause & E1000_INT_LSC)
+	if (cause & c->link)
 		events |= NIC_EVENT_LINK;
-	if (cause & INT_TEST) {
-		irq_mask(e, INT_TEST, false);
+	if (cause & c->test) {
+		irq_mask(e, c->test, false);
 		events |= NIC_EVENT_OTHER;
 	}
 	return events;
@@ -104,8 +104,8 @@ static void e1000_irq_test(struct nic *nic)
 {
 	struct e1000 *e = nic->priv;
 
-	irq_mask(e, INT_TEST, true);
-	e1000_write(e, E1000_ICS, INT_TEST);
+	irq_mask(e, e->causes->test, true);
+	e1000_write(e, E1000_ICS, e->causes->test);
 }
 
 static void e1000_promiscuous(struct nic *nic, bool on)
@@ -150,7 +150,6 @@ static err_t restart(struct nic *nic)
 	u32 wanted = e->irq_mask;
 	err_t err;
 
-	e->running = false;
 	err = e1000_hw_reset(e);
 	if (err) {
 		/* Not known to be quiet: its buffers stay where they are. */
@@ -180,11 +179,16 @@ static void e1000_tick(struct nic *nic, u64 now_ns)
 		waiting = e->tx_clean != e->tx_tail && e->tx_clean == e->tick_clean;
 		e->stuck_ticks = waiting ? e->stuck_ticks + 1 : 0;
 		e->tick_clean = e->tx_clean;
-		if (e->stuck_ticks < STUCK_TICKS)
+		if (e->stuck_ticks < STUCK_TICKS) {
+			nic_backoff_good(&e->backoff);
 			return;
-		log_warn(nic->name, "transmitter stands still%s: reset",
-			 e->link_up ? "" : " (link is down)");
+		}
+		LOG_LIMITED(LOG_WARN, nic->name, "transmitter stands still%s: reset",
+			    e->link_up ? "" : " (link is down)");
 	}
+	e->running = false;
+	if (!nic_backoff_due(&e->backoff))
+		return;
 	e->count.resets++;
 	if (restart(nic) != ERR_OK)
 		LOG_LIMITED(LOG_ERR, nic->name, "does not come out of reset");
@@ -203,15 +207,20 @@ static void e1000_release(struct nic *nic)
 
 static err_t e1000_attach(struct nic *nic, const struct nic_resources *res)
 {
+	const struct e1000_part *part = e1000_part_find(res->device);
 	struct e1000 *e;
 	err_t err;
 
-	if (res->regs_size < E1000_REGS_SIZE ||
+	if (part && !part->causes[res->irq].rx)
+		return ERR_NOTSUP;
+	if (!part || res->regs_size < E1000_REGS_SIZE ||
 	    res->rx_pool->buf_size < PKT_HEADROOM + E1000_RX_BUF)
 		return ERR_INVAL;
 	e = plat_alloc(sizeof(*e));
 	if (!e)
 		return ERR_NOMEM;
+	e->part = part;
+	e->causes = &part->causes[res->irq];
 	e->regs = res->regs;
 	e->pool = res->rx_pool;
 	e->res = *res;
@@ -223,7 +232,7 @@ static err_t e1000_attach(struct nic *nic, const struct nic_resources *res)
 	nic->priv = e;
 	err = e1000_hw_reset(e);
 	if (!err)
-		err = e1000_hw_read_mac(e, nic->mac);
+		err = e1000_hw_read_mac(e, nic->name, nic->mac);
 	if (err) {
 		e1000_release(nic);
 		return err;
@@ -251,21 +260,13 @@ static void e1000_detach(struct nic *nic)
 	e1000_release(nic);
 }
 
-const struct nic_ops e1000_ops = {
-	.name = "e1000",
-	.match = e1000_match,
-	.attach = e1000_attach,
-	.detach = e1000_detach,
-	.rx_burst = e1000_rx_burst,
-	.tx_burst = e1000_tx_burst,
-	.tx_room = e1000_tx_room,
-	.tx_reclaim = e1000_tx_reclaim,
-	.promiscuous = e1000_promiscuous,
-	.rx_irq = e1000_rx_irq,
-	.tx_irq = e1000_tx_irq,
-	.irq_cause = e1000_irq_cause,
-	.irq_test = e1000_irq_test,
-	.link = e1000_link,
-	.stats = e1000_stats,
-	.tick = e1000_tick,
-};
+#define OPS(driver, its_match) \
+	{ .name = (driver), .match = (its_match), .attach = e1000_attach, \
+	  .detach = e1000_detach, .rx_burst = e1000_rx_burst, .tx_burst = e1000_tx_burst, \
+	  .tx_room = e1000_tx_room, .tx_reclaim = e1000_tx_reclaim, \
+	  .promiscuous = e1000_promiscuous, .rx_irq = e1000_rx_irq, .tx_irq = e1000_tx_irq, \
+	  .irq_cause = e1000_irq_cause, .irq_test = e1000_irq_test, .link = e1000_link, \
+	  .stats = e1000_stats, .tick = e1000_tick }
+
+const struct nic_ops e1000_ops = OPS("e1000", e1000_match);
+const struct nic_ops e1000e_ops = OPS("e1000e", e1000e_match);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the parts of the e1000 driver share: e1000_ring.c has the rings and the
+ * What the files of the e1000 driver share: e1000_ring.c has the rings and the
  * receive path, e1000_tx.c the transmit path, e1000_hw.c the registers (reset,
- * EEPROM, bring-up, link, statistics), and e1000.c puts them together.
+ * EEPROM, bring-up, link, statistics), e1000_part.c what differs between the 8254x
+ * and the 82574, and e1000.c puts them together.
  */
 #ifndef DRIVERS_NIC_E1000_H
 #define DRIVERS_NIC_E1000_H
 
 #include <arch/mmio.h>
 
+#include "drivers/nic/backoff.h"
 #include "drivers/nic/e1000_regs.h"
 #include "drivers/nic/nic.h"
 
@@ -45,12 +47,39 @@ enum e1000_counter {
 	E1000_COUNTERS,
 };
 
-/* What the device does at the end of a segmented frame whose last segment is
- * full; see tso_close_full(). */
+/* What the device does with a frame to be segmented, at its end in particular when
+ * the last segment is full; see tso_close_full(). */
 enum e1000_tso_end {
 	E1000_TSO_END_UNKNOWN,
 	E1000_TSO_END_CLEAN,
-	E1000_TSO_END_EMPTY, /* QEMU: sends one more segment, without payload */
+	E1000_TSO_END_EMPTY, /* QEMU's 8254x: sends one more segment, without payload */
+	E1000_TSO_END_WHOLE, /* QEMU's 82574: cuts it as its own parser sees it, if at all */
+};
+
+/* Interrupt causes by what they mean to the driver. */
+struct e1000_causes {
+	u32 rx, tx, link;
+	u32 test; /* one that nothing else unmasks */
+};
+
+/* A register that a part wants to have so: (old & ~clear) | set. */
+struct e1000_reg_want {
+	u32 reg, clear, set;
+};
+
+#define E1000_WANTS_MAX 4
+
+/* What differs between the parts of the family. By enum nic_irq where that matters. */
+struct e1000_part {
+	u16 device;
+	const char *name;
+	bool pcie;	    /* GIO master disable before a reset, auto-read after it */
+	bool icr_by_write;  /* reading ICR may leave causes standing (D 7.4.5) */
+	u32 eerd_done;
+	u32 eerd_addr_shift;
+	u32 tipg;
+	struct e1000_causes causes[NIC_IRQ_KINDS]; /* all 0: no such interrupts */
+	struct e1000_reg_want wants[NIC_IRQ_KINDS][E1000_WANTS_MAX]; /* until reg 0 */
 };
 
 /* A frame in the transmit ring. */
@@ -69,6 +98,8 @@ struct e1000_fold {
  * receive [rx_next, rx_fill) and transmit [tx_clean, tx_tail).
  */
 struct e1000 {
+	const struct e1000_part *part;
+	const struct e1000_causes *causes;
 	volatile void *regs;
 	struct pkt_pool *pool;
 
@@ -96,6 +127,7 @@ struct e1000 {
 	u32 irq_mask;	/* shadow of IMS */
 	u32 tick_clean; /* tx_clean at the last tick */
 	u32 stuck_ticks;
+	struct nic_backoff backoff;
 	struct nic_stats count;
 	struct e1000_fold fold[E1000_COUNTERS];
 
@@ -149,9 +181,19 @@ u32 e1000_tx_room(struct nic *nic);
 u32 e1000_tx_reclaim(struct nic *nic);
 
 /* Find out what the device is like (enum e1000_tso_end) by two segments to our
- * own address, which nobody takes; at attach. Waits at most 10 ms; when they
- * are not sent in that time, it is known when they are. */
+ * own address, which nobody takes; at attach. One that does not segment as the
+ * manual says loses its nic->caps. Waits at most 10 ms; when they are not sent in
+ * that time (no link; emulated devices send at once), it is known when they are. */
 void e1000_tx_probe(struct nic *nic);
+
+/* --- e1000_part.c --- */
+
+/* The part of this device id, with or without PCI Express; NULL: not known. */
+const struct e1000_part *e1000_part_find(u16 device);
+
+/* Bring the registers into the state that the part wants, before both directions
+ * are enabled. */
+void e1000_part_start(struct e1000 *e);
 
 /* --- e1000_hw.c --- */
 
@@ -160,8 +202,8 @@ void e1000_tx_probe(struct nic *nic);
 err_t e1000_hw_reset(struct e1000 *e);
 
 /* The address in the EEPROM or, when that does not add up, the one in RAL0 and
- * RAH0. ERR_IO when neither is a unicast address. */
-err_t e1000_hw_read_mac(struct e1000 *e, u8 mac[6]);
+ * RAH0, and a word about that. ERR_IO when neither is a unicast address. */
+err_t e1000_hw_read_mac(struct e1000 *e, const char *name, u8 mac[6]);
 
 /* After a reset: address filter, empty rings, both directions enabled. */
 void e1000_hw_start(struct e1000 *e, const u8 mac[6]);

@@ -5,14 +5,14 @@
  */
 #include "drivers/nic/e1000.h"
 
+#include "hv/base/log.h"
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
 
 #define RESET_QUIET_NS 1000ull	   /* no access for 1 us after RST is set (13.4.1) */
 #define RESET_WAIT_NS 10000000ull  /* the EEPROM is reloaded within 2 ms */
 #define EEPROM_WAIT_NS 10000000ull
-#define ITR_UNIT_NS 256u
-#define ITR_INTERVAL_NS 50000u /* at most 20,000 interrupts a second */
+#define GIO_WAIT_NS 100000000ull   /* for requests that are under way */
 
 static void pause_ns(u64 ns)
 {
@@ -44,9 +44,18 @@ err_t e1000_hw_reset(struct e1000 *e)
 	e1000_write(e, E1000_RCTL, 0);
 	e1000_write(e, E1000_TCTL, E1000_TCTL_PSP);
 	ctrl = e1000_read(e, E1000_CTRL);
+	if (e->part->pcie) {
+		/* D 5.2: a request that hangs does not keep us from resetting. */
+		ctrl |= E1000_CTRL_GIO_DISABLE;
+		e1000_write(e, E1000_CTRL, ctrl);
+		wait_reg(e, E1000_STATUS, E1000_STATUS_GIO, 0, GIO_WAIT_NS);
+	}
 	e1000_write(e, E1000_CTRL, ctrl | E1000_CTRL_RST);
 	pause_ns(RESET_QUIET_NS);
 	if (!wait_reg(e, E1000_CTRL, E1000_CTRL_RST, 0, RESET_WAIT_NS))
+		return ERR_TIMEOUT;
+	if (e->part->pcie &&
+	    !wait_reg(e, E1000_EECD, E1000_EECD_AUTO_RD, E1000_EECD_AUTO_RD, EEPROM_WAIT_NS))
 		return ERR_TIMEOUT;
 	e1000_write(e, E1000_IMC, E1000_INT_ALL);
 	e1000_read(e, E1000_ICR);
@@ -56,8 +65,10 @@ err_t e1000_hw_reset(struct e1000 *e)
 
 static err_t eeprom_read(const struct e1000 *e, u32 word, u16 *out)
 {
-	e1000_write(e, E1000_EERD, E1000_EERD_START | word << E1000_EERD_ADDR_SHIFT);
-	if (!wait_reg(e, E1000_EERD, E1000_EERD_DONE, E1000_EERD_DONE, EEPROM_WAIT_NS))
+	u32 done = e->part->eerd_done;
+
+	e1000_write(e, E1000_EERD, E1000_EERD_START | word << e->part->eerd_addr_shift);
+	if (!wait_reg(e, E1000_EERD, done, done, EEPROM_WAIT_NS))
 		return ERR_TIMEOUT;
 	*out = (u16)(e1000_read(e, E1000_EERD) >> E1000_EERD_DATA_SHIFT);
 	return ERR_OK;
@@ -89,13 +100,17 @@ static err_t eeprom_mac(const struct e1000 *e, u8 mac[6])
 	return sum == E1000_EEPROM_SUM && mac_is_unicast(mac) ? ERR_OK : ERR_IO;
 }
 
-err_t e1000_hw_read_mac(struct e1000 *e, u8 mac[6])
+err_t e1000_hw_read_mac(struct e1000 *e, const char *name, u8 mac[6])
 {
+	/* The EEPROM first: some devices do not load it into RAL0 and RAH0. */
+	err_t err = eeprom_mac(e, mac);
 	u32 lo, hi;
 
-	/* The EEPROM first: some devices do not load it into RAL0 and RAH0. */
-	if (eeprom_mac(e, mac) == ERR_OK)
+	if (!err)
 		return ERR_OK;
+	log_warn(name, "%s: the address is the one that the device has loaded",
+		 err == ERR_TIMEOUT ? "its EEPROM does not answer" :
+				      "its EEPROM's checksum is wrong");
 	lo = e1000_read(e, E1000_RAL0);
 	hi = e1000_read(e, E1000_RAH0);
 	for (u32 i = 0; i < 4; i++)
@@ -113,7 +128,7 @@ static void start_link(struct e1000 *e)
 	ctrl |= E1000_CTRL_ASDE | E1000_CTRL_SLU;
 	ctrl &= ~(E1000_CTRL_LRST | E1000_CTRL_PHY_RST | E1000_CTRL_ILOS | E1000_CTRL_FRCSPD |
 		  E1000_CTRL_FRCDPLX | E1000_CTRL_VME | E1000_CTRL_RFCE | E1000_CTRL_TFCE |
-		  E1000_CTRL_RST);
+		  E1000_CTRL_RST | E1000_CTRL_GIO_DISABLE);
 	e1000_write(e, E1000_CTRL, ctrl);
 }
 
@@ -156,7 +171,7 @@ static void start_transmit(struct e1000 *e)
 	e1000_write(e, E1000_TDLEN, E1000_TX_RING * sizeof(union e1000_tx_desc));
 	e1000_write(e, E1000_TDH, 0);
 	e1000_write(e, E1000_TDT, 0);
-	e1000_write(e, E1000_TIPG, E1000_TIPG_COPPER);
+	e1000_write(e, E1000_TIPG, e->part->tipg);
 	e1000_write(e, E1000_TCTL,
 		    E1000_TCTL_EN | E1000_TCTL_PSP | E1000_TCTL_CT | E1000_TCTL_COLD);
 }
@@ -164,7 +179,7 @@ static void start_transmit(struct e1000 *e)
 void e1000_hw_start(struct e1000 *e, const u8 mac[6])
 {
 	start_link(e);
-	e1000_write(e, E1000_ITR, ITR_INTERVAL_NS / ITR_UNIT_NS);
+	e1000_part_start(e);
 	start_receive(e, mac);
 	start_transmit(e);
 	e->wire_base = e1000_hw_sent(e) - e->count.tx_frames;

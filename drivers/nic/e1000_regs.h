@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Registers and descriptors of the 8254x family. Source: Intel, "PCI/PCI-X
- * Family of Gigabit Ethernet Controllers Software Developer's Manual"
- * (317453), whose sections are named below. Only what the driver uses.
+ * Registers and descriptors of the 8254x family and of the 82574. Source: Intel,
+ * "PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual"
+ * (317453), whose sections are named below, and the "82574 GbE Controller Family
+ * Datasheet" (317694), whose chapters are named with a D. Only what the driver
+ * uses; what has no D is the same on both.
  */
 #ifndef DRIVERS_NIC_E1000_REGS_H
 #define DRIVERS_NIC_E1000_REGS_H
@@ -14,12 +16,17 @@
 enum e1000_reg {
 	E1000_CTRL = 0x0000,   /* 13.4.1 device control */
 	E1000_STATUS = 0x0008, /* 13.4.2 device status, read only */
+	E1000_EECD = 0x0010,   /* D 10.2.2 NVM control */
 	E1000_EERD = 0x0014,   /* 13.4.4 EEPROM read */
+	E1000_CTRL_EXT = 0x0018, /* D 10.2.2 extended device control */
 	E1000_ICR = 0x00c0,    /* 13.4.17 interrupt causes: a read clears all, a 1 clears one */
 	E1000_ITR = 0x00c4,    /* 13.4.18 least time between interrupts, units of 256 ns */
 	E1000_ICS = 0x00c8,    /* 13.4.19 set causes */
 	E1000_IMS = 0x00d0,    /* 13.4.20 unmask: 1 sets */
 	E1000_IMC = 0x00d8,    /* 13.4.21 mask: 1 clears */
+	E1000_EIAC = 0x00dc,   /* D 10.2.4 causes that a message of MSI-X clears */
+	E1000_IVAR = 0x00e4,   /* D 10.2.4 which MSI-X entry a cause takes */
+	E1000_EITR0 = 0x00e8,  /* D 10.2.4 as ITR, for entry 0 */
 	E1000_RCTL = 0x0100,   /* 13.4.22 receive control */
 	E1000_TCTL = 0x0400,   /* 13.4.33 transmit control */
 	E1000_TIPG = 0x0410,   /* 13.4.34 inter-packet gap */
@@ -35,6 +42,7 @@ enum e1000_reg {
 	E1000_TDLEN = 0x3808,  /* 13.4.38 */
 	E1000_TDH = 0x3810,    /* 13.4.39 */
 	E1000_TDT = 0x3818,    /* 13.4.40 */
+	E1000_TXDCTL = 0x3828, /* D 10.2.6 transmit descriptor control */
 	E1000_CRCERRS = 0x4000,	 /* 13.7 statistics: 32 bits, a read clears */
 	E1000_ALGNERRC = 0x4004, /* alignment errors */
 	E1000_RXERRC = 0x400c,	 /* errors said by the PHY */
@@ -53,6 +61,7 @@ enum e1000_reg {
 
 /* CTRL */
 #define E1000_CTRL_FD BIT(0)	   /* full duplex, when forced */
+#define E1000_CTRL_GIO_DISABLE BIT(2) /* D: no new requests on PCI Express */
 #define E1000_CTRL_LRST BIT(3)	   /* link reset, fibre only */
 #define E1000_CTRL_ASDE BIT(5)	   /* take the speed from the PHY */
 #define E1000_CTRL_SLU BIT(6)	   /* set link up */
@@ -70,12 +79,29 @@ enum e1000_reg {
 #define E1000_STATUS_LU BIT(1) /* link is up */
 #define E1000_STATUS_SPEED_SHIFT 6
 #define E1000_STATUS_SPEED_MASK 3u /* 0: 10, 1: 100, 2 and 3: 1000 Mb/s */
+#define E1000_STATUS_GIO BIT(19) /* D: requests are on or under way */
 
-/* EERD (not the layout of the 82541 and 82547) */
+/* EECD, D */
+#define E1000_EECD_AUTO_RD BIT(9) /* the NVM was read into the registers */
+
+/* EERD (not the layout of the 82541 and 82547); D has DONE and address elsewhere */
 #define E1000_EERD_START BIT(0)
 #define E1000_EERD_DONE BIT(4)
 #define E1000_EERD_ADDR_SHIFT 8
+#define E1000_EERD_DONE_D BIT(1)
+#define E1000_EERD_ADDR_SHIFT_D 2
 #define E1000_EERD_DATA_SHIFT 16
+
+/* CTRL_EXT, D */
+#define E1000_CTRL_EXT_DRV_LOAD BIT(28) /* tells firmware that there is a driver */
+#define E1000_CTRL_EXT_PBA_CLR BIT(31) /* a message clears its pending bit */
+
+/* IVAR, D: four bits a cause, the entry and a valid bit */
+#define E1000_IVAR_VALID 8u
+#define E1000_IVAR_RXQ0(entry) (E1000_IVAR_VALID | (entry))
+#define E1000_IVAR_TXQ0(entry) ((E1000_IVAR_VALID | (entry)) << 8)
+#define E1000_IVAR_TXQ1(entry) ((E1000_IVAR_VALID | (entry)) << 12)
+#define E1000_IVAR_OTHER(entry) ((E1000_IVAR_VALID | (entry)) << 16)
 
 /* EEPROM, 5.6: words 0-2 are the address, the first 64 add up to BABAh */
 #define E1000_EEPROM_WORDS 64u
@@ -88,6 +114,11 @@ enum e1000_reg {
 #define E1000_INT_RXDMT0 BIT(4) /* few receive descriptors left */
 #define E1000_INT_RXO BIT(6)	/* receiver overrun */
 #define E1000_INT_RXT0 BIT(7)	/* a frame was received */
+/* D: those that IVAR knows, for MSI-X */
+#define E1000_INT_RXQ0 BIT(20)
+#define E1000_INT_TXQ0 BIT(22)
+#define E1000_INT_TXQ1 BIT(23)
+#define E1000_INT_OTHER BIT(24) /* link changes and the like, beside their own bits */
 #define E1000_INT_ALL 0xffffffffu
 
 /* RCTL; BSIZE 0 without BSEX means buffers of 2048 bytes */
@@ -105,8 +136,12 @@ enum e1000_reg {
 #define E1000_TCTL_CT (0x0fu << 4)
 #define E1000_TCTL_COLD (0x40u << 12)
 
-/* TIPG: IPGT 10, IPGR1 8, IPGR2 6, the manual's values for copper */
+/* TIPG: IPGT 10, IPGR1 8, IPGR2 6, the manual's values for copper; D has IPGT 8 */
 #define E1000_TIPG_COPPER (10u | 8u << 10 | 6u << 20)
+#define E1000_TIPG_COPPER_D (8u | 8u << 10 | 6u << 20)
+
+/* TXDCTL, D */
+#define E1000_TXDCTL_COUNT_DESC BIT(22) /* has to be set */
 
 #define E1000_RAH_AV BIT(31) /* address valid */
 

@@ -50,13 +50,20 @@ static u32 tx_free(const struct e1000 *e)
 
 /* With the first frame done that tells, see how many frames the device says it
  * sent. Nothing is under way. */
-static void learn_tso_end(struct e1000 *e, const struct nic *nic)
+static void learn_tso_end(struct e1000 *e, struct nic *nic)
 {
-	bool more = e1000_hw_sent(e) - e->wire_base > e->count.tx_frames;
+	u64 sent = e1000_hw_sent(e) - e->wire_base;
 
-	e->tso_end = more ? E1000_TSO_END_EMPTY : E1000_TSO_END_CLEAN;
-	if (more)
+	if (sent == e->count.tx_frames) {
+		e->tso_end = E1000_TSO_END_CLEAN;
+	} else if (sent > e->count.tx_frames) {
+		e->tso_end = E1000_TSO_END_EMPTY;
 		log_info(nic->name, "sends an empty segment behind full ones: worked around");
+	} else {
+		e->tso_end = E1000_TSO_END_WHOLE;
+		nic->caps = 0;
+		log_info(nic->name, "does not segment as its manual says: done in software");
+	}
 }
 
 /* Put up to a burst of frames that the device is done with; how many. */

@@ -42,6 +42,7 @@ u32 mmio_read32(const volatile void *addr)
 		return E1000_EERD_DONE;
 	case E1000_RAL0:
 	case E1000_RAH0:
+	case E1000_GPTC:
 		return *reg(offset);
 	default:
 		return 0;
@@ -71,6 +72,7 @@ void path_nic_up(struct nic *nic, struct pkt_pool *rx_pool)
 	const struct nic_resources res = {
 		.regs = regs,
 		.regs_size = sizeof(regs),
+		.device = DEVICE,
 		.rx_pool = rx_pool,
 		.dma_alloc = dma_alloc,
 		.dma_free = dma_free,
@@ -93,17 +95,29 @@ void path_nic_down(struct nic *nic)
 	nic->ops->detach(nic);
 }
 
+/* Frames on the wire that one of these is, by the last context. */
+static u32 segments(const struct e1000_tx_data *d, const struct e1000_tx_context *c)
+{
+	return d->cmd & E1000_TXD_TSE ? ((c->cmd & E1000_TXD_LEN_MASK) + c->mss - 1) / c->mss : 1;
+}
+
 u32 path_nic_send(void)
 {
 	union e1000_tx_desc *ring = ring_at(E1000_TDBAL, E1000_TDBAH);
 	u32 size = *reg(E1000_TDLEN) / (u32)sizeof(*ring), i = *reg(E1000_TDH), frames = 0;
+	const struct e1000_tx_context *context = NULL;
 
 	for (; i != *reg(E1000_TDT); i = (i + 1) % size) {
 		struct e1000_tx_data *d = &ring[i].data;
 
-		if (!(d->cmd & E1000_TXD_DTYP_DATA))
+		if (!(d->cmd & E1000_TXD_DTYP_DATA)) {
+			context = &ring[i].context;
 			continue;
-		frames += (d->cmd & E1000_TXD_EOP) != 0;
+		}
+		if (d->cmd & E1000_TXD_EOP) {
+			frames++;
+			*reg(E1000_GPTC) += segments(d, context);
+		}
 		if (d->cmd & E1000_TXD_RS)
 			d->status = E1000_TXD_DD;
 	}

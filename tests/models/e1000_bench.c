@@ -50,8 +50,14 @@ void bench_prepare(u32 packets)
 	size_t bytes = pkt_pool_bytes(packets, BUF);
 	u32 rnd = 1;
 
-	e1000_model_init(&bench.model, bench_mac);
-	seam = (struct mmio_model){ e1000_model_read32, e1000_model_write32, &bench.model, bar };
+	if (!bench.device)
+		bench.device = E1000_MODEL_82540EM;
+	e1000_model_init(&bench.model, bench.device, bench_mac);
+	bench.model.msix = bench.irq == NIC_IRQ_MSIX;
+	seam = (struct mmio_model){ .read32 = e1000_model_read32,
+				    .write32 = e1000_model_write32,
+				    .ctx = &bench.model,
+				    .base = bar };
 	mmio_model_set(&seam);
 	pool_mem = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
 	pkt_pool_init(&bench.pool, "rx", 0, packets, BUF, pool_mem,
@@ -65,11 +71,13 @@ void bench_prepare(u32 packets)
 	bench.res = (struct nic_resources){
 		.regs = bar,
 		.regs_size = E1000_MODEL_BAR_SIZE,
+		.device = bench.device,
+		.irq = bench.irq,
 		.rx_pool = &bench.pool,
 		.dma_alloc = dma_alloc,
 		.dma_free = dma_free,
 	};
-	bench.ops = nic_driver_find(0x8086, 0x100e);
+	bench.ops = nic_driver_find(E1000_VENDOR, bench.device);
 	bench.nic = (struct nic){ .ops = bench.ops, .name = "nic0" };
 	bench.done = 0;
 	bench.dma_fail = false;

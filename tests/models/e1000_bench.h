@@ -19,6 +19,8 @@ struct e1000_bench {
 	struct pkt_pool pool;
 	/* What segments point to; no two of its parts are alike. */
 	u8 guest[160 * 1024] __attribute__((aligned(16)));
+	u16 device;	   /* of the model: set before; 0 is an 82540EM */
+	enum nic_irq irq;  /* what the platform has: set before */
 	u32 dma_live;
 	bool dma_fail;
 	u32 done; /* frames that came back */
@@ -26,6 +28,9 @@ struct e1000_bench {
 
 extern struct e1000_bench bench;
 extern const u8 bench_mac[6];
+
+/* Either device of the model, for whoever runs his cases on both. */
+#define BENCH_DEVICES { E1000_MODEL_82540EM, E1000_MODEL_82574L }
 
 /* A device and a pool of so many packets, not attached. */
 void bench_prepare(u32 packets);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Register model of the 82540EM; see e1000_model.h. Section numbers are those
- * of the 8254x Software Developer's Manual. */
+/* Register model of the 82540EM and the 82574L; see e1000_model.h. Section numbers
+ * are those of the 8254x Software Developer's Manual, with a D of the datasheet. */
 #include "tests/models/e1000_model.h"
 
 #include <stdarg.h>
@@ -19,6 +19,9 @@
 #define STATS_FIRST 0x4000u
 #define STATS_LAST 0x40fcu
 #define INT_KNOWN 0x1ffffu
+#define INT_KNOWN_D 0x1f3ffffu /* and the queues', OTHER */
+#define INT_ASSERTED BIT(31)
+#define INT_OTHER_CAUSES (E1000_INT_LSC | E1000_INT_RXO)
 #define RCTL_RESERVED 0xf8000001u
 
 static void __attribute__((format(printf, 2, 3)))
@@ -44,9 +47,44 @@ static void *dma(struct e1000_model *m, u64 addr, u64 len, const char *what)
 	return NULL;
 }
 
+static bool is_82574(const struct e1000_model *m)
+{
+	return m->device == E1000_MODEL_82574L;
+}
+
+/* D 7.4.2: a cause that is there and unmasked sends the message of its entry, once
+ * until it goes away. */
+static void send_messages(struct e1000_model *m)
+{
+	static const struct {
+		u32 cause, shift;
+	} of[] = { { BIT(20), 0 }, { BIT(21), 4 }, { BIT(22), 8 }, { BIT(23), 12 },
+		   { BIT(24), 16 } };
+
+	for (u32 i = 0; i < ARRAY_SIZE(of); i++) {
+		u32 entry = m->ivar >> of[i].shift & 15;
+
+		if (!(m->icr & m->ims & of[i].cause)) {
+			m->msix_pending &= ~of[i].cause;
+		} else if (!(m->msix_pending & of[i].cause)) {
+			m->msix_pending |= of[i].cause;
+			if (!(entry & 8) || (entry & 7) >= E1000_MODEL_MSIX)
+				violation(m, "cause %#x has no MSI-X entry", of[i].cause);
+			else
+				m->msix_sent[entry & 7]++;
+		}
+	}
+}
+
 static void update_line(struct e1000_model *m)
 {
 	bool line = (m->icr & m->ims) && !m->no_irq;
+
+	if (m->msix) {
+		if (!m->no_irq)
+			send_messages(m);
+		return;
+	}
 
 	if (line && !m->irq_line)
 		m->irq_edges++;
@@ -55,6 +93,11 @@ static void update_line(struct e1000_model *m)
 
 static void raise_cause(struct e1000_model *m, u32 bits)
 {
+	/* D 7.4.3: with MSI-X, the queues' causes and OTHER come beside the old ones. */
+	if (m->msix)
+		bits |= (bits & E1000_INT_RXT0 ? E1000_INT_RXQ0 : 0) |
+			(bits & E1000_INT_TXDW ? E1000_INT_TXQ0 : 0) |
+			(bits & INT_OTHER_CAUSES ? E1000_INT_OTHER : 0);
 	m->icr |= bits;
 	update_line(m);
 }
@@ -75,10 +118,15 @@ static void load_ra(struct e1000_model *m)
 
 static void reset(struct e1000_model *m)
 {
+	/* D 5.2: no request is under way when the reset comes. */
+	if (is_82574(m) && m->started && !(m->ctrl & E1000_CTRL_GIO_DISABLE))
+		violation(m, "reset without GIO master disable");
+	m->started = true;
 	m->resets++;
 	m->ctrl = m->stuck_reset ? E1000_CTRL_RST : 0;
 	m->eerd = m->icr = m->ims = m->rctl = m->tctl = m->itr = 0;
 	m->tipg = m->rdtr = m->radv = 0;
+	m->ctrl_ext = m->eiac = m->ivar = m->eitr = m->txdctl = m->msix_pending = 0;
 	m->rd_base_lo = m->rd_base_hi = m->rd_len = m->rdh = m->rdt = 0;
 	m->td_base_lo = m->td_base_hi = m->td_len = m->tdh = m->tdt = 0;
 	m->csum = m->tso = (struct e1000_tx_context){ 0 };
@@ -90,11 +138,12 @@ static void reset(struct e1000_model *m)
 	update_line(m);
 }
 
-void e1000_model_init(struct e1000_model *m, const u8 mac[6])
+void e1000_model_init(struct e1000_model *m, u16 device, const u8 mac[6])
 {
 	u16 sum = 0;
 
 	memset(m, 0, sizeof(*m));
+	m->device = device;
 	for (u32 i = 0; i < 3; i++)
 		m->eeprom[i] = (u16)(mac[2 * i] | mac[2 * i + 1] << 8);
 	for (u32 i = 3; i < 63; i++)
@@ -327,6 +376,10 @@ static void send_segments(struct e1000_model *m)
 	if (m->tx_popts != (E1000_POPTS_TXSM | E1000_POPTS_IXSM))
 		violation(m, "segments with POPTS %#x", m->tx_popts);
 	check_prepared(m);
+	if (m->whole_segments) {
+		wire_put(m, m->tx_frame, MIN(m->tx_len, E1000_MODEL_FRAME_MAX));
+		return;
+	}
 	for (at = c->hdrlen; at < m->tx_len; at += c->mss) {
 		u32 len = MIN(m->tx_len - at, c->mss);
 
@@ -484,6 +537,51 @@ void e1000_model_run_tx(struct e1000_model *m, u32 max)
 
 /* --- registers ----------------------------------------------------------- */
 
+static u32 read_status(const struct e1000_model *m)
+{
+	u32 gio = is_82574(m) && (m->stuck_gio || !(m->ctrl & E1000_CTRL_GIO_DISABLE)) ?
+			  E1000_STATUS_GIO : 0;
+
+	if (m->link_down || !(m->ctrl & E1000_CTRL_SLU))
+		return gio;
+	return gio | E1000_STATUS_LU | E1000_STATUS_FD | 2u << E1000_STATUS_SPEED_SHIFT;
+}
+
+/* D 7.4.5: the 82574 clears on a read only while everything is masked; the 8254x
+ * always. */
+static u32 read_icr(struct e1000_model *m)
+{
+	u32 v = m->icr;
+
+	if (!is_82574(m) || !m->ims)
+		m->icr = 0;
+	else if (m->icr & m->ims)
+		v |= INT_ASSERTED;
+	update_line(m);
+	return v;
+}
+
+/* What only the 82574 has. */
+static u32 *own_register(struct e1000_model *m, u64 offset)
+{
+	if (!is_82574(m))
+		return NULL;
+	switch (offset) {
+	case E1000_CTRL_EXT:
+		return &m->ctrl_ext;
+	case E1000_EIAC:
+		return &m->eiac;
+	case E1000_IVAR:
+		return &m->ivar;
+	case E1000_EITR0:
+		return &m->eitr;
+	case E1000_TXDCTL:
+		return &m->txdctl;
+	default:
+		return NULL;
+	}
+}
+
 u32 e1000_model_read32(void *ctx, u64 offset)
 {
 	struct e1000_model *m = ctx;
@@ -502,20 +600,19 @@ u32 e1000_model_read32(void *ctx, u64 offset)
 	}
 	if (offset >= E1000_RAL0 && offset < E1000_RAL0 + sizeof(m->ra))
 		return m->ra[(offset - E1000_RAL0) / 4];
+	if (own_register(m, offset))
+		return *own_register(m, offset);
+	if (is_82574(m) && offset == E1000_EECD)
+		return m->no_auto_read ? 0 : E1000_EECD_AUTO_RD;
 	switch (offset) {
 	case E1000_CTRL:
 		return m->ctrl;
 	case E1000_STATUS:
-		return m->link_down || !(m->ctrl & E1000_CTRL_SLU) ?
-			       0 :
-			       E1000_STATUS_LU | E1000_STATUS_FD | 2u << E1000_STATUS_SPEED_SHIFT;
+		return read_status(m);
 	case E1000_EERD:
 		return m->eerd;
 	case E1000_ICR:
-		v = m->icr;
-		m->icr = 0;
-		update_line(m);
-		return v;
+		return read_icr(m);
 	case E1000_IMS:
 		return m->ims;
 	case E1000_RCTL:
@@ -538,15 +635,17 @@ u32 e1000_model_read32(void *ctx, u64 offset)
 
 static void write_eerd(struct e1000_model *m, u32 v)
 {
-	u32 word = v >> E1000_EERD_ADDR_SHIFT & 0xff;
+	u32 done = is_82574(m) ? E1000_EERD_DONE_D : E1000_EERD_DONE;
+	u32 word = is_82574(m) ? v >> E1000_EERD_ADDR_SHIFT_D & 0x3fff :
+				 v >> E1000_EERD_ADDR_SHIFT & 0xff;
 
 	if (!(v & E1000_EERD_START) || word >= ARRAY_SIZE(m->eeprom)) {
 		violation(m, "EERD = %#x", v);
 		return;
 	}
-	m->eerd = v & ~E1000_EERD_DONE;
+	m->eerd = v & ~done;
 	if (!m->no_eeprom)
-		m->eerd = E1000_EERD_DONE | (u32)m->eeprom[word] << E1000_EERD_DATA_SHIFT;
+		m->eerd = done | (u32)m->eeprom[word] << E1000_EERD_DATA_SHIFT;
 }
 
 static void check_ring(struct e1000_model *m, const char *which, u32 lo, u32 hi, u32 len)
@@ -601,6 +700,8 @@ static void write_tctl(struct e1000_model *m, u32 v)
 		check_ring(m, "transmitter", m->td_base_lo, m->td_base_hi, m->td_len);
 		if (!m->tipg)
 			violation(m, "transmitter enabled without TIPG");
+		if (is_82574(m) && !(m->txdctl & E1000_TXDCTL_COUNT_DESC))
+			violation(m, "transmitter enabled with TXDCTL = %#x", m->txdctl);
 	}
 	m->tctl = v;
 }
@@ -658,7 +759,7 @@ static void write_causes(struct e1000_model *m, u64 offset, u32 v)
 	} else if (offset == E1000_IMC) {
 		m->ims &= ~v;
 	} else {
-		if (v & ~INT_KNOWN)
+		if (v & ~(is_82574(m) ? INT_KNOWN_D : INT_KNOWN))
 			violation(m, "reserved interrupt bits %#x", v);
 		if (offset == E1000_ICS)
 			m->icr |= v;
@@ -686,6 +787,10 @@ void e1000_model_write32(void *ctx, u64 offset, u32 v)
 	}
 	if (write_rings(m, offset, v))
 		return;
+	if (own_register(m, offset)) {
+		*own_register(m, offset) = v;
+		return;
+	}
 	switch (offset) {
 	case E1000_CTRL:
 		if (v & E1000_CTRL_RST)

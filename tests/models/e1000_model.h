@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A strict register model of the 82540EM for driver tests: it does what the
- * 8254x Software Developer's Manual says and records as a violation what the
- * manual forbids. DMA addresses are host pointers inside the ranges that the
- * test declared as RAM. Time does not pass: a tail write is acted on at once,
+ * A strict register model of the 82540EM and of the 82574L for driver tests: it does
+ * what the 8254x Software Developer's Manual and the 82574's datasheet say and records
+ * as a violation what they forbid. DMA addresses are host pointers inside the ranges
+ * that the test declared as RAM. Time does not pass: a tail write is acted on at once,
  * unless the test holds the transmitter.
  */
 #ifndef TESTS_MODELS_E1000_MODEL_H
@@ -22,8 +22,17 @@ struct e1000_model_frame {
 	u8 *data;
 };
 
+#define E1000_MODEL_82540EM 0x100e
+#define E1000_MODEL_82574L 0x10d3
+#define E1000_MODEL_MSIX 5 /* entries of the 82574L */
+
 struct e1000_model {
 	/* what the test sets */
+	bool msix;	   /* 82574L: the platform switched MSI-X on */
+	bool stuck_gio;	   /* 82574L: a request on PCI Express never ends */
+	bool no_auto_read; /* 82574L: the NVM is never read */
+	/* 82574L, as in QEMU: a segmented frame goes out as one, of the wrong kind. */
+	bool whole_segments;
 	u16 eeprom[64];
 	bool loopback;	   /* what is sent comes back in */
 	bool hang_tx;	   /* the transmitter takes nothing */
@@ -42,6 +51,7 @@ struct e1000_model {
 	char last_violation[160];
 	bool irq_line;
 	u32 irq_edges;
+	u32 msix_sent[E1000_MODEL_MSIX];
 	u32 reads, rdt_writes, tdt_writes, resets, contexts;
 	struct e1000_model_frame wire[E1000_MODEL_WIRE]; /* sent frames, padded */
 	u32 wire_count;
@@ -51,6 +61,9 @@ struct e1000_model {
 		u64 base, len;
 	} ram[E1000_MODEL_RAM];
 	u32 ram_count;
+	u16 device;
+	bool started; /* past the reset that it was made with */
+	u32 ctrl_ext, eiac, ivar, eitr, txdctl, msix_pending;
 	u32 ctrl, status, eerd, icr, ims, rctl, tctl, itr, tipg, rdtr, radv;
 	u32 rd_base_lo, rd_base_hi, rd_len, rdh, rdt;
 	u32 td_base_lo, td_base_hi, td_len, tdh, tdt;
@@ -65,8 +78,8 @@ struct e1000_model {
 	bool tx_closed; /* ... and the context that empty_segment wants */
 };
 
-/* With a good EEPROM that holds mac. */
-void e1000_model_init(struct e1000_model *m, const u8 mac[6]);
+/* With a good EEPROM that holds mac; device is one of the ids above. */
+void e1000_model_init(struct e1000_model *m, u16 device, const u8 mac[6]);
 /* Frees the frames on the wire. */
 void e1000_model_fini(struct e1000_model *m);
 

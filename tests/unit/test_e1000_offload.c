@@ -195,12 +195,17 @@ static u32 check_segments(const struct flow *w, const u8 *payload, u32 at)
 		u32 len = MIN(w->mss, w->payload - off);
 		u32 total = payload_at(w) + len;
 		bool last = off + len == w->payload;
-		u8 *tcp = want + l4_at(w);
+		u8 *tcp = want + l4_at(w), *ip = want + (w->v6 ? 14 : l3_at(w));
 
 		assert_true(at + n < bench.model.wire_count);
 		put_headers(w, want, n, off, len, last ? FLAGS_PSH_FIN : FLAGS_MIDDLE);
 		memcpy(want + payload_at(w), payload + off, len);
 		store_be16(tcp + 16, ref_csum(tcp, total - l4_at(w)));
+		/* 3.6: the device writes ones for zero, which is the same. */
+		if (!load_be16(tcp + 16))
+			store_be16(tcp + 16, 0xffff);
+		if (!load_be16(ip + 10))
+			store_be16(ip + 10, 0xffff);
 		assert_int_equal(f->len, MAX(total, 60u));
 		assert_memory_equal(f->data, want, total);
 	}
@@ -756,5 +761,13 @@ int main(void)
 		BENCH_CASE(test_model_refuses),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	static const u16 devices[] = BENCH_DEVICES;
+	int failed = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(devices); i++) {
+		bench.device = devices[i];
+		failed += cmocka_run_group_tests_name(devices[i] == E1000_MODEL_82574L ? "82574L" :
+							       "82540EM", tests, NULL, NULL);
+	}
+	return failed;
 }
