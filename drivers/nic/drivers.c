@@ -6,6 +6,7 @@ const struct nic_ops *const nic_drivers[] = {
 	&e1000_ops,
 	&ixgbe_ops,
 	&e1000e_ops,
+	&vnic_ops,
 	NULL,
 };
 

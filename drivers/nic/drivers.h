@@ -8,5 +8,6 @@
 extern const struct nic_ops e1000_ops;
 extern const struct nic_ops ixgbe_ops;
 extern const struct nic_ops e1000e_ops;
+extern const struct nic_ops vnic_ops; /* virtio_net.c */
 
 #endif

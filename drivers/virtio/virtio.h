@@ -26,6 +26,8 @@
 #define VIRTIO_F_INDIRECT_DESC BIT64(28)
 #define VIRTIO_F_EVENT_IDX BIT64(29)
 #define VIRTIO_F_VERSION_1 BIT64(32)
+#define VIRTIO_F_ACCESS_PLATFORM BIT64(33)
+#define VIRTIO_F_ORDER_PLATFORM BIT64(36)
 
 /* Descriptor of a split virtqueue (2.7.5). */
 struct vring_desc {

@@ -76,7 +76,8 @@ static void reg_write(void *ctx, u64 offset, u32 value)
 		ixgbe_model_write32(ctx, offset, value);
 }
 
-static struct mmio_model seam = { reg_read, reg_write, &ixb.model, bar };
+static struct mmio_model seam = { .read32 = reg_read, .write32 = reg_write, .ctx = &ixb.model,
+				  .base = bar };
 
 static void *dma_alloc(size_t bytes, bus_t *bus)
 {

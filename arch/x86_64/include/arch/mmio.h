@@ -6,6 +6,26 @@
 
 #include "hv/base/types.h"
 
+static inline u8 mmio_read8(const volatile void *addr)
+{
+	return *(const volatile u8 *)addr;
+}
+
+static inline void mmio_write8(volatile void *addr, u8 value)
+{
+	*(volatile u8 *)addr = value;
+}
+
+static inline u16 mmio_read16(const volatile void *addr)
+{
+	return *(const volatile u16 *)addr;
+}
+
+static inline void mmio_write16(volatile void *addr, u16 value)
+{
+	*(volatile u16 *)addr = value;
+}
+
 static inline u32 mmio_read32(const volatile void *addr)
 {
 	return *(const volatile u32 *)addr;
