@@ -37,6 +37,7 @@ EXAMPLES = {
     "smp": ({"alpha/g1": ("eth0", "10.1.0.1"), "alpha/g2": ("eth0", "10.1.0.2")}, []),
     "star": ({"s1": ("ov0", "10.1.0.1"), "s2": ("ov0", "10.1.0.2"), "s3": ("ov0", "10.1.0.3")},
              ["udp", "udp:vxlan", "udp:geneve"]),
+    "uplinks": ({"alpha/g1": ("eth0", "10.1.0.1"), "beta/g1": ("eth0", "10.1.0.2")}, ["udp"]),
     "two-guests": ({"alpha/g1": ("eth0", "10.1.0.1"), "alpha/g2": ("eth0", "10.1.0.2"),
                     "beta/g3": ("eth0", "10.1.0.3")}, ["udp"]),
     "vxlan": ({"alpha/g1": ("eth0", "10.1.0.1"), "old1": ("vx0", "10.1.0.11"),

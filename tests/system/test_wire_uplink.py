@@ -124,6 +124,17 @@ def test_the_same_disk_without_the_lie(tmp_path, hypervisor):
         assert node.stats()["uplink"]["irqs"] > 0
 
 
+def test_a_nic_without_msix_whose_registers_are_above_4_gib(tmp_path, hypervisor):
+    """virtio-net, with its 64-bit BAR where no 32-bit address leads."""
+    move = "setpci -d 1af4:1041 24.l=10"
+    with started(tmp_path, hypervisor, CONF, grub=[move],
+                 nic="virtio-net-pci,vectors=0,disable-legacy=on") as (node, wire):
+        assert shown(node)["driver"] == "virtio-net" and shown(node)["interrupts"] == "INTx"
+        works(node, wire)
+        stats = node.stats()["uplink"]
+        assert stats["irqs"] > 0 and stats["resets"] == stats["tx_bad"] == 0
+
+
 def test_polled_because_it_was_asked_for(tmp_path, hypervisor):
     with started(tmp_path, hypervisor, POLLED) as (node, wire):
         assert shown(node)["polled"] and "poll on" in node.ctl("show config")

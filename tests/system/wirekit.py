@@ -194,18 +194,39 @@ class Wire:
         return [Ether(frame) for frame in frames]
 
 
+# --- the emulator ---------------------------------------------------------------
+
+def qmp(directory, command, **arguments):
+    """Gives the monitor of the QEMU of that directory a command."""
+    with socket.socket(socket.AF_UNIX) as monitor:
+        monitor.settimeout(ANSWER_TIMEOUT_S)
+        monitor.connect(os.path.join(directory, "qmp.sock"))
+        lines = monitor.makefile("rw")
+        lines.readline()  # the greeting
+        for asked in ({"execute": "qmp_capabilities"},
+                      {"execute": command, "arguments": arguments}):
+            lines.write(json.dumps(asked) + "\n")
+            lines.flush()
+            answer = json.loads(lines.readline())
+            while "event" in answer:
+                answer = json.loads(lines.readline())
+            assert "return" in answer, answer
+
+
 # --- the node -----------------------------------------------------------------
 
 class Node:
     """A node and its console. `conf` is what its section of node.conf says, `modules`
-    are further files. With `grub`, commands for it, GRUB boots the node after it has
-    obeyed them. Use it with `with`: then it ends."""
+    are further files, `nic` what QEMU calls its NIC. With `grub`, commands for it, GRUB
+    boots the node after it has obeyed them. Use it with `with`: then it ends."""
 
-    def __init__(self, directory, image, conf, netdev, *, modules=(), grub=None, plugged=True):
+    def __init__(self, directory, image, conf, netdev, *, modules=(), grub=None, plugged=True,
+                 nic="e1000"):
         self.directory = str(directory)
         self.name = "alpha"
         self.netdev = netdev
         self.plugged = plugged
+        self.nic = nic
         self.process = None
         self.port = None
         path = os.path.join(self.directory, "node.conf")
@@ -246,7 +267,8 @@ class Node:
                    "-chardev", "socket,id=com1,path=serial.sock,server=on,wait=off,"
                    "logfile=serial.log", "-serial", "chardev:com1",
                    "-qmp", "unix:qmp.sock,server=on,wait=off",
-                   "-netdev", self.netdev, "-device", f"e1000,netdev=net0,romfile=,mac={NODE_MAC}",
+                   "-netdev", self.netdev,
+                   "-device", f"{self.nic},netdev=net0,romfile=,mac={NODE_MAC}",
                    *self.boot]
         with open(os.path.join(self.directory, "qemu.log"), "wb") as log:
             self.process = subprocess.Popen(command, cwd=self.directory, stdout=log, stderr=log,
@@ -308,19 +330,7 @@ class Node:
 
     def qmp(self, command, **arguments):
         """Gives QEMU's monitor a command."""
-        with socket.socket(socket.AF_UNIX) as monitor:
-            monitor.settimeout(ANSWER_TIMEOUT_S)
-            monitor.connect(os.path.join(self.directory, "qmp.sock"))
-            lines = monitor.makefile("rw")
-            lines.readline()  # the greeting
-            for asked in ({"execute": "qmp_capabilities"},
-                          {"execute": command, "arguments": arguments}):
-                lines.write(json.dumps(asked) + "\n")
-                lines.flush()
-                answer = json.loads(lines.readline())
-                while "event" in answer:
-                    answer = json.loads(lines.readline())
-                assert "return" in answer, answer
+        qmp(self.directory, command, **arguments)
 
 
 @contextlib.contextmanager

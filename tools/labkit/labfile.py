@@ -2,12 +2,15 @@
 """A .lab file: a cluster's node.conf plus the lines that only the lab reads.
 
     machine NAME [backend svm|none|vmx|bochs-svm] [cores N] [sockets N] [threads N]
-                 [memory SIZE] [nic MODEL]
+                 [memory SIZE] [nic MODEL[,MODEL...]]
                  [boot grub|kernel] [wait guests|node] [model CPU] [firmware FILE]
     machine NAME plain yes kernel FILE initrd FILE cmdline "..." [mac MAC] [cores ...]
     machine NAME backend host [setup "SHELL COMMANDS"]
     wire NAME END END ... [snap BYTES]
     module NAME FILE
+
+`nic` is the model of all NICs, or a list: of the first wire's, the second's and so on, the
+last one of all that follow.
 
 `cores` counts all of a machine's; in several sockets, each is a NUMA node with its share of
 the memory. `threads` of them make a core (QEMU only, both).
@@ -31,12 +34,12 @@ import re
 from labkit import bochs, words
 from labkit.errors import usage_error
 
-NIC_MODELS = ("e1000", "e1000e", "vmxnet3", "virtio-net-pci", "rtl8139", "none")
+NIC_MODELS = ("e1000", "e1000e", "virtio-net", "vmxnet3", "virtio-net-pci", "rtl8139", "none")
 MACHINE_KEYS = ("backend", "cores", "sockets", "threads", "memory", "nic", "boot", "wait",
                 "mac", "model", "firmware", "plain", "kernel", "initrd", "cmdline", "setup")
 HOST = "host"
 HOST_KEYS = ("backend", "setup")
-CHOICES = {"backend": ("svm", "none", *bochs.MODELS, HOST), "nic": NIC_MODELS,
+CHOICES = {"backend": ("svm", "none", *bochs.MODELS, HOST),
            "boot": ("grub", "kernel"), "wait": ("guests", "node"), "plain": ("yes", "no")}
 # What Bochs cannot do: the key's only values there.
 BOCHS_CHOICES = {"nic": ("e1000", "none"), "boot": ("grub",), "sockets": (1,),
@@ -78,6 +81,11 @@ class Machine:
     initrd: str = ""
     cmdline: str = ""
     setup: str = ""
+
+    def nic_model(self, index):
+        """The model of its n-th NIC."""
+        models = self.nic.split(",")
+        return models[min(index, len(models) - 1)]
 
     @property
     def on_host(self):
@@ -202,7 +210,8 @@ class _Parser:
                 self.fail(first, f'unknown word "{first}"{hint}')
         if node is None:
             return None
-        if line_words[:2] == ["uplink", "add"] and "address" in line_words[3:-1]:
+        if line_words[:2] == ["uplink", "add"] and "address" in line_words[3:-1] and \
+                not node.address:
             node.address = str(line_words[line_words.index("address") + 1])
         if line_words[:2] == ["vm", "start"] and len(line_words) > 2:
             node.guests.append(str(line_words[2]))
@@ -274,7 +283,16 @@ class _Parser:
         if machine.cores > bochs.MAX_CORES:
             self.fail(seen["cores"], f"a machine of Bochs has at most {bochs.MAX_CORES} cores")
 
+    def _nic_value(self, value):
+        for model in value.split(","):
+            if model not in NIC_MODELS or (model == "none" and value != "none"):
+                self.fail(value, f'unknown nic "{model}"{words.suggestion(model, NIC_MODELS)}; '
+                          f"expected: {', '.join(NIC_MODELS)}")
+        return str(value)
+
     def _machine_value(self, key, value):
+        if key == "nic":
+            return self._nic_value(value)
         if key in CHOICES and value not in CHOICES[key]:
             self.fail(value, f'unknown {key} "{value}"{words.suggestion(value, CHOICES[key])}; '
                       f"expected: {', '.join(CHOICES[key])}")

@@ -15,6 +15,8 @@ SERIAL_LOG = "serial.log"
 QMP_SOCKET = "qmp.sock"
 # Each emulator's logs in the machine's directory; the first has its command line.
 LOGS = {"QEMU": ["qemu.log"], "Bochs": ["keeper.log", bochs.LOG]}
+# What QEMU calls a NIC otherwise than we do.
+QEMU_NICS = {"virtio-net": "virtio-net-pci"}
 # QEMU's processor. It gives SVM to any model, those of Intel included.
 CPU = {"svm": "EPYC,+svm,+npt", "none": "EPYC,-svm"}
 
@@ -133,7 +135,8 @@ def network_arguments(lab, machine):
     if not wires:
         options += ["-netdev", "hubport,id=net0,hubid=0"]
     for index in range(max(1, len(wires))):
-        options += ["-device", f"{machine.nic},netdev=net{index},romfile=,"
+        model = machine.nic_model(index)
+        options += ["-device", f"{QEMU_NICS.get(model, model)},netdev=net{index},romfile=,"
                                f"mac={lab.mac_of(machine, index)}"]
     return options
 
