@@ -328,10 +328,15 @@ $B/tools/pace.so: tools/labkit/pace.c | setup
 
 .PHONY: bench
 ## make bench      Caisson beside what there is without it: throughput, round trips, in one run of
-##                 the lab (three quarters of an hour; QUICK=1), build/bench/overlay.json, .csv
+##                 the lab (an hour; QUICK=1: rough), build/bench/overlay.json, .csv, .html
 bench: setup $B/caisson.elf $B/bench/plaintap
 	@tools/mkguest --set bench --set kvm
 	@tests/bench/overlay $(BENCH_OPTIONS)
+
+.PHONY: bench-report
+## make bench-report one page with plots of all build/bench/*.json, build/bench/report.html
+bench-report:
+	@tools/bench-report
 
 .PHONY: bench-exits
 ## make bench-exits a guest's exits on SVM and on VT-x side by side (some minutes; QUICK=1),

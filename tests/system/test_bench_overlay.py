@@ -2,12 +2,16 @@
 """The parts of `make bench`: statistics, what the guests' tools say, the lab, the report."""
 
 import csv
+import html.parser
+import json
+import math
 import os
+import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
-from labkit import figures, labfile
+from labkit import figures, labfile, page, plots
 from labkit.errors import ToolError
 
 sys.path.insert(0, os.path.join(ROOT, "tests/bench"))
@@ -146,3 +150,123 @@ def test_the_rows_as_a_table(tmp_path):
     with open(path, encoding="utf-8") as f:
         (found,) = csv.DictReader(f)
     assert found["way"] == "native" and float(found["value"]) == 2.5
+
+
+# --- the page --------------------------------------------------------------------------
+
+class Checker(html.parser.HTMLParser):
+    """Every element is closed, nothing is fetched from elsewhere, coordinates are numbers."""
+
+    VOID = {"meta", "br"}
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+        self.seen = []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            assert name not in ("src", "href", "xlink:href", "onload"), (tag, name)
+            if tag in ("rect", "circle", "line") and name in ("x", "y", "x1", "y1", "cx", "width"):
+                assert math.isfinite(float(value))
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def check_page(text):
+    checker = Checker()
+    checker.feed(text)
+    checker.close()
+    assert checker.open == []
+    assert "url(" not in text and "@import" not in text
+    return checker.seen
+
+
+def stage(name, cycles):
+    return {"name": name, "count": 1, "cycles": cycles}
+
+
+def full_report():
+    rows = []
+    for number in range(3):
+        for at, way in enumerate(("native", "guest", "kvm"), 1):
+            for one in (*measures.NET, *mpi.ALL.values()):
+                found = row(number, way, one.key, at + number / 10)
+                if one.key.startswith("rtt"):
+                    found["samples"] = [at, at * 2]
+                if one.key == "netpipe_bw":
+                    found["detail"] = [(1, 0.5, 9.0), (1024, 80.0 * at, 10.0)]
+                if one.key == "hpcc_bw":
+                    found["detail"] = {"MinPingPongBandwidth_GBytes": "0.5", "Success": "1"}
+                rows.append(found)
+    keys = ["native", "guest", "kvm"]
+    machine = {"kind": "emulated", "nic": "e1000", "dropped": 0, "rough": True, "void": ["a/b"],
+               "restarts": {"kvm": 1},
+               "ways": {key: {"kernel": "6.1", "clocksource": "tsc", "processors": 1}
+                        for key in keys}}
+    return {"name": "overlay", "date": "today", "machine": machine,
+            "ways": {key: ways.WAYS[key].title for key in keys},
+            "figures": results.all_figures(rows, keys, results.comparable(machine["ways"])),
+            "summary": results.summary(rows, keys, [*measures.NET, *mpi.ALL.values()]),
+            "ledger": {"guest": {"tx": {"packets": 10, "stages": [stage("exit", 500),
+                                                                  stage("route", 70)]},
+                                 "rx": {"packets": 0, "stages": []}}},
+            "rows": rows, "failures": ["a <failure>\nwith more"]}
+
+
+def test_a_page_stands_alone_and_shows_every_part():
+    text = page.whole([full_report()], "A title & more")
+    assert check_page(text).count("svg") > 10
+    for said in ("A title &amp; more", "TCP throughput", "Round trips", "NetPIPE", "HPCC",
+                 "The ledger", "exit", "Ratio to native", "a &lt;failure&gt;", "rough", "a/b",
+                 "started again, 1 times", "no speed of any hardware"):
+        assert said in text, said
+    assert 'class="missed"' in text and 'class="met"' in text
+
+
+def test_a_page_of_what_there_is_when_all_failed():
+    report = full_report()
+    for found in report["rows"]:
+        found["value"] = None
+    report["summary"] = results.summary(report["rows"], list(report["ways"]), measures.NET)
+    report.update(figures=[], ledger={})
+    check_page(page.whole([report], "Caisson"))
+
+
+def test_a_page_of_any_other_benchmark():
+    figure = figures.figure(GOALS, "more", [1.0, 2.5])
+    text = page.whole([{"name": "new", "machine": {"kind": "host", "cpu": "<x>"},
+                        "figures": [figure]}, full_report()], "Caisson")
+    check_page(text)
+    assert text.index('id="overlay"') < text.index('id="new"')
+    assert "inconclusive" in text
+
+
+@pytest.mark.parametrize("most", [0, 0.003, 1, 7, 99, 123456, 5e9])
+def test_ticks_reach_the_largest_value(most):
+    ticks = plots.nice_ticks(most)
+    assert ticks[0] == 0 and ticks[-1] >= most and 2 <= len(ticks) <= 7
+    assert all(len(plots.number(tick)) <= 6 for tick in ticks)
+
+
+def test_the_report_tool_says_what_is_wrong(tmp_path):
+    def report_of(text):
+        path = tmp_path / "x.json"
+        path.write_text(text)
+        return subprocess.run([os.path.join(ROOT, "tools/bench-report"), "--out",
+                               str(tmp_path / "x.html"), str(path)], capture_output=True,
+                              text=True, check=False)
+    assert "this is no JSON" in report_of("{").stderr
+    assert "it lacks machine, figures" in report_of('{"name": "x"}').stderr
+    done = report_of(json.dumps(full_report()))
+    assert done.returncode == 0 and "overlay" in done.stdout
+    check_page((tmp_path / "x.html").read_text())

@@ -4,7 +4,7 @@
 import csv
 import statistics
 
-from labkit import figures, measure
+from labkit import figures, measure, plots
 from overlaykit import measures as what
 from overlaykit.rounds import STOLEN_MAX
 
@@ -89,6 +89,8 @@ def all_figures(rows, ways, same):
             if runs:
                 full = name if mode == CAISSON[0] else f"{name}_{mode}"
                 found.append(figures.figure({full: goal}, full, runs))
+                if full != name:
+                    found[-1]["variant"] = mode
     for name, (goal, mode) in COUNTS.items():
         runs = counted(rows, mode, COUNTERS[name])
         if runs:
@@ -131,7 +133,7 @@ def summary_table(found, ways):
         for way in ways:
             at = entry["ways"].get(way)
             over = at and at.get("over_native")
-            cells.append("-" if not at else f"{at['value']:.4g}"
+            cells.append("-" if not at else plots.value_text(at["value"])
                          + (f" ({over['value']:.2f})" if over else ""))
         rows.append([entry["title"], entry["unit"], *cells])
     return measure.table(rows)

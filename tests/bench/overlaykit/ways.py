@@ -45,9 +45,9 @@ WAYS = {way.key: way for way in (
         "10.3.0.2", nodes=("gamma", "delta"), mode="vmm"),
     Way("adaptive", "Caisson, adaptive", ("gamma", "delta"), ("gamma/g1", "delta/g1"),
         "10.3.0.2", nodes=("gamma", "delta"), mode="adaptive"),
-    Way("kvm", "KVM, vhost-net, VXLAN", ("k1", "k2"), ("k1/g1", "k2/g1"), "10.4.0.2",
+    Way("kvm", "KVM, VXLAN", ("k1", "k2"), ("k1/g1", "k2/g1"), "10.4.0.2",
         nested="vxlan"),
-    Way("user", "KVM, user-level TAP", ("k1", "k2"), ("k1/g1", "k2/g1"), "10.4.0.2",
+    Way("user", "KVM, TAP daemon", ("k1", "k2"), ("k1/g1", "k2/g1"), "10.4.0.2",
         nested="tap", skips=("mpi",)),
 )}
 
