@@ -127,6 +127,41 @@ def test_a_udp_rate_is_in_packets_that_arrived():
         udp.read("nuttcp-t: Error: connect")
 
 
+def test_requests_and_responses_a_second():
+    rr = next(m for m in measures.NET if m.key == "tcp_rr")
+    said = ("sockperf: [Total Run] RunTime=2.000 sec; Warm up time=400 msec; SentMessages=1001; "
+            "ReceivedMessages={}\nsockperf: ========= Printing statistics")
+    assert rr.read(said.format(1000)).value == 500
+    for failed in (said.format(0), "sockperf: ERROR: Can`t connect socket"):
+        with pytest.raises(ToolError):
+            rr.read(failed)
+
+
+NETPIPE = """\
+mpi-run: netpipe: 2 ranks on 10.1.0.1 10.1.0.2
+netpipe bytes=1 mbits=0.010 usec=800.00
+netpipe bytes=8192 mbits=80.500 usec=814.00
+netpipe bytes=8195 mbits=70.500 usec=914.00
+"""
+
+
+def test_mpi_says_what_it_found():
+    found = mpi.ALL["netpipe"].read(NETPIPE)
+    assert found.value == 80.5 and found.detail[0] == (1, 0.01, 800.0) and len(found.detail) == 3
+    found = mpi.ALL["hpcc"].read("hpcc MinPingPongBandwidth_GBytes=0.025\nhpcc Success=1\n")
+    assert found.value == pytest.approx(200) and found.detail["Success"] == "1"
+    for one in mpi.ALL.values():
+        with pytest.raises(ToolError):
+            one.read("mpi-run: 10.1.0.2 does not let us in")
+
+
+def test_mpi_runs_between_both_ends():
+    lengths = measures.Lengths(1, 1)
+    for way in ways.WAYS.values():
+        command = mpi.ALL["netpipe"].command(lengths, way)
+        assert f"--hosts {way.peer[:-1]}1,{way.peer} " in command
+
+
 def test_every_measure_has_a_name_and_a_goal_names_a_measure():
     keys = [m.key for m in (*measures.NET, *mpi.ALL.values())]
     assert len(set(keys)) == len(keys)

@@ -7,6 +7,7 @@ import statistics
 
 from labkit import measure
 from labkit.errors import ToolError
+from overlaykit.ways import PLAIN_MTU_MOST
 
 TIMES = re.compile(r"time=([\d.]+) ms")
 PING_INTERVAL_S = 0.01
@@ -42,7 +43,8 @@ class Result:
 @dataclasses.dataclass(frozen=True)
 class Measure:
     """`command` and `read` are functions: of Lengths and the way, and of the output.
-    `counted`: the nodes' counters over it are noted. `group`: what a way may skip."""
+    `counted`: the nodes' counters over it are noted. `group`: what a way may skip.
+    `quick`: part of a quick run, too."""
 
     key: str
     title: str
@@ -54,6 +56,7 @@ class Measure:
     takes: object = dataclasses.field(default=lambda lengths: lengths.seconds)
     counted: bool = False
     group: str = "net"
+    quick: bool = True
 
 
 def _median_of_times(text):
@@ -93,7 +96,7 @@ def tcp(mtu, name, direction, counted=False):
     option = "-r " if direction == "reverse" else ""
     return Measure(f"tcp_{mtu}_{direction}", f"TCP {direction}, MTU {name}", "Mbit/s", "higher",
                    mtu, lambda lengths, way: f"nuttcp -fparse {option}-T{lengths.seconds} "
-                   f"{way.peer}", _mbps, counted=counted)
+                   f"{way.peer}", _mbps, counted=counted, quick=mtu <= PLAIN_MTU_MOST)
 
 
 def udp(size):
@@ -102,15 +105,14 @@ def udp(size):
         return Result(measure.parse_nuttcp(text) * 1e6 / (8 * size))
     return Measure(f"udp{size}", f"UDP of {size} bytes received", "packets/s", "higher", 1500,
                    lambda lengths, way: f"nuttcp -u -Ru -l{size} -fparse -T{lengths.seconds} "
-                   f"{way.peer}", read)
+                   f"{way.peer}", read, quick=size == 64)
 
 
 def request_response():
     """A small message there and one back, over TCP, one at a time."""
     def read(text):
-        match = re.search(r"Valid Duration\] RunTime=([\d.]+) sec; SentMessages=\d+; "
-                          r"ReceivedMessages=(\d+)", text)
-        if not match or not float(match[1]):
+        match = re.search(r"Total Run\] RunTime=([\d.]+) sec; .*ReceivedMessages=(\d+)", text)
+        if not match or not float(match[1]) or not int(match[2]):
             raise ToolError(f"sockperf did not finish:\n{text.strip()}")
         return Result(int(match[2]) / float(match[1]))
     return Measure("tcp_rr", "TCP request and response", "1/s", "higher", 1500,
