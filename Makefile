@@ -328,10 +328,13 @@ $B/tools/pace.so: tools/labkit/pace.c | setup
 
 .PHONY: bench
 ## make bench      Caisson beside what there is without it: throughput, round trips, in one run of
-##                 the lab (an hour; QUICK=1: rough), build/bench/overlay.json, .csv, .html
-bench: setup $B/caisson.elf $B/bench/plaintap
-	@tools/mkguest --set bench --set kvm
-	@tests/bench/overlay $(BENCH_OPTIONS)
+##                 the lab (an hour; QUICK=1: rough), build/bench/overlay.json, .csv, .html;
+##                 HARDWARE=1 NODES="MAC,ADDRESS/LEN MAC,ADDRESS/LEN": the same for machines of yours
+HARDWARE ?=
+NODES	?=
+bench: setup $B/caisson.elf $B/bench/plaintap $B/vnetctl
+	@tools/mkguest --set bench $(if $(HARDWARE),,--set kvm)
+	@tests/bench/overlay $(if $(HARDWARE),--hardware $(NODES)) $(BENCH_OPTIONS)
 
 .PHONY: bench-report
 ## make bench-report one page with plots of all build/bench/*.json, build/bench/report.html

@@ -16,7 +16,7 @@ from labkit.errors import ToolError
 
 sys.path.insert(0, os.path.join(ROOT, "tests/bench"))
 
-from overlaykit import measures, mpi, results, rounds, ways  # noqa: E402
+from overlaykit import hardware, measures, mpi, results, rounds, ways  # noqa: E402
 
 GOALS = {"more": ("ratio", 2, "higher"), "less": ("ratio", 2, "lower"),
          "any": ("ms", None, "lower")}
@@ -305,3 +305,78 @@ def test_the_report_tool_says_what_is_wrong(tmp_path):
     done = report_of(json.dumps(full_report()))
     assert done.returncode == 0 and "overlay" in done.stdout
     check_page((tmp_path / "x.html").read_text())
+
+
+# --- machines of one's own ---------------------------------------------------------------
+
+CHOSEN = [*measures.NET, *mpi.ALL.values()]
+LOG = """\
+login: root\r
+== overlay-run 0 about\r
+6.1.0-57-amd64\r
+tsc\r
+4\r
+== overlay-run 0 rtt\r
+time=0.10 ms\r
+time=0.30 ms\r
+== overlay-run 0 udp64\r
+nuttcp-t: Error\r
+== overlay-run 0 end\r
+== overlay-run 1 rtt\r
+time=0.40 ms\r
+== overlay-run 1 end\r
+"""
+
+
+def test_the_script_for_machines_is_one_a_shell_understands(tmp_path):
+    path = tmp_path / "overlay-run"
+    path.write_text(hardware.script(measures.Lengths(10, 1000), CHOSEN))
+    done = subprocess.run(["dash", "-n", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for one in CHOSEN:
+        assert f'echo "== overlay-run $round {one.key}"' in path.read_text()
+
+
+def test_what_the_script_printed_is_read_again(tmp_path):
+    path = tmp_path / "guest.log"
+    path.write_text(LOG)
+    rows, failures, machine = hardware.read_log(str(path), "guest", CHOSEN)
+    assert [(r["round"], r["measure"], r["value"]) for r in rows] == \
+        [(0, "rtt", pytest.approx(0.2)), (0, "udp64", None), (1, "rtt", 0.4)]
+    assert len(failures) == 1 and "UDP of 64 bytes" in failures[0]
+    assert machine == {"kernel": "6.1.0-57-amd64", "clocksource": "tsc", "processors": 4}
+    path.write_text("nothing")
+    with pytest.raises(ToolError):
+        hardware.read_log(str(path), "guest", CHOSEN)
+
+
+def run_bench(*arguments):
+    return subprocess.run([os.path.join(ROOT, "tests/bench/overlay"), *arguments],
+                          capture_output=True, text=True, check=False)
+
+
+def test_logs_become_a_report(tmp_path):
+    for way in ("native", "guest"):
+        (tmp_path / f"{way}.log").write_text(LOG.replace("nuttcp-t: Error", "rate_Mbps=51.2"))
+    logs = [f"{way}={tmp_path}/{way}.log" for way in ("native", "guest")]
+    done = run_bench("--out", str(tmp_path / "o.json"), "--log", *logs)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "o.json").read_text())
+    assert report["machine"]["kind"] == "hardware"
+    assert {f["name"]: f["value"] for f in report["figures"]} == {
+        "rtt_over_native": 1, "udp64_over_native": 1}
+    check_page((tmp_path / "o.html").read_text())
+    assert run_bench("--log", "guest").returncode == 2
+    assert run_bench("--log", f"guest={tmp_path}/none").returncode == 2
+
+
+def test_nodes_of_ones_own():
+    nodes = hardware.parse_nodes(["52:54:00:00:00:0A,192.168.7.9/20",
+                                  "52:54:00:00:00:02,192.168.7.2/20"])
+    text = hardware.cluster(nodes)
+    assert "node alpha mac 52:54:00:00:00:0a" in text
+    assert "control listen from 192.168.0.0/20" in text
+    assert "link add peer udp remote 192.168.7.9 port 9000" in text
+    for wrong in ("52:54:00:00:00:01", "52:54:00:00:00:01,192.168.7.256/24", "x,10.0.0.1/24"):
+        with pytest.raises(ToolError):
+            hardware.parse_nodes([wrong, wrong])

@@ -3,10 +3,12 @@
 
 import csv
 import statistics
+import time
 
 from labkit import figures, measure, plots
 from overlaykit import measures as what
 from overlaykit.rounds import STOLEN_MAX
+from overlaykit.ways import WAYS
 
 # Measures whose values are added before a ratio is made of them: both directions count.
 BOTH = {f"tcp_{mtu}": (f"tcp_{mtu}_forward", f"tcp_{mtu}_reverse") for mtu in what.MTUS}
@@ -137,6 +139,18 @@ def summary_table(found, ways):
                          + (f" ({over['value']:.2f})" if over else ""))
         rows.append([entry["title"], entry["unit"], *cells])
     return measure.table(rows)
+
+
+def report(name, machine, machines, rows, measures, failures):
+    """machine: what is said of all; machines: {way: what it runs on}, the ways there are."""
+    same = comparable(machines)
+    keys = list(machines)
+    void = [f"{a}/{b}" for (a, b), alike in same.items() if not alike and a < b]
+    return {"name": name, "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "machine": {**machine, "ways": machines, "dropped": dropped(rows), "void": void},
+            "ways": {key: WAYS[key].title for key in keys},
+            "figures": all_figures(rows, keys, same), "summary": summary(rows, keys, measures),
+            "ledger": {}, "rows": rows, "failures": failures}
 
 
 CSV_COLUMNS = ("round", "way", "measure", "mtu", "value", "unit", "stolen")

@@ -22,6 +22,12 @@ def order(ways, number):
     return ways if number % 2 == 0 else ways[::-1]
 
 
+def about(text):
+    """What a machine is, of `uname -r`, its clock source and `nproc`, one a line."""
+    kernel, clock, processors = text.split()[:3]
+    return {"kernel": kernel, "clocksource": clock, "processors": int(processors)}
+
+
 class Runner:
     """`rows` are the raw values; `say` gets the progress, `failures` what went wrong;
     `restarts`: how often KVM's guests had to be started again, by way."""
@@ -65,8 +71,7 @@ class Runner:
         self.say(f"{way.title}: warm; clock source {self.machines[way.key]['clocksource']}")
 
     def _look_at(self, way):
-        words = self.bed.check(way.ends[0], f"uname -r; cat {CLOCK}; nproc").split()
-        return {"kernel": words[0], "clocksource": words[1], "processors": int(words[2])}
+        return about(self.bed.check(way.ends[0], f"uname -r; cat {CLOCK}; nproc"))
 
     def _persist(self, way, function):
         """Its result. KVM's guests die at times on an emulated SVM: they are started again, as
