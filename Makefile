@@ -58,7 +58,7 @@ CFLAGS_str := -fno-builtin -fno-tree-loop-distribute-patterns
 CFLAGS_version := -DBOOT_VERSION='"$(VERSION)"'
 
 .PHONY: all help setup
-all: $B/caisson.elf $B/tools/pace.so $B/vnetctl $B/vnetpd $B/man/node.conf.5
+all: $B/caisson.elf $B/tools/pace.so $B/tools/ixgbe-proxy $B/vnetctl $B/vnetpd $B/man/node.conf.5
 
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
@@ -197,6 +197,23 @@ $B/unit/%: tests/unit/%.c $B/host/libpure.a
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) $(UT_CFLAGS) -MMD -MP -o $@ $< $B/host/libpure.a -lcmocka $(LIBS_$*)
+
+# --- the model of the 82599 as a device of QEMU's ----------------------------
+IXP_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -I. -Itests/host $(WARN)
+IXP_O	:= $(patsubst %.c,$B/ixp/%.o,$(wildcard tests/proxy/*.c tests/models/ixgbe_model*.c))
+
+$B/ixp/%.o: %.c | setup
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)
+	$(Q)$(HOSTCC) $(IXP_CFLAGS) -MMD -MP -c -o $@ $<
+
+##                 build/tools/ixgbe-proxy, for machines with `nic ixgbe` in the lab
+$B/tools/ixgbe-proxy: $(IXP_O)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) -o $@ $^
+
+-include $(IXP_O:.o=.d)
 
 # --- fuzzing ---------------------------------------------------------------
 FUZZ	:= $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))

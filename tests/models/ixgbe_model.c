@@ -55,15 +55,13 @@ u64 ixm_now(const struct ixgbe_model *m)
 
 /* --- life -------------------------------------------------------------------- */
 
-/* 6.2: word 0 says whether there is one; the address; a section that 06h points to. */
+/* 6.2: word 0 says whether there is one; a section that 06h points to has the address. */
 static void make_eeprom(struct ixgbe_model *m, const u8 mac[6])
 {
 	static const u32 section = 0x80, length = 9;
 	u16 sum = 0;
 
 	memset(m->eeprom, 0xff, sizeof(m->eeprom));
-	for (u32 i = 0; i < IXGBE_EEPROM_CHECKSUM; i++)
-		m->eeprom[i] = (u16)(i * 0x0123);
 	for (u32 i = IXGBE_EEPROM_POINTER_FIRST; i <= IXGBE_EEPROM_POINTER_LAST; i++)
 		m->eeprom[i] = i % 2 ? 0xffff : 0;
 	m->eeprom[0] = 0x4000; /* signature 01b in bits 15:14 */

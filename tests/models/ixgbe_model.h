@@ -148,7 +148,11 @@ void ixgbe_model_write32(void *ctx, u64 offset, u32 value);
  * or link off, address filter, too long, no descriptor (counted as missed). */
 bool ixgbe_model_rx(struct ixgbe_model *m, const void *frame, u32 len);
 
-/* The same for queue 0 in spite of filters and with an error of the MAC (RXE). */
+/* Whether a frame would find descriptors in each queue that is on; with the receiver off
+ * frames are dropped, not kept waiting. */
+bool ixgbe_model_rx_ready(const struct ixgbe_model *m);
+
+/* The same as ixgbe_model_rx() for queue 0 in spite of filters and with an error of the MAC (RXE). */
 bool ixgbe_model_rx_bad(struct ixgbe_model *m, const void *frame, u32 len);
 
 /* Act on at most max descriptors of queue 0 that wait since hang_tx was set. */

@@ -2,10 +2,11 @@
 /* Model of the 82599: reset, EEPROM, semaphores, link. */
 #include "tests/models/ixgbe_model_priv.h"
 
-#define LINKS_MODE_KX4 (1u << 27 | 1u << 25) /* what else LINKS says of an up link */
+#define LINKS_MODE_KX4 (BIT(31) | 1u << 27 | 1u << 25) /* what else LINKS says of an up link */
 #define LINKS_10G (3u << IXGBE_LINKS_SPEED_SHIFT)
 #define FDIRCMD_CMD 3u
 #define EEC_SIZE (3u << 11)
+#define MSCA_COMMAND BIT(30)
 
 /* --- reset ---------------------------------------------------------------------- */
 
@@ -155,6 +156,14 @@ void ixm_write_fdircmd(struct ixgbe_model *m, u32 n, u32 v)
 {
 	(void)n;
 	*ixm_reg(m, IXM_FDIRCMD) = v & ~FDIRCMD_CMD;
+}
+
+/* 8.2.3.22.11: no PHY answers on the management bus. */
+void ixm_write_msca(struct ixgbe_model *m, u32 n, u32 v)
+{
+	(void)n;
+	*ixm_reg(m, IXM_MSCA) = v & ~MSCA_COMMAND;
+	*ixm_reg(m, IXM_MSRWD) = 0xffff0000;
 }
 
 void ixm_write_mtqc(struct ixgbe_model *m, u32 n, u32 v)

@@ -30,6 +30,8 @@ enum ixm_reg {
 	IXM_TPT = 0x040d4,
 	IXM_FDIRCTRL = 0x0ee00,
 	IXM_FDIRCMD = 0x0ee2c,
+	IXM_MSCA = 0x0425c,
+	IXM_MSRWD = 0x04260,
 };
 
 #define IXM_GPIE_MSIX BIT(4)
@@ -99,6 +101,7 @@ void ixm_write_autoc(struct ixgbe_model *m, u32 n, u32 v);
 u32 ixm_read_links(struct ixgbe_model *m, u32 n, u32 v);
 void ixm_write_fdirctrl(struct ixgbe_model *m, u32 n, u32 v);
 void ixm_write_fdircmd(struct ixgbe_model *m, u32 n, u32 v);
+void ixm_write_msca(struct ixgbe_model *m, u32 n, u32 v);
 void ixm_write_mtqc(struct ixgbe_model *m, u32 n, u32 v);
 u32 ixm_read_secrxstat(struct ixgbe_model *m, u32 n, u32 v);
 u32 ixm_read_rdrxctl(struct ixgbe_model *m, u32 n, u32 v);

@@ -205,6 +205,17 @@ bool ixgbe_model_rx(struct ixgbe_model *m, const void *frame, u32 len)
 	return fill(m, q, frame, len, false, hash, type);
 }
 
+bool ixgbe_model_rx_ready(const struct ixgbe_model *m)
+{
+	for (u32 q = 0; receives(m) && q < IXM_QUEUES; q++) {
+		u32 size = buffer_bytes(m, q);
+
+		if (m->rx[q].on && size && have(m, q) < longest(m) / size + 1)
+			return false;
+	}
+	return true;
+}
+
 bool ixgbe_model_rx_bad(struct ixgbe_model *m, const void *frame, u32 len)
 {
 	return receives(m) && fill(m, 0, frame, len, true, 0, 0);

@@ -81,7 +81,7 @@ const struct ixm_row ixm_rows[] = {
 	RX_ROWS("RDH", IXGBE_RDH0, .access = RW | IXM_RING_RX, .reserved = 0xffff0000,
 		.read = ixm_read_rdh, .write = ixm_write_rdh),
 	RX_ROWS("RDT", IXGBE_RDT0, .access = RW, .reserved = 0xffff0000, .write = ixm_write_rdt),
-	RX_ROWS("SRRCTL", IXGBE_SRRCTL0, .access = RW | IXM_RING_RX, .reserved = 0xe1c0c0e0,
+	RX_ROWS("SRRCTL", IXGBE_SRRCTL0, .access = RW | IXM_RING_RX, .reserved = 0xe03fc0e0,
 		.reset = 0x402),
 	RX_ROWS("RXDCTL", IXGBE_RXDCTL0, .access = RW, .read = ixm_read_rxdctl,
 		.write = ixm_write_rxdctl),
@@ -93,7 +93,8 @@ const struct ixm_row ixm_rows[] = {
 	MANY("RXPBSIZE", IXGBE_RXPBSIZE0, 8, .access = RW, .reset = IXGBE_RXPBSIZE_512K),
 	ONE("PFQDE", 0x2f04, .access = OTHER),
 	/* 8.2.3.7 receive filters */
-	ONE("FCTRL", IXGBE_FCTRL, .access = RW | IXM_RX_OFF, .reserved = 0xfffff8fd),
+	/* Bits 12 and 13 are the 82598's, and Linux sets them. */
+	ONE("FCTRL", IXGBE_FCTRL, .access = RW | IXM_RX_OFF, .reserved = 0xffffc8fd),
 	ONE("VLNCTRL", IXGBE_VLNCTRL, .access = RW, .reset = 0x8100),
 	ONE("MCSTCTRL", IXGBE_MCSTCTRL, .access = RW, .reserved = 0xfffffff8),
 	ONE("MRQC", IXGBE_MRQC, .access = RW),
@@ -148,14 +149,14 @@ const struct ixm_row ixm_rows[] = {
 	ONE("HLREG0", IXGBE_HLREG0, .access = RW, .reset = 0x08000c03),
 	ONE("MAXFRS", IXGBE_MAXFRS, .access = RW, .reset = 1518u << IXGBE_MAXFRS_SHIFT),
 	ONE("MFLCN", IXGBE_MFLCN, .access = RW),
-	ONE("AUTOC", IXGBE_AUTOC, .access = RW, .reset = 0xc09c6004, .write = ixm_write_autoc),
+	ONE("AUTOC", IXGBE_AUTOC, .access = RW, .reset = 0xc0008280, .write = ixm_write_autoc),
 	ONE("AUTOC2", 0x42a8, .access = OTHER, .reset = 0x000a0000),
 	ONE("LINKS", IXGBE_LINKS, .access = IXM_READ, .read = ixm_read_links),
 	ONE("LINKS2", 0x4324, .access = IXM_READ | IXM_OTHERS),
 	ONE("ANLP1", 0x42b0, .access = IXM_READ | IXM_OTHERS, .reset = 0x00000c01),
 	ONE("PCS1GLSTA", 0x420c, .access = IXM_READ | IXM_OTHERS),
-	ONE("MSCA", 0x425c, .access = OTHER),
-	ONE("MSRWD", 0x4260, .access = OTHER),
+	ONE("MSCA", IXM_MSCA, .access = OTHER, .write = ixm_write_msca),
+	ONE("MSRWD", IXM_MSRWD, .access = OTHER),
 	/* 8.2.3.23 statistics: a read clears */
 	MANY("RXMPC", IXGBE_RXMPC0, 8, .access = STAT),
 	MANY("RNBC", 0x3fc0, 8, .access = STAT),
@@ -184,6 +185,10 @@ const struct ixm_row ixm_rows[] = {
 	{ .name = "QPTC", .first = 0x6030, .count = 16, .step = 0x40, .access = STAT },
 	MANY("RQSMR", 0x2300, 32, .access = OTHER),
 	MANY("TQSM", 0x8600, 32, .access = OTHER),
+	/* 8.2.3.26 time stamps */
+	MANY("TSYNC", 0x8c00, 24, .access = OTHER),
+	ONE("TSYNCRXCTL", 0x5188, .access = OTHER),
+	MANY("RXSTMP", 0x51e8, 2, .access = OTHER),
 	/* 8.2.3.24 wake-up, and more that Linux touches when it starts */
 	MANY("WUC", 0x5800, 5, .access = OTHER),
 };

@@ -34,7 +34,8 @@ import re
 from labkit import bochs, words
 from labkit.errors import usage_error
 
-NIC_MODELS = ("e1000", "e1000e", "virtio-net", "vmxnet3", "virtio-net-pci", "rtl8139", "none")
+NIC_MODELS = ("e1000", "e1000e", "ixgbe", "virtio-net", "vmxnet3", "virtio-net-pci", "rtl8139",
+              "none")
 MACHINE_KEYS = ("backend", "cores", "sockets", "threads", "memory", "nic", "boot", "wait",
                 "mac", "model", "firmware", "plain", "kernel", "initrd", "cmdline", "setup")
 HOST = "host"

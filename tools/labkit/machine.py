@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from labkit import bochs, iso
+from labkit import bochs, iso, ixgbe
 from labkit import state as states
 from labkit.errors import ToolError, usage_error
 
@@ -125,6 +125,8 @@ def network_arguments(lab, machine):
         return ["-nic", "none"]
     options = []
     wires = lab.wires_of(machine)
+    if machine.nic == "ixgbe":
+        return ixgbe.qemu_arguments(max(1, len(wires)))
     for index, wire in enumerate(wires):
         local, remote = ends_of(lab, machine, wire)
         options += ["-netdev", f"dgram,id=net{index},local.type=unix,local.path={local},"
@@ -141,6 +143,21 @@ def network_arguments(lab, machine):
     return options
 
 
+def wrappers(lab, machine):
+    """The commands in front of QEMU's that lend it its NICs, where it has not got them."""
+    if machine.nic != "ixgbe":
+        return []
+    command = []
+    wires = lab.wires_of(machine)
+    for index in range(max(1, len(wires))):
+        wire = wires[index] if wires else None
+        command += ixgbe.wrapper(
+            index, lab.mac_of(machine, index), wire and ends_of(lab, machine, wire),
+            f"../wires/{wire.name}.pcap" if wire and captures(lab, machine, wire) else None,
+            wire and wire.snap, ixgbe.LINUX_WAIVES if machine.plain else ())
+    return command
+
+
 def process_tag(lab_name, machine_name):
     """Stands on the command line of each process, so that it can be known again."""
     return f"lab:{lab_name}/{machine_name}"
@@ -154,20 +171,25 @@ def cpu_of(machine):
 def processors(machine):
     """Processors and memory; each of several sockets is a NUMA node."""
     in_socket = machine.cores // machine.sockets
+    backend = ixgbe.MEMORY if machine.nic == "ixgbe" else "memory-backend-ram"
     arguments = ["-smp", f"{machine.cores},sockets={machine.sockets},threads={machine.threads},"
                  f"cores={in_socket // machine.threads}", "-m", str(machine.memory)]
+    if machine.sockets == 1 and machine.nic == "ixgbe":
+        arguments += ["-object", f"{backend},id=ram,size={machine.memory}M",
+                      "-machine", "memory-backend=ram"]
     for node in range(machine.sockets if machine.sockets > 1 else 0):
         share = machine.memory // machine.sockets
         if node == 0:
             share += machine.memory % machine.sockets
-        arguments += ["-object", f"memory-backend-ram,id=ram{node},size={share}M", "-numa",
+        arguments += ["-object", f"{backend},id=ram{node},size={share}M", "-numa",
                       f"node,nodeid={node},memdev=ram{node},"
                       f"cpus={node * in_socket}-{(node + 1) * in_socket - 1}"]
     return arguments
 
 
 def qemu_command(lab, machine, boot, tag):
-    return ["qemu-system-x86_64", "-name", tag, "-accel", "tcg,thread=multi",
+    return [*wrappers(lab, machine), "qemu-system-x86_64", "-name", tag,
+            "-accel", f"tcg,thread={ixgbe.THREAD if machine.nic == 'ixgbe' else 'multi'}",
             "-cpu", cpu_of(machine), "-machine", "pc", "-nodefaults", "-vga", "std",
             *processors(machine), "-display", "none",
             "-no-reboot", "-chardev", f"socket,id=com1,path={SERIAL_SOCKET},server=on,wait=off,"
