@@ -152,7 +152,8 @@ bool ixgbe_model_rx(struct ixgbe_model *m, const void *frame, u32 len);
  * frames are dropped, not kept waiting. */
 bool ixgbe_model_rx_ready(const struct ixgbe_model *m);
 
-/* The same as ixgbe_model_rx() for queue 0 in spite of filters and with an error of the MAC (RXE). */
+/* The same as ixgbe_model_rx() for queue 0, in spite of filters and with an error of the
+ * MAC (RXE). */
 bool ixgbe_model_rx_bad(struct ixgbe_model *m, const void *frame, u32 len);
 
 /* Act on at most max descriptors of queue 0 that wait since hang_tx was set. */

@@ -178,12 +178,14 @@ static int parse(struct proxy *p, int argc, char **argv, u32 *waived)
 
 static void summary(const struct proxy *p)
 {
-	fprintf(stderr, "ixgbe-proxy: %u violations; %llu accesses, %u register reads, %u writes; "
+	fprintf(stderr,
+		"ixgbe-proxy: %u violations; %llu accesses, %u register reads, %u writes; "
 		"%llu frames sent, %llu received, %llu dropped; %llu interrupts\n",
 		p->model.violations, (unsigned long long)p->accesses, p->model.reads,
 		p->model.writes, (unsigned long long)p->sent, (unsigned long long)p->received,
 		(unsigned long long)p->dropped, (unsigned long long)p->messages);
-	fprintf(stderr, "ixgbe-proxy: %u RDT writes, %u TDT writes, %llu frames taken, %llu given\n",
+	fprintf(stderr,
+		"ixgbe-proxy: %u RDT writes, %u TDT writes, %llu frames taken, %llu given\n",
 		p->model.rdt_writes, p->model.tdt_writes, (unsigned long long)p->model.received,
 		(unsigned long long)p->model.sent);
 }

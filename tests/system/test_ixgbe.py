@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The model of the 82599 as a device of emulated machines (ixgbe.lab): drivers that others
+wrote judge it, Linux's ixgbe and iPXE's intelx; ours is judged by it."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from conftest import ROOT, TOOLS
+from labkit import ixgbe
+from labkit import state as states
+from scapy.layers.dhcp import BOOTP, DHCP
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from wirekit import BROADCAST, LIFE_S, Wire
+
+NODES = {"alpha": "10.1.0.2", "beta": "10.1.0.1"}
+IPXE_WAIT_S = 120
+SERVER, GIVEN = "10.7.0.1", "10.7.0.9"
+SERVER_MAC = "52:54:00:00:07:01"
+NIC_MAC = "52:54:00:00:07:09"
+DISCOVER, OFFER, REQUEST, ACK = 1, 2, 3, 5
+# iPXE does not halt the receive path, sets less in RDRXCTL and MTA, and starts its queue
+# before DMATXCTL.TE; it resets without the master disable algorithm.
+IPXE_WAIVES = ["rx-order", "rx-setup", "tx-order", "tx-thresh", "reset", "filter"]
+
+
+@pytest.fixture(scope="module", name="lab")
+def running_lab(bring_up, hypervisor):
+    return bring_up("tests/system/ixgbe.lab")
+
+
+def judged(directory):
+    """What the device has said so far."""
+    with open(os.path.join(directory, ixgbe.LOG.format(0)), encoding="utf-8") as f:
+        return f.read()
+
+
+def violations(directory):
+    return [line for line in judged(directory).splitlines() if "violation of" in line]
+
+
+# --- Linux's driver -----------------------------------------------------------------------
+
+def test_linux_takes_it(lab):
+    status, log = lab.sh("p1", "dmesg | grep -i ixgbe")
+    assert status == 0 and "Multiqueue Enabled" in log, log
+    assert lab.sh("p1", "cat /sys/class/net/eth0/speed") == (0, "10000\n")
+    driver = lab.sh("p1", "basename $(readlink /sys/class/net/eth0/device/driver)")
+    assert driver == (0, "ixgbe\n")
+
+
+def test_linux_pings_linux(lab):
+    status, output = lab.sh("p1", "ping -q -c 20 -i 0.05 -s 1400 10.2.0.2")
+    assert status == 0 and " 20 received, 0% packet loss" in output
+    # Long segments cut by the device, its MSI-X interrupts, its counters.
+    status, output = lab.sh("p1", "nuttcp -T 2 10.2.0.2")
+    assert status == 0 and "Mbps" in output
+    status, output = lab.sh("p1", "grep eth0-TxRx /proc/interrupts")
+    assert status == 0 and sum(int(word) for word in output.split()[1:3]) > 20, output
+
+
+@pytest.mark.parametrize("machine", ["p1", "p2"])
+def test_linux_breaks_no_other_rule(lab, machine):
+    assert not violations(os.path.join(lab.directory, machine))
+
+
+# --- ours ---------------------------------------------------------------------------------
+
+def test_guests_ping_over_ixgbe(lab):
+    for node, peer in NODES.items():
+        status, output = lab.sh(f"{node}/g1", f"ping -q -c 20 -i 0.05 {peer}", timeout=120)
+        assert status == 0 and " 20 received, 0% packet loss" in output
+        status, output = lab.sh(f"{node}/g1", f"ping -q -c 5 -i 0.05 -s 8000 {peer}", timeout=120)
+        assert status == 0 and " 5 received, 0% packet loss" in output
+
+
+def test_a_stream_over_ixgbe(lab):
+    status, output = lab.sh("alpha/g1", "nuttcp -T 2 10.1.0.2", timeout=120)
+    assert status == 0 and "Mbps" in output
+    for node in NODES:
+        stats = json.loads(lab.ctl(node, "show stats json"))
+        assert stats["balanced"]
+        assert "ixgbe" in lab.ctl(node, "show uplink")
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_ours_breaks_no_rule(lab, node):
+    assert not violations(os.path.join(lab.directory, node))
+
+
+# --- iPXE's driver ------------------------------------------------------------------------
+
+def message(packet):
+    options = packet[DHCP].options if DHCP in packet else []
+    return next((option[1] for option in options if option[0] == "message-type"), None)
+
+
+def answer(asked, kind):
+    return (Ether(src=SERVER_MAC, dst=BROADCAST) / IP(src=SERVER, dst="255.255.255.255") /
+            UDP(sport=67, dport=68) /
+            BOOTP(op=2, yiaddr=GIVEN, siaddr=SERVER, chaddr=asked[BOOTP].chaddr,
+                  xid=asked[BOOTP].xid, flags=asked[BOOTP].flags) /
+            DHCP(options=[("message-type", kind), ("server_id", SERVER),
+                          ("subnet_mask", "255.255.255.0"), ("lease_time", 3600), "end"]))
+
+
+@pytest.fixture(name="ipxe")
+def running_ipxe(guest_images, tmp_path):
+    """iPXE on a machine with the device; it asks for a file by TFTP once it has an address."""
+    subprocess.run([os.path.join(TOOLS, "mkguest"), "--quiet", "--ipxe", "amd64"], check=True)
+    wire = Wire(tmp_path, {SERVER: SERVER_MAC})
+    script = tmp_path / "boot.ipxe"
+    script.write_text(f"#!ipxe\ndhcp && imgfetch tftp://{SERVER}/it ||\n", encoding="ascii")
+    command = ["timeout", "-k", "5", str(LIFE_S),
+               *ixgbe.wrapper(0, NIC_MAC, (wire.nodes, wire.ours), waived=IPXE_WAIVES),
+               "qemu-system-x86_64", "-accel", f"tcg,thread={ixgbe.THREAD}", "-machine",
+               "pc,memory-backend=ram", "-nodefaults", "-display", "none", "-m", "256",
+               "-object", f"{ixgbe.MEMORY},id=ram,size=256M", *ixgbe.qemu_arguments(1),
+               "-kernel", os.path.join(ROOT, "build/guest/ipxe.lkrn"), "-initrd", str(script)]
+    with open(tmp_path / "qemu.log", "wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=log,
+                                   stderr=log)
+    yield wire
+    process.terminate()
+    process.wait()
+    wire.close()
+    print(states.tail(str(tmp_path / "qemu.log")), judged(tmp_path))
+
+
+def test_ipxe_gets_an_address_and_asks_for_a_file(ipxe, tmp_path):
+    asked = ipxe.expect(lambda p: message(p) == DISCOVER, IPXE_WAIT_S)
+    assert asked.src == NIC_MAC
+    ipxe.send(answer(asked, OFFER))
+    # It collects offers for a while.
+    asked = ipxe.expect(lambda p: message(p) == REQUEST, IPXE_WAIT_S)
+    ipxe.send(answer(asked, ACK))
+    fetch = ipxe.expect(lambda p: UDP in p and p[UDP].dport == 69, IPXE_WAIT_S)
+    assert fetch[IP].src == GIVEN and b"it\0octet" in bytes(fetch[UDP].payload)
+    assert not violations(tmp_path)
