@@ -36,7 +36,7 @@ VERSION	:= $(shell git describe --always --dirty 2>/dev/null || echo unversioned
 PURE	:= $(filter-out hv/base/str.c,$(wildcard hv/base/*.c)) \
 	   hv/mem/gmem.c hv/mem/iomap.c hv/mem/npt.c hv/mem/pages.c hv/mem/heap.c \
 	   hv/feature.c hv/noise.c hv/placement.c hv/reset.c hv/topology.c boot/multiboot.c \
-	   arch/x86_64/acpi.c arch/x86_64/acpi_srat.c \
+	   boot/memmap.c arch/x86_64/acpi.c arch/x86_64/acpi_srat.c arch/x86_64/fbtext.c \
 	   $(wildcard ctl/*.c hv/emul/*.c vnet/*.c vnet/net/*.c drivers/nic/*.c drivers/virtio/*.c)
 HV_C	:= $(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c) \
 	   $(filter-out boot/% arch/% hv/base/% hv/mem/% hv/feature.c hv/noise.c \
@@ -46,7 +46,8 @@ HV_ASM	:= $(wildcard boot/*.asm arch/x86_64/*.asm)
 # The compiler's own helpers (a population count).
 LIBGCC	= $(shell $(HVCC) -print-libgcc-file-name)
 
-HV_O	:= $(HV_C:%.c=$B/hv/%.o) $(HV_ASM:%.asm=$B/hv/%.asm.o) $B/hv/hv/emul/dsdt.o
+HV_O	:= $(HV_C:%.c=$B/hv/%.o) $(HV_ASM:%.asm=$B/hv/%.asm.o) $B/hv/hv/emul/dsdt.o \
+	   $B/hv/arch/x86_64/font.o
 
 # --- the hypervisor --------------------------------------------------------
 HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-pie -mno-red-zone \
@@ -119,23 +120,58 @@ $B/man/node.conf.5: tools/man/node.conf.5.in $B/vnetctl
 -include $(VP_O:.o=.d) $(VC_O:.o=.d)
 
 # CONF becomes the module node.conf; MODULES are files (kernels, initrds) under their own names.
+# WORDS go onto the hypervisor's command line.
 CONF	?=
 MODULES	?=
+WORDS	?=
+
+# $(call make_iso,TREE): $@ of $(CONF), $(MODULES) and $(WORDS).
+define make_iso
+	@rm -rf $1
+	@mkdir -p $1/boot/grub
+	$(call say,ISO,$@)
+	$(Q)cp $B/caisson.elf $(MODULES) $1/boot/
+	$(Q)$(if $(CONF),cp $(CONF) $1/boot/node.conf)
+	$(Q)for m in $(if $(CONF),node.conf) $(notdir $(MODULES)); do \
+		printf '\tmodule2 /boot/%s %s\n' $$m $$m; done >$1.cfg
+	$(Q)sed -e 's/@WORDS@/$(WORDS)/' -e '/@MODULES@/{r $1.cfg' -e 'd}' boot/grub.cfg \
+		>$1/boot/grub/grub.cfg
+	$(Q)grub-mkrescue -o $@ $1 >$1.log 2>&1 || { cat $1.log; exit 1; }
+endef
 
 .PHONY: iso
 ## make iso        build/caisson.iso, booted by GRUB (CONF=file MODULES="vmlinuz initrd.img")
 iso: $B/caisson.iso
 
 $B/caisson.iso: $B/caisson.elf boot/grub.cfg $(CONF) $(MODULES) FORCE
-	@rm -rf $B/iso
-	@mkdir -p $B/iso/boot/grub
-	$(call say,ISO,$@)
-	$(Q)cp $B/caisson.elf $(MODULES) $B/iso/boot/
-	$(Q)$(if $(CONF),cp $(CONF) $B/iso/boot/node.conf)
-	$(Q)for m in $(if $(CONF),node.conf) $(notdir $(MODULES)); do \
-		printf '\tmodule2 /boot/%s %s\n' $$m $$m; done >$B/modules.cfg
-	$(Q)sed -e '/@MODULES@/{r $B/modules.cfg' -e 'd}' boot/grub.cfg >$B/iso/boot/grub/grub.cfg
-	$(Q)grub-mkrescue -o $@ $B/iso >$B/iso.log 2>&1 || { cat $B/iso.log; exit 1; }
+	$(call make_iso,$B/iso)
+
+# What a rack would boot is checked before.
+.PHONY: netboot
+DIR	?=
+URL	?=
+## make netboot    a tree for a TFTP or HTTP server (DIR=/srv/tftp CONF=file MODULES="..." URL=),
+##                 GRUB for BIOS and UEFI in it: tools/mknetboot --help
+netboot: setup $B/caisson.elf $B/vnetctl
+	$(if $(DIR),,@echo 'make netboot: where to? DIR=/srv/tftp' >&2; exit 2)
+	$(Q)$(if $(CONF),[ -d $(CONF) ] || $B/vnetctl check $(CONF))
+	$(Q)tools/mknetboot $(if $(URL),--url $(URL)) $(if $(CONF),--conf $(CONF)) \
+		$(if $(WORDS),--words '$(WORDS)') $(DIR) $(MODULES)
+
+# Boots the guest tests on the machine itself, then reports: hv/report.h.
+.PHONY: hardware-check
+## make hardware-check build/hardware-check.iso: a report of the machine that boots it, on serial
+##                 line and screen (DIR=/srv/tftp: the same as a tree for netboot)
+hardware-check: CONF := $(or $(CONF),examples/hardware-check.conf)
+hardware-check: MODULES := $B/guest/tests.elf
+hardware-check: WORDS := report=tests
+hardware-check: setup $B/hardware-check.iso
+	$(if $(DIR),$(Q)tools/mknetboot $(if $(URL),--url $(URL)) --conf $(CONF) \
+		--words '$(WORDS)' $(DIR) $(MODULES))
+	@echo 'boot build/hardware-check.iso (a CD, or a USB stick by dd), and mail what it says'
+
+$B/hardware-check.iso: $B/caisson.elf $B/guest/tests.elf boot/grub.cfg $(CONF) FORCE
+	$(call make_iso,$B/hardware-check)
 
 $B/hv/%.o: %.c | setup
 	@mkdir -p $(@D)
@@ -165,15 +201,24 @@ $B/gen/dsdt.asm: $B/gen/dsdt.aml
 	@printf '%s\n' 'section .rodata' 'global dsdt_aml, dsdt_aml_end' 'dsdt_aml: incbin "$<"' \
 		'dsdt_aml_end:' 'section .note.GNU-stack noalloc noexec nowrite progbits' >$@
 
-$B/hv/hv/emul/dsdt.o: $B/gen/dsdt.asm
+$B/gen/font.asm: arch/x86_64/font.txt tools/mkfont
+	@mkdir -p $(@D)
+	$(call say,FONT,$@)
+	$(Q)$(PYTHON) tools/mkfont $< >$@.part && mv $@.part $@
+
+$B/hv/hv/emul/dsdt.o $B/host/hv/emul/dsdt.o: $B/gen/dsdt.asm
+$B/hv/arch/x86_64/font.o $B/host/arch/x86_64/font.o: $B/gen/font.asm
+$B/hv/hv/emul/dsdt.o $B/hv/arch/x86_64/font.o $B/host/hv/emul/dsdt.o $B/host/arch/x86_64/font.o:
 	@mkdir -p $(@D)
 	$(call say,ASM,$@)
 	$(Q)$(NASM) -f elf64 -o $@ $<
 
 # --- unit tests on the host ------------------------------------------------
 SAN	:= -fsanitize=address,undefined -fno-sanitize-recover=all
+# Tables that are made of something else than C.
+DATA_O	:= $B/host/hv/emul/dsdt.o $B/host/arch/x86_64/font.o
 UT_CFLAGS := -std=gnu11 -O1 -g -I. -Itests/host $(WARN) -Wno-missing-prototypes $(SAN)
-PURE_O	:= $(PURE:%.c=$B/host/%.o) $B/host/hv/emul/dsdt.o
+PURE_O	:= $(PURE:%.c=$B/host/%.o) $(DATA_O)
 HOST_O	:= $(patsubst %.c,$B/host/%.o,$(wildcard tests/host/*.c tests/models/*.c))
 # The decoder is judged by another one.
 LIBS_test_insn_len := -lcapstone
@@ -183,11 +228,6 @@ $B/host/%.o: %.c | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) $(UT_CFLAGS) -MMD -MP -c -o $@ $<
-
-$B/host/hv/emul/dsdt.o: $B/gen/dsdt.asm
-	@mkdir -p $(@D)
-	$(call say,ASM,$@)
-	$(Q)$(NASM) -f elf64 -o $@ $<
 
 $B/host/libpure.a: $(PURE_O) $(HOST_O)
 	@rm -f $@
@@ -219,7 +259,7 @@ $B/tools/ixgbe-proxy: $(IXP_O)
 FUZZ	:= $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FZ_CFLAGS := -std=gnu11 -O1 -g -I. -Itests/host -Wall -Wextra \
 	   -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FUZZ_O	:= $(PURE:%.c=$B/fuzzobj/%.o) $(HOST_O:$B/host/%=$B/fuzzobj/%) $B/host/hv/emul/dsdt.o
+FUZZ_O	:= $(PURE:%.c=$B/fuzzobj/%.o) $(HOST_O:$B/host/%=$B/fuzzobj/%) $(DATA_O)
 
 $B/fuzzobj/%.o: %.c | setup
 	@mkdir -p $(@D)

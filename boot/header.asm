@@ -11,8 +11,12 @@ MB2_MAGIC	equ 0xe85250d6
 MB2_ARCH_I386	equ 0			; 32-bit protected mode
 MB2_TAG_END	equ 0
 MB2_TAG_INFO	equ 1
+MB2_TAG_CONSOLE	equ 4
+MB2_TAG_FRAMEBUFFER equ 5
 MB2_TAG_ALIGN	equ 6
 MB2_OPTIONAL	equ 1
+MB2_CONSOLE_TEXT equ 1 << 1	; EGA text will do, too
+MB2_ANY		equ 0
 
 section .multiboot progbits alloc noexec nowrite align=8
 
@@ -34,7 +38,19 @@ mb2_info:				; what boot/multiboot.c understands
 	dw MB2_TAG_INFO, MB2_OPTIONAL
 	dd mb2_info_end - mb2_info
 	dd 1, 3, 6, 8, 14, 15		; command line, module, memory map, framebuffer, RSDPs
+	dd 12				; the system table, which says that this is UEFI
 mb2_info_end:
+
+	align 8
+	dw MB2_TAG_CONSOLE, MB2_OPTIONAL
+	dd 12
+	dd MB2_CONSOLE_TEXT
+
+	; For UEFI, which has no text mode. Without the tag GRUB hands over no screen.
+	align 8
+	dw MB2_TAG_FRAMEBUFFER, MB2_OPTIONAL
+	dd 20
+	dd MB2_ANY, MB2_ANY, 32		; width, height, bits a pixel
 
 	align 8
 	dw MB2_TAG_ALIGN, MB2_OPTIONAL

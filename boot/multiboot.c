@@ -41,6 +41,8 @@
 #define MB2_MODULE 3
 #define MB2_MMAP 6
 #define MB2_FRAMEBUFFER 8
+#define MB2_EFI32 11
+#define MB2_EFI64 12
 #define MB2_RSDP_OLD 14
 #define MB2_RSDP_NEW 15
 #define MB2_TAG_HEADER 8
@@ -256,6 +258,10 @@ static void mb2_tag(struct boot_info *bi, u32 type, const u8 *tag, u32 size)
 		if (size >= MB2_TAG_HEADER + FB_FIELDS)
 			read_framebuffer(bi, tag + MB2_TAG_HEADER);
 		break;
+	case MB2_EFI32:
+	case MB2_EFI64:
+		bi->efi = true;
+		break;
 	case MB2_RSDP_OLD:
 		if (bi->rsdp_size) /* the new one says more */
 			break;
@@ -297,6 +303,22 @@ static err_t mb2_parse(struct boot_info *bi, u32 info, const struct phys_view *v
 	return ERR_INVAL; /* no end tag */
 }
 
+/* What stands behind key, which begins a word of the command line. */
+static void take_word(const struct boot_info *bi, const char *key, char *value, size_t size)
+{
+	const char *at = bi->cmdline, *end;
+
+	while (strncmp(at, key, strlen(key))) {
+		at = strchr(at, ' ');
+		if (!at)
+			return;
+		at++;
+	}
+	at += strlen(key);
+	end = strchr(at, ' ');
+	copy_text(value, size, at, end ? (u64)(end - at) : strlen(at));
+}
+
 err_t boot_info_parse(struct boot_info *bi, u32 magic, u32 info, const struct phys_view *view)
 {
 	err_t err;
@@ -314,6 +336,10 @@ err_t boot_info_parse(struct boot_info *bi, u32 magic, u32 info, const struct ph
 	default:
 		return ERR_INVAL;
 	}
+	take_word(bi, "node=", bi->node, sizeof(bi->node));
+	take_word(bi, "mac=", bi->net_mac, sizeof(bi->net_mac));
+	take_word(bi, "ip=", bi->net_ip, sizeof(bi->net_ip));
+	take_word(bi, "report=", bi->report, sizeof(bi->report));
 	if (!err && !bi->range_count)
 		err = ERR_NOENT;
 	return err;

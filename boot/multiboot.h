@@ -49,7 +49,12 @@ struct boot_framebuffer {
 
 struct boot_info {
 	u32 protocol; /* 1 or 2 */
+	bool efi;     /* the loader came from UEFI, as far as it says */
 	char cmdline[BOOT_STRING_MAX];
+	/* Words of it, "" where it has them not: node=, and what a network loader knows of
+	 * itself, mac= and ip=. */
+	char node[BOOT_NAME_MAX], net_mac[BOOT_NAME_MAX], net_ip[BOOT_NAME_MAX];
+	char report[BOOT_NAME_MAX]; /* report=, a guest: hv/report.h */
 	u32 range_count;
 	struct boot_range range[BOOT_MAX_RANGES];
 	u32 module_count;

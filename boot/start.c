@@ -56,6 +56,17 @@ const struct acpi_numa *boot_numa(void)
 	return &acpi.numa;
 }
 
+u32 boot_iommu_count(void)
+{
+	return acpi.iommu_count;
+}
+
+u64 boot_iommu(u32 i, bool *amd)
+{
+	*amd = acpi.iommu[i].amd;
+	return acpi.iommu[i].base;
+}
+
 /* The loader's structures lie below 4 GiB; page 0 is never theirs. */
 static const void *early_at(void *ctx, u64 addr, u64 len)
 {
@@ -86,6 +97,26 @@ static void read_boot_info(u32 magic, u32 info)
 	for (u32 i = 0; i < boot.module_count; i++)
 		log_info("boot", "module %s: %lu bytes at %lxh", boot.module[i].name,
 			 boot.module[i].size, boot.module[i].start);
+}
+
+/* The framebuffer is where the screen is, if the loader says that there is one. */
+static void use_framebuffer(void)
+{
+	const struct boot_framebuffer *fb = &boot.fb;
+	volatile void *pixels;
+	err_t err;
+
+	if (fb->type != BOOT_FB_RGB)
+		return;
+	pixels = paging_map_screen(fb->addr, (u64)fb->pitch * fb->height);
+	err = pixels ? console_use_framebuffer(pixels, fb->pitch, fb->width, fb->height, fb->bpp)
+		     : ERR_NOMEM;
+	if (err)
+		log_warn("boot", "framebuffer of %u by %u, %u bits a pixel, not used: %s",
+			 fb->width, fb->height, fb->bpp, err_str(err));
+	else
+		log_info("boot", "framebuffer of %u by %u at %lxh", fb->width, fb->height,
+			 fb->addr);
 }
 
 /* RAM without what is in use: low memory, the image, the modules. Ranges that
@@ -246,6 +277,7 @@ void boot_main(u32 magic, u32 info)
 	read_boot_info(magic, info);
 	find_memory();
 	final_paging();
+	use_framebuffer();
 	heap_init(&heap, &host_pages);
 	read_acpi(ebda);
 	start_interrupts();

@@ -16,6 +16,10 @@ const struct heap *boot_heap(void);
 struct acpi_numa;
 const struct acpi_numa *boot_numa(void);
 
+/* The IOMMUs that firmware tells of: how many, and the registers' address of the i-th. */
+u32 boot_iommu_count(void);
+u64 boot_iommu(u32 i, bool *amd);
+
 /* The hypervisor proper, in hv/main.c: boot core, interrupts off, the other
  * cores wait for smp_start(). bi stays valid. */
 NORETURN void hv_main(const struct boot_info *bi);

@@ -24,9 +24,10 @@ struct reader {
 
 static void note_error(const char *message)
 {
-	if (!node_state.errors++)
-		fmt_snprintf(node_state.first_error, sizeof(node_state.first_error), "%s",
-			     message);
+	u32 at = node_state.errors++;
+
+	if (at < NODE_ERRORS_KEPT)
+		fmt_snprintf(node_state.error[at], sizeof(node_state.error[at]), "%s", message);
 	log_err("config", "%s", message);
 }
 
@@ -44,13 +45,17 @@ void config_degraded(const char *f, ...)
 static bool section_is_mine(const struct reader *r, const struct lang_stmt *s)
 {
 	const struct lang_value *mac = lang_get(s, "mac");
+	char text[FMT_MAC_LEN];
 
 	if (r->self->name[0])
 		return !strcmp(r->self->name, s->name);
-	for (u32 i = 0; mac && i < r->self->mac_count; i++)
+	if (!mac)
+		return false;
+	for (u32 i = 0; i < r->self->mac_count; i++)
 		if (!memcmp(mac->mac, r->self->macs[i], sizeof(mac->mac)))
 			return true;
-	return false;
+	/* Perhaps a NIC that we have no driver for. */
+	return !strcmp(fmt_mac(text, mac->mac), r->self->boot_mac);
 }
 
 static bool begin_section(void *ctx, const struct lang_source *src, const struct lang_stmt *s)
@@ -114,6 +119,18 @@ static void load_meshes(struct reader *r, const char *text, size_t len)
 	mesh_free(m);
 }
 
+static void none_is_mine(const char *file, const struct config_self *self, u32 sections)
+{
+	char mac[FMT_MAC_LEN] = "no NIC";
+
+	if (self->mac_count)
+		fmt_mac(mac, self->macs[0]);
+	config_degraded("%s: none of its %u node sections has this node's name (%s) or its MAC "
+			"address (%s)", file, sections,
+			self->name[0] ? self->name : "not given",
+			self->boot_mac[0] ? self->boot_mac : mac);
+}
+
 void config_load(const char *file, const char *text, size_t len, const struct config_self *self)
 {
 	struct reader r = { .self = self, .file = file };
@@ -128,9 +145,7 @@ void config_load(const char *file, const char *text, size_t len, const struct co
 	if (r.mesh)
 		load_meshes(&r, text, len);
 	if (sections.all && !sections.taken)
-		config_degraded("%s: none of its %u node sections has this node's name (%s) or "
-				"the address of one of its NICs",
-				file, sections.all, self->name[0] ? self->name : "not given");
+		none_is_mine(file, self, sections.all);
 	if (sections.taken > 1)
 		config_degraded("%s: %u node sections are for this node", file, sections.taken);
 }

@@ -14,13 +14,17 @@ struct config_self {
 	const char *name; /* from the command line; "" when not said */
 	const u8 (*macs)[6]; /* of the NICs found */
 	u32 mac_count;
+	const char *boot_mac; /* of the NIC that it was booted by, as text; "" */
 };
+
+/* Messages that are kept for `show boot`. */
+#define NODE_ERRORS_KEPT 6
 
 /* The outcome, for show node. */
 struct node_state {
 	char name[LANG_NAME_MAX];
 	u32 errors;	    /* lines that were skipped */
-	char first_error[LANG_MESSAGE_MAX];
+	char error[NODE_ERRORS_KEPT][LANG_MESSAGE_MAX]; /* the first of them */
 };
 
 extern struct node_state node_state;

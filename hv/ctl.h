@@ -42,6 +42,9 @@ void ctl_core_config(const struct out *out);
 /* One of them as it is now, as a statement: for ctl_config_of(). */
 void ctl_core_config_of(const char *name, const struct out *out);
 err_t ctl_show_noise(struct ctl *c);
+err_t ctl_show_boot(struct ctl *c);
+err_t ctl_show_hardware(struct ctl *c);
+err_t ctl_show_report(struct ctl *c);
 /* Of show node and show config: the processor and its abilities, and what the
  * configuration said about them. */
 void ctl_cpu_show(const struct out *out);

@@ -17,6 +17,7 @@
 #include "hv/hostcpu.h"
 #include "hv/netcore.h"
 #include "hv/node.h"
+#include "hv/report.h"
 #include "hv/seed.h"
 #include "hv/stray.h"
 #include "hv/topology.h"
@@ -24,7 +25,6 @@
 #include "hv/vm.h"
 
 #define CONFIG_MODULE "node.conf"
-#define NODE_NAME_KEY "node="
 #define HOUSE_NS (1000ull * 1000 * 1000)
 
 extern char image_start[], image_load_end[], image_end[];
@@ -82,25 +82,11 @@ static void find_topology(u32 online)
 	topology_init(&topology, ids, online, hostcpu_cpuid, boot_numa());
 }
 
-/* "node=NAME" of the command line, "" when it is not there. */
-static const char *node_name(const struct boot_info *bi)
-{
-	static char name[LANG_NAME_MAX];
-	const char *at = strstr(bi->cmdline, NODE_NAME_KEY);
-
-	if (at && (at == bi->cmdline || at[-1] == ' ')) {
-		at += strlen(NODE_NAME_KEY);
-		for (u32 i = 0; i < sizeof(name) - 1 && at[i] && at[i] != ' '; i++)
-			name[i] = at[i];
-	}
-	return name;
-}
-
 static void read_config(const struct boot_info *bi)
 {
 	const struct boot_module *m = boot_module_find(bi, CONFIG_MODULE);
 	u8 macs[UPLINK_MAX][6];
-	struct config_self self = { .name = node_name(bi), .macs = macs };
+	struct config_self self = { .name = bi->node, .macs = macs, .boot_mac = bi->net_mac };
 
 	for (u32 i = 0; i < UPLINK_MAX; i++)
 		if (uplink_at(i)->state != UPLINK_ABSENT)
@@ -156,6 +142,9 @@ void hv_main(const struct boot_info *bi)
 		 netcore_pool_bytes() >> 10, vm_memory_total() >> 20);
 	timer_init(&house, keep_house, NULL);
 	timer_set(&core_this()->timers, &house, node_ready_ns + HOUSE_NS);
+	node_show_boot();
 	console_start();
+	if (bi->report[0])
+		report_start(bi->report);
 	core_loop();
 }

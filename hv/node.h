@@ -15,4 +15,8 @@ u64 node_image_bytes(void);
  * tables, heap; neither guests' memory nor packet buffers nor boot modules. */
 u64 node_resident_bytes(void);
 
+
+/* What `show boot` shows, on the console. Boot core. */
+void node_show_boot(void);
+
 #endif

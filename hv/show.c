@@ -44,7 +44,7 @@ static void node_json(const struct out *out)
 	json_text(&j, "version", boot_version);
 	json_bool(&j, "degraded", node_state.errors != 0);
 	json_num(&j, "errors", node_state.errors);
-	json_text(&j, "first_error", node_state.first_error);
+	json_text(&j, "first_error", node_state.error[0]);
 	json_text(&j, "backend", backend ? backend->name : "none");
 	ctl_cpu_json(&j);
 	ctl_topology_json(&j);
@@ -71,7 +71,7 @@ err_t ctl_show_node(struct ctl *c)
 	out_printf(out, "%s: %s", node_state.name, node_state.errors ? "DEGRADED" : "ok");
 	if (node_state.errors)
 		out_printf(out, ", %u errors; the first: %s", node_state.errors,
-			   node_state.first_error);
+			   node_state.error[0]);
 	out_printf(out, "\nCaisson %s, up %lu s, ready after %lu ms\n", boot_version,
 		   plat_now_ns() / 1000000000, node_ready_ns / 1000000);
 	out_printf(out, "%u cores, TSC %lu.%03lu MHz, guests run on %s\n", smp_core_count(),

@@ -6,6 +6,7 @@
 #include <arch/serial.h>
 #include <arch/vga.h>
 
+#include "arch/x86_64/fbtext.h"
 #include "hv/base/fmt.h"
 #include "hv/base/log.h"
 #include "hv/base/str.h"
@@ -18,6 +19,8 @@ static struct spinlock lock;
 static bool taken_over;
 static int max_level = LOG_INFO;
 static char ring[CONSOLE_LOG_BYTES];
+static struct fbtext framebuffer;
+static bool on_framebuffer; /* else on VGA text, if that is there */
 static u64 ring_written; /* bytes ever; the newest is at (ring_written - 1) % size */
 
 static const char *const level_words[] = {
@@ -33,6 +36,17 @@ void console_init(void)
 	vga_init();
 }
 
+err_t console_use_framebuffer(volatile void *pixels, u32 pitch, u32 width, u32 height, u8 bpp)
+{
+	const struct fbtext_screen screen = { pixels, pitch, width, height, bpp };
+	err_t err = fbtext_init(&framebuffer, &screen);
+
+	on_framebuffer = !err;
+	if (on_framebuffer)
+		fbtext_write(&framebuffer, ring, MIN(ring_written, (u64)sizeof(ring)));
+	return err;
+}
+
 static u64 console_lock(void)
 {
 	return taken_over ? 0 : spin_lock(&lock);
@@ -44,11 +58,19 @@ static void console_unlock(u64 flags)
 		spin_unlock(&lock, flags);
 }
 
+static void screen_locked(const char *buf, size_t len)
+{
+	if (on_framebuffer)
+		fbtext_write(&framebuffer, buf, len);
+	else
+		vga_write(buf, len);
+}
+
 static void write_locked(const char *buf, size_t len)
 {
 	size_t start = 0;
 
-	vga_write(buf, len);
+	screen_locked(buf, len);
 	for (size_t i = 0; i < len; i++) {
 		if (buf[i] != '\n')
 			continue;
@@ -64,6 +86,14 @@ void console_write(const char *buf, size_t len)
 	u64 flags = console_lock();
 
 	write_locked(buf, len);
+	console_unlock(flags);
+}
+
+void console_screen_write(const char *buf, size_t len)
+{
+	u64 flags = console_lock();
+
+	screen_locked(buf, len);
 	console_unlock(flags);
 }
 

@@ -13,20 +13,23 @@
 #define AMD_CONTROL 0x18
 #define AMD_CONTROL_ENABLE BIT(0)
 
-bool iommu_check(u64 base, bool amd)
+bool iommu_is_on(u64 base, bool amd)
 {
 	const volatile u8 *regs = mmio_map(base, IOMMU_REG_BYTES);
-	const char *kind = amd ? "AMD IOMMU" : "VT-d";
-	bool on;
 
 	if (!regs)
 		return false;
-	on = amd ? mmio_read32(regs + AMD_CONTROL) & AMD_CONTROL_ENABLE
-		 : mmio_read32(regs + VTD_GSTS) & VTD_GSTS_TES;
-	if (on)
+	return amd ? mmio_read32(regs + AMD_CONTROL) & AMD_CONTROL_ENABLE
+		   : mmio_read32(regs + VTD_GSTS) & VTD_GSTS_TES;
+}
+
+void iommu_check(u64 base, bool amd)
+{
+	const char *kind = amd ? "AMD IOMMU" : "VT-d";
+
+	if (iommu_is_on(base, amd))
 		log_warn("iommu", "%s at %lxh: firmware left translation on, DMA may fail", kind,
 			 base);
 	else
 		log_info("iommu", "%s at %lxh: off", kind, base);
-	return on;
 }

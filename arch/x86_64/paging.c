@@ -15,6 +15,10 @@
 #define PTE_NX BIT64(63)
 #define PTE_ADDR 0x000ffffffffff000ull
 #define PTE_UC (PTE_PCD | PTE_PWT) /* PAT entry 3, uncached from reset on */
+#define PTE_WC PTE_PWT		   /* PAT entry 1, see paging_load() */
+
+/* SDM vol. 3A 12.12.4: as from reset on, but entry 1 (write-through) writes combined. */
+#define PAT_RESET_WITH_WC 0x0007040600070106ull
 
 #define PAGE 4096ull
 #define ENTRIES 512
@@ -170,6 +174,7 @@ void paging_load(void)
 {
 	if (nx)
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
+	wrmsr(MSR_PAT, PAT_RESET_WITH_WC);
 	write_cr0(read_cr0() | CR0_WP);
 	write_cr3((u64)(uintptr_t)root);
 }
@@ -186,6 +191,11 @@ static void *map_new(u64 phys, u64 size, u64 flags, bool keep)
 void *mmio_map(u64 phys, u64 size)
 {
 	return map_new(phys, size, PTE_P | PTE_W | PTE_UC | nx, false);
+}
+
+void *paging_map_screen(u64 phys, u64 size)
+{
+	return map_new(phys, size, PTE_P | PTE_W | PTE_WC | nx, false);
 }
 
 void *paging_map_ram(u64 phys, u64 size)

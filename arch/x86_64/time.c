@@ -144,7 +144,7 @@ static void set_rate(u64 rate_khz)
 	tsc_per_ns = ratio(khz, NS_PER_MS);
 }
 
-static bool tsc_invariant(void)
+bool time_tsc_is_invariant(void)
 {
 	return cpuid(0x80000000, 0).eax >= 0x80000007 &&
 	       cpuid(0x80000007, 0).edx & CPUID_INVARIANT_TSC;
@@ -170,7 +170,7 @@ err_t time_init(u16 pm_timer_port)
 	}
 	set_rate(rate);
 	log_info("time", "TSC calibrated by the %s: %lu.%03lu MHz%s", by, khz / 1000, khz % 1000,
-		 tsc_invariant() ? ", invariant" : "");
+		 time_tsc_is_invariant() ? ", invariant" : "");
 	return ERR_OK;
 }
 

@@ -154,6 +154,32 @@ static void long_text_is_cut(void **state)
 	assert_int_equal(strlen(bi.module[0].name), BOOT_NAME_MAX - 1);
 }
 
+static void words_of(const char *cmdline)
+{
+	mb1_build();
+	put_text(MB1_TEXT, cmdline);
+	assert_int_equal(parse(MB1_LOADER_MAGIC), ERR_OK);
+}
+
+static void words_of_the_command_line(void **state)
+{
+	(void)state;
+	words_of("node=n01 mac=52:54:00:00:00:01 ip=10.0.0.11");
+	assert_string_equal(bi.node, "n01");
+	assert_string_equal(bi.net_mac, "52:54:00:00:00:01");
+	assert_string_equal(bi.net_ip, "10.0.0.11");
+	words_of("tftp://10.0.0.1/caisson.elf gateip=1 nomac=2 ip= node=a  mac=b");
+	assert_string_equal(bi.node, "a");
+	assert_string_equal(bi.net_mac, "b");
+	assert_string_equal(bi.net_ip, "");
+	words_of("node=" "0123456789012345678901234567890123456789012345678901234567890123456789");
+	assert_int_equal(strlen(bi.node), BOOT_NAME_MAX - 1);
+	words_of("");
+	assert_string_equal(bi.node, "");
+	words_of("node");
+	assert_string_equal(bi.node, "");
+}
+
 /* --- Multiboot 2 --- */
 
 static u32 end;
@@ -284,7 +310,7 @@ int main(void)
 		cmocka_unit_test(mb1_whole),	  cmocka_unit_test(mb1_sizes_only),
 		cmocka_unit_test(mb1_bad),	  cmocka_unit_test(long_text_is_cut),
 		cmocka_unit_test(mb2_whole),	  cmocka_unit_test(mb2_bad),
-		cmocka_unit_test(mb2_short_tags),
+		cmocka_unit_test(mb2_short_tags), cmocka_unit_test(words_of_the_command_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

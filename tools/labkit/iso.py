@@ -10,6 +10,8 @@ from labkit.errors import ToolError
 NAME = "boot.iso"
 # What GRUB has to complain about goes to the serial line too.
 HEAD = ["serial --unit=0 --speed=115200", "terminal_output console serial"]
+# No search for a graphics mode, none of whose drivers is there.
+TEXT = "set gfxpayload=text"
 MODULES = "biosdisk iso9660 normal serial terminal"
 
 
@@ -21,7 +23,7 @@ def caisson(directory, image, arguments, modules, before=()):
     files.update((f"module{number}", path) for number, (_, path) in enumerate(modules))
     lines = [f"module2 /boot/module{number} {name}" for number, (name, _) in enumerate(modules)]
     return make(directory, files,
-                [*before, f"multiboot2 /boot/caisson.elf {arguments}", *lines],
+                [*before, f"multiboot2 /boot/caisson.elf {arguments}", *lines, TEXT],
                 "multiboot2 setpci")
 
 

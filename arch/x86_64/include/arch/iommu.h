@@ -5,8 +5,10 @@
 
 #include "hv/base/types.h"
 
-/* Log what the unit with registers at base does. True when it translates:
- * devices behind it may reach nothing of what drivers tell them. */
-bool iommu_check(u64 base, bool amd);
+/* Does the unit with registers at base translate? Then devices behind it may reach
+ * nothing of what drivers tell them. Boot core. */
+bool iommu_is_on(u64 base, bool amd);
+/* Log that. */
+void iommu_check(u64 base, bool amd);
 
 #endif

@@ -35,6 +35,9 @@ err_t paging_guard(const struct cpu_stack *stack);
  * address is beyond what the processor has. Boot core. */
 void *mmio_map(u64 phys, u64 size);
 
+/* As mmio_map(), but writes are combined: for a framebuffer. */
+void *paging_map_screen(u64 phys, u64 size);
+
 /* As mmio_map(), but cached, for firmware's tables in memory that the map
  * does not call RAM. What is mapped already stays as it is. */
 void *paging_map_ram(u64 phys, u64 size);

@@ -18,6 +18,8 @@ err_t time_init(u16 pm_timer_port);
 void time_init_core(void);
 
 u64 tsc_khz(void);
+/* It keeps its rate whatever the core's power state (SDM vol. 3B 18.17.1). */
+bool time_tsc_is_invariant(void);
 /* TSC value at a plat_now_ns() time, and the reverse. */
 u64 time_ns_to_tsc(u64 ns);
 u64 time_tsc_to_ns(u64 tsc);
