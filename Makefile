@@ -54,6 +54,12 @@ HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-pie -mno-r
 	   -mgeneral-regs-only -mcmodel=small -fno-stack-protector -fno-strict-aliasing \
 	   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
 	   -ffunction-sections -fdata-sections -fno-common -I. -Iarch/x86_64/include $(WARN)
+# Small rather than fast: what no frame and no exit of a running guest comes by.
+HV_COLD	:= boot/% ctl/% hv/config% hv/console% hv/ctl% hv/report% hv/show% hv/topology% \
+	   hv/emul/acpi% hv/emul/linux_load% hv/emul/mb_load% arch/x86_64/acpi% \
+	   arch/x86_64/svm_check% arch/x86_64/vmx_check% vnet/lang% vnet/link_lang% \
+	   vnet/dispatch_lang% vnet/overlay% vnet/route_text% vnet/trace% vnet/net/dhcp%
+$(patsubst %.c,$B/hv/%.o,$(filter $(HV_COLD),$(HV_C))): HV_CFLAGS += -Os
 # The functions themselves must not become calls of themselves.
 CFLAGS_str := -fno-builtin -fno-tree-loop-distribute-patterns
 CFLAGS_version := -DBOOT_VERSION='"$(VERSION)"'
@@ -386,7 +392,7 @@ $B/tools/pace.so: tools/labkit/pace.c | setup
 .PHONY: bench
 ## make bench      Caisson beside what there is without it: throughput, round trips, in one run of
 ##                 the lab (an hour; QUICK=1: rough), build/bench/overlay.json, .csv, .html;
-##                 HARDWARE=1 NODES="MAC,ADDRESS/LEN MAC,ADDRESS/LEN": the same for machines of yours
+##                 HARDWARE=1 NODES="MAC,ADDRESS/LEN MAC,ADDRESS/LEN": for machines of your own
 HARDWARE ?=
 NODES	?=
 bench: setup $B/caisson.elf $B/bench/plaintap $B/vnetctl
