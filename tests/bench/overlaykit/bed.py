@@ -170,6 +170,15 @@ class Bed:
         self.mtus.pop(way.machines, None)
         self.await_nested(way)
 
+    def well(self, way):
+        """Whether both ends answer, and one reaches the other."""
+        try:
+            self.check(way.ends[1], "true")
+            self.check(way.ends[0], f"ping -q -c 5 -W 5 {way.peer}")
+        except ToolError:
+            return False
+        return True
+
     def unbalanced(self, way):
         """Nodes whose frames do not add up, with what they say."""
         found = []

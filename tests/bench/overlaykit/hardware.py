@@ -29,7 +29,7 @@ LINE = re.compile(rf"^{MARK} (\d+) (\S+)\s*$", re.MULTILINE)
 NEAR, FAR = "10.1.0.1", "10.1.0.2"
 
 HEAD = f"""\
-#!/bin/dash
+#!/usr/bin/dash
 # Measures against the other end, and prints what tests/bench/overlay --log reads.
 case ${{1:-7}} in *[!0-9]*|0) echo "usage: overlay-run [ROUNDS]" >&2; exit 2 ;; esac
 rounds=${{1:-7}} round=0

@@ -80,7 +80,7 @@ class Runner:
             try:
                 return function()
             except ToolError as error:
-                if not way.nested or attempt == NESTED_TRIES:
+                if not way.nested or attempt == NESTED_TRIES or self.bed.well(way):
                     raise
                 self.restarts[way.key] = self.restarts.get(way.key, 0) + 1
                 self.say(f"{way.title}: start its guests again ({str(error).splitlines()[0]})")
