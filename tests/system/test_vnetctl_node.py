@@ -16,6 +16,7 @@ from labkit import serial
 from wirekit import Node
 
 VNETCTL = os.path.join(ROOT, "build/vnetctl")
+GUEST = os.path.join(ROOT, "build/guest/bad-guest.elf")
 ROUTES = [f"route add src any dst 02:00:00:00:01:{i:02x} to edge beta" for i in range(100)]
 CONF = """\
   uplink add 0 address 10.0.2.15/24 mtu 1500
@@ -41,7 +42,9 @@ def fixture_port():
 @pytest.fixture(scope="module", name="node")
 def running_node(tmp_path_factory, hypervisor, port):
     netdev = f"user,id=net0,hostfwd=udp:127.0.0.1:{port}-10.0.2.15:9901"
-    with Node(str(tmp_path_factory.mktemp("control")), hypervisor, CONF, netdev) as node:
+    subprocess.run(["make", "-s", "-C", ROOT, "bad-guests"], check=True)
+    with Node(str(tmp_path_factory.mktemp("control")), hypervisor, CONF, netdev,
+              modules=[GUEST]) as node:
         assert node.stats()["config_errors"] == 0
         yield node
 
@@ -151,6 +154,39 @@ def test_diff_and_apply(ctl, tmp_path):
     assert ctl("apply", str(path)).stdout == "core set 0 assert nothing\n"
     path.write_text(ctl("show", "config").stdout)
     assert ctl("diff", str(path)).returncode == 0
+
+
+def test_disks(ctl, tmp_path):
+    """Undone with their guest, in their places; and what differs of them."""
+    empty = ctl("show", "config").stdout
+    done = ctl("batch", "-", input="vm add g1 memory 16M kernel bad-guest.elf\n"
+               "disk add g1.d0 module bad-guest.elf\n"
+               "disk add g1.d1 module bad-guest.elf overlay 1M\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    before = ctl("show", "config").stdout
+    assert "  disk add g1.d0 module bad-guest.elf\n" \
+           "  disk add g1.d1 module bad-guest.elf overlay 1M\n" in before
+    for goes in ("vm del g1 force", "disk del g1.d1", "disk add g1.d2 module bad-guest.elf"):
+        done = ctl("batch", "-", input=f"{goes}\nroute del 4711\n")
+        assert done.returncode == 1 and "batch:2:11:" in done.stderr
+        assert ctl("show", "config").stdout == before
+    for words, says in ((["g1.d9", "module", "nothing"], 'no boot module "nothing"'),
+                        (["g1.d1", "module", "bad-guest.elf"], 'a disk "g1.d1" already'),
+                        (["g2.d0", "module", "bad-guest.elf"], "not VM.NAME with a vm"),
+                        (["g1.d9", "module", "bad-guest.elf", "overlay", "900G"], "not there")):
+        done = ctl("disk", "add", *words)
+        assert done.returncode == 1 and says in done.stderr
+    path = tmp_path / "node.conf"
+    path.write_text(before)
+    assert ctl("diff", str(path)).stdout == ""
+    path.write_text(before.replace("overlay 1M", "overlay 128K"))
+    assert ctl("apply", str(path)).stdout == \
+        "disk del g1.d1\ndisk add g1.d1 module bad-guest.elf overlay 128K\n"
+    assert ctl("diff", str(path)).stdout == "" and "128 KiB" in ctl("disk", "show").stdout
+    assert "belongs to it" in ctl("vm", "del", "g1").stderr
+    path.write_text(empty)
+    assert ctl("apply", str(path)).stdout == "disk del g1.d0\ndisk del g1.d1\nvm del g1\n"
+    assert ctl("show", "config").stdout == empty
 
 
 def test_malformed_requests(ctl, port):
