@@ -5,6 +5,7 @@
 #include <arch/cpu.h>
 
 #include "hv/base/log.h"
+#include "hv/base/plat.h"
 #include "hv/base/str.h"
 
 #define CPUID1_ECX_RDRAND BIT(30)
@@ -26,9 +27,11 @@ static const struct source *source;
  * slept, and say that all is well. */
 static bool next_word(const struct source *s, u64 *v)
 {
-	for (u32 i = 0; i < TRIES; i++)
+	for (u32 i = 0; i < TRIES; i++) {
 		if (s->get(v))
 			return *v != 0 && *v != UINT64_MAX;
+		plat_relax();
+	}
 	return false;
 }
 
@@ -64,6 +67,10 @@ void seed_init(void)
 			log_warn("cpu", "%s gives no random numbers: it is not used",
 				 sources[i].name);
 	}
+	if (source)
+		log_info("cpu", "random numbers for guests by %s", source->name);
+	else
+		log_warn("cpu", "no RDSEED or RDRAND: guests get no random numbers from us");
 }
 
 const char *seed_source(void)
