@@ -95,8 +95,7 @@ err_t ctl_vm_add(struct ctl *c)
 		return err;
 	err = vm_add(&cfg, why, sizeof(why));
 	if (err)
-		return ctl_fail(c, err == ERR_BUSY ? "rng"
-				   : err == ERR_NOMEM || err == ERR_INVAL ? "memory"
+		return ctl_fail(c, err == ERR_NOMEM || err == ERR_INVAL ? "memory"
 				   : err == ERR_FULL			 ? "cpus"
 				   : err != ERR_RANGE			 ? NULL
 				   : lang_get(c->stmt, "core")		 ? "core"

@@ -196,14 +196,7 @@ static err_t build(struct vm *vm, char *why, size_t size)
 		if (!vm->console[i].scrollback)
 			goto no_memory;
 	}
-	if (vm_memory_map(vm) || create_vcpus(vm))
-		goto no_memory;
-	err = vm_machine_init(vm);
-	if (err == ERR_BUSY) {
-		fmt_snprintf(why, size, "the processor gives no random numbers now (rng off)");
-		return err;
-	}
-	if (err)
+	if (vm_memory_map(vm) || create_vcpus(vm) || vm_machine_init(vm))
 		goto no_memory;
 	return ERR_OK;
 no_memory:
