@@ -43,7 +43,8 @@ err_t e1000_hw_reset(struct e1000 *e)
 	e1000_write(e, E1000_IMC, E1000_INT_ALL);
 	e1000_write(e, E1000_RCTL, 0);
 	e1000_write(e, E1000_TCTL, E1000_TCTL_PSP);
-	ctrl = e1000_read(e, E1000_CTRL);
+	/* One that hangs in a reset still reads it. */
+	ctrl = e1000_read(e, E1000_CTRL) & ~E1000_CTRL_RST;
 	if (e->part->pcie) {
 		/* D 5.2: a request that hangs does not keep us from resetting. */
 		ctrl |= E1000_CTRL_GIO_DISABLE;

@@ -624,6 +624,31 @@ static void test_reset_fails(void **state)
 	assert_int_equal(bench.model.wire_count, 1);
 }
 
+/* Ever more seldom, but for good. */
+static void test_reset_fails_for_long(void **state)
+{
+	u64 resets;
+
+	(void)state;
+	bench.model.hang_tx = true;
+	assert_int_equal(bench_send(bench_frame(100, NULL, 0)), 1);
+	bench.model.stuck_reset = true;
+	for (u32 i = 0; i < 300; i++)
+		bench.ops->tick(&bench.nic, i);
+	resets = bench_stats().resets;
+	assert_true(resets >= 5 && resets <= 12);
+	assert_int_equal(bench.done, 0);
+	bench.model.stuck_reset = false;
+	bench.model.hang_tx = false;
+	bench.model.ctrl = 0;
+	for (u32 i = 0; i < 66; i++)
+		bench.ops->tick(&bench.nic, i);
+	assert_int_equal(bench_stats().resets, resets + 1);
+	assert_int_equal(bench.done, 1);
+	assert_int_equal(bench_send(bench_frame(100, NULL, 0)), 1);
+	assert_int_equal(bench.model.wire_count, 1);
+}
+
 static void test_counters(void **state)
 {
 	static u8 f[17000]; /* longer than the device takes */
@@ -703,6 +728,7 @@ int main(void)
 		BENCH_CASE(test_link_change),
 		BENCH_CASE(test_hang),
 		BENCH_CASE(test_reset_fails),
+		BENCH_CASE(test_reset_fails_for_long),
 		BENCH_CASE(test_counters),
 		BENCH_CASE(test_detach_returns_all),
 		BENCH_CASE(test_model_refuses),
