@@ -18,7 +18,7 @@
 #define KX4 0x10f7
 #define EXIT_USAGE 2
 #define VIOLATIONS_SAID 200u
-#define SNAP 65535u
+#define SNAP 65536u
 
 static struct proxy proxy;
 
