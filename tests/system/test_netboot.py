@@ -12,13 +12,10 @@
 """
 
 import contextlib
-import json
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
 
 import nskit
 import pytest
@@ -26,6 +23,7 @@ from conftest import ROOT
 from labkit import debs, serial
 from labkit import machine as machines
 from labkit.errors import ToolError
+from screenkit import QmpMachine, wait_for
 
 SERVER = "10.0.0.254"
 MACS = {name: f"52:54:00:00:00:0{number}"
@@ -52,11 +50,7 @@ PACKAGES = ("dnsmasq-base", "libnetfilter-conntrack3", "libnfnetlink0", "libnfta
             "libnftnl11", "libmnl0", "libjansson4", "libxtables12", "libidn2-0",
             "libunistring2", "libnettle8", "libhogweed6", "libgmp10", "libdbus-1-3",
             "libsystemd0")
-FIRMWARE = "/usr/share/ovmf/OVMF.fd"
 READY = "caisson-guest: g1 ready"
-BOOT_TIMEOUT_S = 120
-PAUSE_S = 0.1
-LIFE_S = 600
 
 pytestmark = pytest.mark.skipif(nskit.why_not() is not None, reason=str(nskit.why_not()))
 
@@ -76,58 +70,24 @@ def unpacked_dnsmasq():
     return tree
 
 
-def wait_for(condition, what, timeout=BOOT_TIMEOUT_S):
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
-        time.sleep(PAUSE_S)
-
-
-class Machine:
-    """One that boots over the network, and its serial line."""
+class Machine(QmpMachine):
+    """One that boots over the network."""
 
     def __init__(self, lan, name, memory, uefi=False):
         self.name = name
-        self.directory = os.path.join(lan.directory, name)
-        os.makedirs(self.directory)
+        directory = os.path.join(lan.directory, name)
+        os.makedirs(directory)
         lan.ip("tuntap", "add", "dev", name, "mode", "tap")
         lan.ip("link", "set", name, "master", "eth0", "up")
-        firmware = ["-bios", FIRMWARE] if uefi else []
-        command = lan.inside(
-            "timeout", "-k", "5", str(LIFE_S), "qemu-system-x86_64", "-accel", "tcg,thread=multi",
-            "-cpu", machines.CPU["svm"], "-machine", "pc", "-nodefaults", "-vga", "std",
-            "-display", "none", "-no-reboot", "-smp", "2" if uefi else "1",
-            "-m", str(memory), *firmware,
-            "-chardev", "socket,id=com1,path=serial.sock,server=on,wait=off,logfile=serial.log",
-            "-serial", "chardev:com1", "-qmp", "unix:qmp.sock,server=on,wait=off",
+        super().__init__(directory, [
+            "-accel", "tcg,thread=multi", "-cpu", machines.CPU["svm"], "-machine", "pc",
+            "-vga", "std", "-smp", "2" if uefi else "1", "-m", str(memory),
             "-netdev", f"tap,id=net0,ifname={name},script=no,downscript=no",
-            "-device", f"e1000,netdev=net0,mac={MACS[name]}", "-boot", "n")
-        with open(os.path.join(self.directory, "qemu.log"), "wb") as log:
-            self.process = subprocess.Popen(command, cwd=self.directory, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
-
-    def log(self):
-        with contextlib.suppress(FileNotFoundError):
-            with open(os.path.join(self.directory, "serial.log"), encoding="utf-8",
-                      errors="replace") as f:
-                return f.read().replace("\r", "")
-        return ""
-
-    def wait_log(self, pattern):
-        def look():
-            found = re.search(pattern, self.log())
-            assert found or self.process.poll() is None, f"{self.name} ended:\n{self.log()[-4000:]}"
-            return found
-        try:
-            return wait_for(look, f"{self.name} says {pattern}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; it said:\n{self.log()[-4000:]}") from None
+            "-device", f"e1000,netdev=net0,mac={MACS[name]}", "-boot", "n"], uefi,
+                         lan.inside())
 
     def port(self):
-        return serial.Port(os.path.join(self.directory, "serial.sock"), self.name)
+        return serial.Port(self.path("serial.sock"), self.name)
 
     def ask(self, command):
         with self.port() as port:
@@ -142,48 +102,6 @@ class Machine:
                 return serial.Shell(port, guest).run(command)
             finally:
                 node.detach()
-
-    def screen(self):
-        """The text on its framebuffer, read by our own font."""
-        path = os.path.join(self.directory, "screen.ppm")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
-            s.connect(os.path.join(self.directory, "qmp.sock"))
-            stream = s.makefile("rw", encoding="utf-8")
-            for command in ({"execute": "qmp_capabilities"},
-                            {"execute": "screendump", "arguments": {"filename": path}}):
-                stream.write(json.dumps(command) + "\n")
-                stream.flush()
-                while "return" not in json.loads(stream.readline()):
-                    pass
-        return read_screen(path)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(20)
-
-
-def read_screen(path):
-    with open(path, "rb") as f:
-        _, size, _, pixels = f.read().split(b"\n", 3)
-    width, height = map(int, size.split())
-    letters = font()
-    lines = []
-    for top in range(0, height - 15, 16):
-        line = ""
-        for left in range(0, width - 7, 8):
-            cell = tuple(sum(0x80 >> x for x in range(8)
-                             if pixels[((top + y) * width + left + x) * 3]) for y in range(16))
-            line += letters.get(cell, "\ufffd")
-        lines.append(line.rstrip())
-    return "\n".join(lines)
-
-
-def font():
-    """{16 bytes: letter}, from what the hypervisor is built of."""
-    with open(os.path.join(ROOT, "build/gen/font.asm"), encoding="ascii") as f:
-        rows = re.findall(r"^\tdb (.*)$", f.read(), re.MULTILINE)
-    return {tuple(int(n, 16) for n in row.split(", ")): chr(32 + at)
-            for at, row in enumerate(rows)}
 
 
 class Lan:
@@ -257,8 +175,7 @@ class Lan:
                    self.tree)
 
     def boot(self, name, memory=512, uefi=False):
-        machine = Machine(self, name, memory, uefi)
-        self.stack.callback(machine.stop)
+        machine = self.stack.enter_context(Machine(self, name, memory, uefi))
         self.machines[name] = machine
         return machine
 
