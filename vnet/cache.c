@@ -71,9 +71,10 @@ void cache_fit(struct flow_cache *c, u32 routes)
 
 u64 cache_peek(const struct flow_cache *c, const struct route_key *k)
 {
+	struct cache_view view = cache_view(c, k->ingress);
 	struct cache_ref ref;
 
-	cache_prefetch(c, k, &ref);
+	cache_prefetch(&view, k, &ref);
 	for (u32 i = 0; i < CACHE_WAYS; i++) {
 		/* Its owner may write meanwhile: look at one copy. */
 		struct cache_entry e = ref.set->way[i];

@@ -59,19 +59,41 @@ void cache_fini(struct flow_cache *c);
 void cache_fit(struct flow_cache *c, u32 routes);
 u32 cache_entries(const struct flow_cache *c);
 
-/* The core that owns the cache, between epoch_read_begin() and epoch_read_end():
- * find the flow's set and start fetching it, a pass over the burst before cache_find(). */
-static inline void cache_prefetch(const struct flow_cache *c, const struct route_key *k,
-				  struct cache_ref *ref)
+/* What is the same for all that comes in by a port, to be had in registers. */
+struct cache_view {
+	struct cache_set *set;
+	u64 mask; /* of the sets' numbers */
+	u64 seed[2];
+	u64 ingress; /* its part of a tag */
+};
+
+/* The core that owns the cache, as what follows, between epoch_read_begin() and
+ * epoch_read_end(). */
+static inline struct cache_view cache_view(const struct flow_cache *c,
+					   const struct vnet_port *ingress)
 {
 	struct cache_table *t = __atomic_load_n(&c->table, __ATOMIC_ACQUIRE);
-	u64 hash;
 
-	ref->tag = k->dst | (u64)k->ingress->id << 48;
-	hash = hash_mix(ref->tag ^ c->seed[0], k->src ^ c->seed[1]);
-	ref->set = &t->set[hash & (t->sets - 1)];
+	return (struct cache_view){
+		.set = t->set,
+		.mask = t->sets - 1,
+		.seed = { c->seed[0], c->seed[1] },
+		.ingress = (u64)ingress->id << 48,
+	};
+}
+
+/* Find the flow's set and start fetching it, a pass over the burst before cache_find(). */
+static inline void cache_prefetch(const struct cache_view *v, const struct route_key *k,
+				  struct cache_ref *ref)
+{
+	u64 tag = k->dst | v->ingress;
+	struct cache_set *set =
+		&v->set[hash_mix(tag ^ v->seed[0], k->src ^ v->seed[1]) & v->mask];
+
+	ref->tag = tag;
+	ref->set = set;
 	/* Most are in the first line: ways are taken in order. */
-	__builtin_prefetch(&ref->set->way[0]);
+	__builtin_prefetch(&set->way[0]);
 }
 
 /* In one line: which of the two it is, nobody can predict, so no branch asks. */

@@ -82,6 +82,60 @@ static void edge_send(struct edge *e, struct pkt **pkts, u32 n, struct edge_sum 
 	count->drop[VNET_DROP_NO_NEIGHBOUR] += n - sent;
 }
 
+/* The flow hashes of the first frames, as long as they are plain IPv4 that the edge may
+ * send. How many. */
+static __attribute__((noinline)) u32 hash_plain(struct pkt **pkts, u32 n, u32 limit)
+{
+	u32 k = 0;
+
+	for (; k < n; k++) {
+		struct pkt *p = pkts[k];
+
+		if (pkt_offloads(p) || p->len > limit || p->ttl == 1 ||
+		    !flow_is_plain_ip4(p->data, p->head_len))
+			break;
+		if (!p->hash)
+			p->hash = flow_hash_quick(p->data, p->head_len, true);
+	}
+	return k;
+}
+
+/*
+ * The first frames, as long as they are plain IPv4 that the edge may send and that needs
+ * nothing but a header which is the same for all: with what is the same in registers.
+ * Returns how many.
+ */
+static __attribute__((noinline)) u32 wrap_plain(const struct edge *e, struct pkt **pkts, u32 n,
+						u32 limit, struct edge_sum *sum)
+{
+	const u32 header_len = e->header.len;
+	const u64 first = load_le64(e->header.bytes), second = load_le64(e->header.bytes + 8);
+	const u8 tos = e->dst.tos, tos_mask = e->tos_mask;
+	u64 bytes = 0;
+	u32 k = 0;
+
+	n = hash_plain(pkts, n, limit);
+	for (; k < n; k++) {
+		struct pkt *p = pkts[k];
+		u8 *frame = p->data, *at = frame - header_len;
+
+		if (at < p->buf)
+			break;
+		bytes += p->len;
+		p->tos = (u8)(tos | (frame[ETH_HLEN + IP_TOS] & tos_mask));
+		p->data = at;
+		p->head_len += header_len;
+		p->len += header_len;
+		if (header_len)
+			store_le64(at, first);
+		if (header_len > sizeof(u64))
+			store_le64(at + sizeof(u64), second);
+	}
+	sum->bytes += bytes;
+	sum->segments += k;
+	return k;
+}
+
 /* wrap is a constant where this is called. Those that go move up in pkts. */
 static inline __attribute__((always_inline)) void deliver(struct edge *e, struct pkt **pkts, u32 n,
 							  enum wrap wrap)
@@ -92,7 +146,9 @@ static inline __attribute__((always_inline)) void deliver(struct edge *e, struct
 
 	edge_learn_mtu(e);
 	limit = e->port.mtu + LINK_ETH_HEADER;
-	for (u32 i = 0; i < n; i++) {
+	if (wrap != WRAP_EACH)
+		kept = wrap_plain(e, pkts, MIN(n, room), limit, &sum);
+	for (u32 i = kept; i < n; i++) {
 		struct pkt *p = pkts[i];
 		u32 len = p->len, wire = len, frames = 1, most = limit;
 		enum vnet_drop why;

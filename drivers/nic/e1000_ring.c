@@ -31,10 +31,9 @@ static inline u32 rx_after(u32 i)
  */
 void e1000_rx_refill(struct e1000 *e)
 {
-	u32 given, owned;
+	u32 i = e->rx_fill, next = e->rx_next, given, owned;
 
-	while (rx_after(e->rx_fill) != e->rx_next) {
-		u32 i = e->rx_fill;
+	for (; rx_after(i) != next; i = rx_after(i)) {
 		struct pkt *p = e->rx_pkt[i];
 
 		if (!p) {
@@ -45,10 +44,10 @@ void e1000_rx_refill(struct e1000 *e)
 			}
 			e->rx_pkt[i] = p;
 		}
-		e->rx[i].addr = pkt_data_bus(p).v;
-		e->rx[i].status = 0;
-		e->rx_fill = rx_after(i);
+		/* The device writes the rest. */
+		e->rx[i] = (struct e1000_rx_desc){ .addr = pkt_data_bus(p).v };
 	}
+	e->rx_fill = i;
 	given = (e->rx_fill - e->rx_tail) & (E1000_RX_RING - 1);
 	owned = (e->rx_tail - e->rx_next) & (E1000_RX_RING - 1);
 	if (given && (given >= E1000_RX_REFILL || owned < E1000_RX_REFILL)) {
@@ -72,7 +71,7 @@ static struct pkt *rx_throw(struct e1000 *e, bool ends)
 
 /* The frame that a finished descriptor ends, or NULL: there is more of it, or it is no
  * good. */
-static struct pkt *rx_take(struct e1000 *e, u32 i, u8 status)
+static __attribute__((noinline)) struct pkt *rx_take_part(struct e1000 *e, u32 i, u8 status)
 {
 	const struct e1000_rx_desc *d = &e->rx[i];
 	struct pkt *p = e->rx_pkt[i], *whole = e->rx_long;
@@ -95,16 +94,31 @@ static struct pkt *rx_take(struct e1000 *e, u32 i, u8 status)
 	return ends ? whole : NULL;
 }
 
+/* The same for what most are: a whole frame, while no other one is under way. */
+static inline struct pkt *rx_take(struct e1000 *e, u32 i, u8 status)
+{
+	const struct e1000_rx_desc *d = &e->rx[i];
+	struct pkt *p = e->rx_pkt[i];
+
+	if (!(status & E1000_RXD_EOP) || (d->errors & E1000_RXD_ERR_FRAME) || e->rx_long ||
+	    e->rx_skip || d->length - 1u >= E1000_RX_BUF)
+		return rx_take_part(e, i, status);
+	p->head_len = d->length;
+	p->len = d->length;
+	e->rx_pkt[i] = NULL;
+	return p;
+}
+
 u32 e1000_rx_burst(struct nic *nic, struct pkt **pkts, u32 max)
 {
 	struct e1000 *e = nic->priv;
-	u32 n = 0, seen = 0;
+	u32 i = e->rx_next, tail = e->rx_tail, n = 0, seen = 0;
+	u64 bytes = 0;
 
 	if (!e->running)
 		return 0;
 	/* Bounded by the ring even if all that arrives is thrown away. */
-	while (n < max && seen < E1000_RX_RING && e->rx_next != e->rx_tail) {
-		u32 i = e->rx_next;
+	for (; n < max && seen < E1000_RX_RING && i != tail; i = rx_after(i), seen++) {
 		/* Pairs with the device writing the status last. */
 		u8 status = __atomic_load_n(&e->rx[i].status, __ATOMIC_ACQUIRE);
 		struct pkt *p;
@@ -112,14 +126,14 @@ u32 e1000_rx_burst(struct nic *nic, struct pkt **pkts, u32 max)
 		if (!(status & E1000_RXD_DD))
 			break;
 		p = rx_take(e, i, status);
-		e->rx_next = rx_after(i);
-		seen++;
 		if (p) {
-			e->count.rx_frames++;
-			e->count.rx_bytes += p->len;
+			bytes += p->len;
 			pkts[n++] = p;
 		}
 	}
+	e->rx_next = i;
+	e->count.rx_frames += n;
+	e->count.rx_bytes += bytes;
 	if (seen || rx_after(e->rx_fill) != e->rx_next)
 		e1000_rx_refill(e);
 	return n;

@@ -69,23 +69,26 @@ static void learn_tso_end(struct e1000 *e, struct nic *nic)
 /* Put up to a burst of frames that the device is done with; how many. */
 static u32 reclaim_burst(struct e1000 *e)
 {
+	u32 at = e->tx_clean, tail = e->tx_tail, n = 0;
 	struct pkt *sent[PKT_BURST];
 	u64 frames = 0, bytes = 0;
-	u32 n = 0;
 
-	while (n < PKT_BURST && e->tx_clean != e->tx_tail && e1000_tx_done(e, e->tx_clean)) {
-		struct e1000_tx_frame *f = &e->tx_frame[e->tx_clean];
+	while (n < PKT_BURST && at != tail && e1000_tx_done(e, at)) {
+		struct e1000_tx_frame *f = &e->tx_frame[at];
 		struct pkt *p = f->pkt;
+		u32 parts = pkt_wire_frames(p);
 
-		frames += pkt_wire_frames(p);
-		bytes += p->len + (pkt_wire_frames(p) - 1) * p->payload_start;
-		e->tx_clean = tx_after(f->last);
+		frames += parts;
+		bytes += p->len + (parts - 1) * p->payload_start;
+		at = tx_after(f->last);
 		f->pkt = NULL;
 		sent[n++] = p;
 	}
+	e->tx_clean = at;
 	e->count.tx_frames += frames;
 	e->count.tx_bytes += bytes;
-	pkt_put_burst(sent, n);
+	if (n)
+		pkt_put_burst(sent, n);
 	return n;
 }
 
@@ -343,17 +346,25 @@ static inline bool is_simple(const struct pkt *p)
 	       p->len <= E1000_TX_PIECE;
 }
 
-static inline void tx_simple(struct e1000 *e, struct pkt *p)
+/* The first frames of the burst, as long as they are such and there is room. How many. */
+static u32 tx_simple(struct e1000 *e, struct pkt **pkts, u32 n)
 {
-	u32 at = e->tx_tail;
+	u32 at = e->tx_tail, k = 0;
 
-	e->tx[at].data = (struct e1000_tx_data){
-		.addr = pkt_data_bus(p).v,
-		.cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS | E1000_TXD_EOP |
-		       E1000_TXD_RS | p->len,
-	};
-	e->tx_frame[at] = (struct e1000_tx_frame){ p, (u16)at };
-	e->tx_tail = tx_after(at);
+	n = MIN(n, tx_free(e));
+	for (; k < n && is_simple(pkts[k]); k++) {
+		struct pkt *p = pkts[k];
+
+		e->tx[at].data = (struct e1000_tx_data){
+			.addr = pkt_data_bus(p).v,
+			.cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS |
+			       E1000_TXD_EOP | E1000_TXD_RS | p->len,
+		};
+		e->tx_frame[at] = (struct e1000_tx_frame){ p, (u16)at };
+		at = tx_after(at);
+	}
+	e->tx_tail = at;
+	return k;
 }
 
 static bool tx_fits(const struct pkt *p)
@@ -368,19 +379,16 @@ u32 e1000_tx_burst(struct nic *nic, struct pkt **pkts, u32 n)
 {
 	struct e1000 *e = nic->priv;
 	u32 old_tail = e->tx_tail;
-	u32 taken = 0;
+	u32 taken;
 
 	if (!e->running)
 		return 0;
 	if (tx_free(e) < n * E1000_FRAME_DESCS)
 		e1000_tx_reclaim(nic);
+	taken = tx_simple(e, pkts, n);
 	for (; taken < n; taken++) {
 		struct pkt *p = pkts[taken];
 
-		if (is_simple(p) && tx_free(e)) {
-			tx_simple(e, p);
-			continue;
-		}
 		if (!tx_fits(p)) {
 			e->count.tx_bad++;
 			pkt_put(p);

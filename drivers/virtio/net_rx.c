@@ -202,11 +202,12 @@ static void rx_count(struct vnet_counters *c, struct pkt *const *pkts, u32 n)
 }
 
 /* Copy header and frame into a buffer that has room for them. */
-static inline void rx_fill_piece(struct virtio_net_pair *pair, const struct virtq_piece *piece,
-				 const struct pkt *p)
+static inline void rx_fill_piece(const struct vnet_port *port, u8 *at, const struct pkt *p)
 {
-	const struct virtio_net_hdr hdr = rx_header(&pair->port, p);
-	u8 *at = piece->at;
+	struct virtio_net_hdr hdr = { .gso_type = VIRTIO_NET_HDR_GSO_NONE, .num_buffers = 1 };
+
+	if (p->flags | p->gso_type)
+		hdr = rx_header(port, p);
 
 	__builtin_memcpy(at, &hdr, NET_HDR_BYTES);
 	at += NET_HDR_BYTES;
@@ -216,7 +217,6 @@ static inline void rx_fill_piece(struct virtio_net_pair *pair, const struct virt
 		memcpy(at, p->seg[i].addr, p->seg[i].len);
 		at += p->seg[i].len;
 	}
-	virtq_push(pair->rx, piece->head, NET_HDR_BYTES + p->len);
 }
 
 static void rx_done(struct vnet_port *port, struct pkt *const *pkts, u32 n)
@@ -232,12 +232,18 @@ static u32 deliver_pieces(struct virtio_net_pair *pair, struct pkt *const *pkts,
 	struct virtq_piece piece[PKT_BURST];
 	u32 most = net_frame_max(pair->net), done = 0;
 	u32 got = virtq_pop_write(pair->rx, piece, MIN(n, (u32)virtq_available(pair->rx)));
+	struct virtq_fill fill = virtq_fill_begin(pair->rx);
 
-	while (done < got && piece[done].len >= NET_HDR_BYTES + pkts[done]->len &&
-	       pkt_wire_len(pkts[done]) <= most) {
-		rx_fill_piece(pair, &piece[done], pkts[done]);
-		done++;
+	for (; done < got; done++) {
+		const struct pkt *p = pkts[done];
+		u32 len = NET_HDR_BYTES + p->len;
+
+		if (piece[done].len < len || pkt_wire_len(p) > most)
+			break;
+		rx_fill_piece(&pair->port, piece[done].at, p);
+		virtq_fill_put(&fill, piece[done].head, len);
 	}
+	virtq_fill_end(pair->rx, &fill);
 	virtq_unpop(pair->rx, (u16)(got - done));
 	rx_done(&pair->port, pkts, done);
 	return done;

@@ -20,6 +20,12 @@
 /* What tx_*() return when a frame goes on; otherwise why it does not. */
 #define TX_OK VNET_DROP_COUNT
 
+/* What is to become of the chain that a packet was made of. */
+enum tx_chain {
+	TX_CHAIN_DONE, /* it goes back now */
+	TX_CHAIN_HELD, /* ... when the packet ends */
+};
+
 /* The last holder let go of a frame: give its chain back to the driver. */
 static void tx_done(struct pkt *p)
 {
@@ -186,13 +192,13 @@ static enum vnet_drop tx_copy_all(struct virtio_net_pair *pair, struct pkt *p, u
 		return VNET_DROP_BAD_RING;
 	pair->port.count.rx_copies++;
 	pair->port.count.rx_copied_bytes += len;
-	virtq_push(pair->tx, pair->tx_chain.head, 0);
 	return TX_OK;
 }
 
 /* A frame by reference, but for its headers. */
 static inline enum vnet_drop tx_refer(struct virtio_net_pair *pair, struct pkt *p,
-				      const struct virtq_piece *piece, u32 len, u16 head)
+				      const struct virtq_piece *piece, u32 len, u16 head,
+				      enum tx_chain *chain)
 {
 	err_t err;
 
@@ -210,17 +216,20 @@ static inline enum vnet_drop tx_refer(struct virtio_net_pair *pair, struct pkt *
 	p->done_cookie = (u64)pair->net->epoch << COOKIE_EPOCH_SHIFT |
 			 (u64)p->nseg << COOKIE_MAPS_SHIFT | head;
 	__atomic_store_n(&pair->tx_in_flight, pair->tx_in_flight + 1, __ATOMIC_RELAXED);
+	*chain = TX_CHAIN_HELD;
 	return TX_OK;
 }
 
 /* Turn what was popped, read_len bytes, into packet p. */
-static inline enum vnet_drop tx_build(struct virtio_net_pair *pair, struct pkt *p,
-				      const struct virtq_piece *piece, u32 read_len, u16 head)
+static inline __attribute__((always_inline)) enum vnet_drop
+tx_build(struct virtio_net_pair *pair, struct pkt *p, const struct virtq_piece *piece,
+	 u32 read_len, u16 head, enum tx_chain *chain)
 {
 	const struct virtio_net *net = pair->net;
 	struct virtio_net_hdr hdr;
-	u32 len;
+	u32 len, most;
 
+	*chain = TX_CHAIN_DONE;
 	if (read_len < NET_HDR_BYTES) {
 		virtq_break(pair->tx, VIRTQ_BAD_CONTENT);
 		return VNET_DROP_BAD_RING;
@@ -233,35 +242,18 @@ static inline enum vnet_drop tx_build(struct virtio_net_pair *pair, struct pkt *
 	p->len = len; /* what a drop accounts for */
 	if (!net_link_is_up(net))
 		return VNET_DROP_PORT_DOWN;
-	if ((hdr.flags | hdr.gso_type) && !tx_header(net, p, &hdr))
-		return VNET_DROP_BAD_OFFLOAD;
-	if (len > (p->gso_type == PKT_GSO_NONE ? net_frame_max(net) : NET_LONG_MAX + NET_L2_BYTES))
+	most = net_frame_max(net);
+	if (hdr.flags | hdr.gso_type) {
+		if (!tx_header(net, p, &hdr))
+			return VNET_DROP_BAD_OFFLOAD;
+		if (p->gso_type != PKT_GSO_NONE)
+			most = NET_LONG_MAX + NET_L2_BYTES;
+	}
+	if (len > most)
 		return VNET_DROP_TOO_BIG;
 	if (len > PKT_COPY_WHOLE)
-		return tx_refer(pair, p, piece, len, head);
-	if (!tx_copy(pair, p, piece, len))
-		return VNET_DROP_BAD_RING;
-	virtq_push(pair->tx, head, 0);
-	return TX_OK;
-}
-
-/* The same, into *out; false when it was dropped. There is a packet for it. */
-static inline __attribute__((always_inline)) bool tx_take(struct virtio_net_pair *pair,
-							   const struct virtq_piece *piece,
-							   struct pkt **out)
-{
-	u32 read_len = piece ? piece->len : pair->tx_chain.read_len;
-	u16 head = piece ? piece->head : pair->tx_chain.head;
-	struct pkt *p = pkt_get(pair->pool);
-	enum vnet_drop reason = tx_build(pair, p, piece, read_len, head);
-
-	*out = p;
-	if (reason == TX_OK)
-		return true;
-	vnet_port_drop(&pair->port, p, reason);
-	virtq_push(pair->tx, head, 0);
-	virtio_dev_check(&pair->net->dev, pair->tx_queue);
-	return false;
+		return tx_refer(pair, p, piece, len, head, chain);
+	return tx_copy(pair, p, piece, len) ? TX_OK : VNET_DROP_BAD_RING;
 }
 
 /* Pieces as long as the next chains are some, at most max. What a ring holds when it
@@ -269,16 +261,45 @@ static inline __attribute__((always_inline)) bool tx_take(struct virtio_net_pair
 static u32 collect_pieces(struct virtio_net_pair *pair, struct pkt **pkts, u32 *n, u32 max)
 {
 	struct virtq_piece piece[PKT_BURST];
-	u32 got = virtq_pop_read(pair->tx, piece, MIN(max, (u32)PKT_BURST));
+	struct pkt *p[PKT_BURST];
+	struct virtq *q = pair->tx;
+	u32 got = virtq_pop_read(q, piece, MIN(max, (u32)PKT_BURST)), i = 0, taken = *n;
+	struct virtq_fill fill = virtq_fill_begin(q);
 
-	for (u32 i = 0; i < got; i++) {
-		*n += tx_take(pair, &piece[i], pkts + *n);
-		if (pair->tx->fault) {
-			virtq_unpop(pair->tx, (u16)(got - i - 1));
-			break;
-		}
+	pkt_get_burst(pair->pool, p, got);
+	for (; i < got && !q->fault; i++) {
+		enum tx_chain chain;
+		enum vnet_drop why = tx_build(pair, p[i], &piece[i], piece[i].len, piece[i].head,
+					      &chain);
+
+		if (chain == TX_CHAIN_DONE)
+			virtq_fill_put(&fill, piece[i].head, 0);
+		if (why == TX_OK)
+			pkts[taken++] = p[i];
+		else
+			vnet_port_drop(&pair->port, p[i], why);
 	}
+	*n = taken;
+	virtq_fill_end(q, &fill);
+	virtq_unpop(q, (u16)(got - i));
+	pkt_put_burst(p + i, got - i);
 	return got;
+}
+
+/* The chain that was popped, whatever it is like. */
+static __attribute__((noinline)) bool collect_chain(struct virtio_net_pair *pair, struct pkt **out)
+{
+	const struct virtq_chain *c = &pair->tx_chain;
+	struct pkt *p = pkt_get(pair->pool);
+	enum tx_chain chain;
+	enum vnet_drop why = tx_build(pair, p, NULL, c->read_len, c->head, &chain);
+
+	if (chain == TX_CHAIN_DONE)
+		virtq_push(pair->tx, c->head, 0);
+	*out = p;
+	if (why != TX_OK)
+		vnet_port_drop(&pair->port, p, why);
+	return why == TX_OK;
 }
 
 /* How many chains there are, packets for them, and room with who asks. */
@@ -295,7 +316,8 @@ static u32 collect_limit(struct virtio_net_pair *pair, u32 max)
 
 /*
  * At most max chains are popped, dropped ones included; what is not collected,
- * also for want of packets, stays in the ring.
+ * also for want of packets, stays in the ring. What comes meanwhile goes with the
+ * next burst.
  */
 u32 net_collect(struct vnet_port *port, struct pkt **pkts, u32 max)
 {
@@ -307,9 +329,7 @@ u32 net_collect(struct vnet_port *port, struct pkt **pkts, u32 max)
 		return 0;
 	if (!pair->polled)
 		net_notify(port, false);
-	/* What comes meanwhile goes with the next burst. */
 	max = collect_limit(pair, max);
-	pkt_prefetch(pair->pool, max);
 	while (popped < max) {
 		u32 pieces = collect_pieces(pair, pkts, &n, max - popped);
 
@@ -318,9 +338,10 @@ u32 net_collect(struct vnet_port *port, struct pkt **pkts, u32 max)
 			continue;
 		if (virtio_dev_pop(d, pair->tx_queue, &pair->tx_chain))
 			break;
-		n += tx_take(pair, NULL, pkts + n);
+		n += collect_chain(pair, pkts + n);
 		popped++;
 	}
+	virtio_dev_check(d, pair->tx_queue);
 	if (virtio_dev_live(d))
 		virtio_dev_flush(d, pair->tx_queue);
 	return n;

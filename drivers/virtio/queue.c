@@ -230,23 +230,34 @@ static inline __attribute__((always_inline)) u32 pop_pieces(struct virtq *q,
 							     struct virtq_piece *pieces, u32 max,
 							     u16 flags)
 {
-	u32 mask = q->size - 1u, n = 0;
+	const struct vring_desc *desc = q->desc;
+	const struct vring_avail *avail = q->avail;
+	struct gmem_region r = { 0 }; /* of the piece before: most often the next one's, too */
+	u32 mask = q->size - 1u, next = q->next, n = 0;
 
 	if (q->fault)
 		return 0;
 	for (; n < max; n++) {
-		u32 head = __atomic_load_n(&q->avail->ring[(q->next + n) & mask], __ATOMIC_RELAXED);
-		const struct vring_desc *d = &q->desc[head & mask];
-		u64 addr = vring_desc_addr(d), rest = vring_desc_rest(d);
-		const struct gmem_region *r = gmem_region_around(q->gm, gpa(addr), (u32)rest);
+		u32 head = __atomic_load_n(&avail->ring[(next + n) & mask], __ATOMIC_RELAXED);
+		const struct vring_desc *d = &desc[head & mask];
+		u64 addr = vring_desc_addr(d), rest = vring_desc_rest(d), off = addr - r.base.v;
+		u32 len = (u32)rest;
 
-		if (head > mask || (u16)(rest >> 32) != flags || !r || (flags && !r->writable))
+		if (head > mask || (u16)(rest >> 32) != flags)
 			break;
-		pieces[n].at = r->host + (addr - r->base.v);
-		pieces[n].bus.v = r->bus.v + (addr - r->base.v);
-		pieces[n].len = (u32)rest;
+		if (off >= r.size || len - 1ull >= r.size - off) {
+			const struct gmem_region *found = gmem_region_around(q->gm, gpa(addr), len);
+
+			if (!found || (flags && !found->writable))
+				break;
+			r = *found;
+			off = addr - r.base.v;
+		}
+		pieces[n].at = r.host + off;
+		pieces[n].bus.v = r.bus.v + off;
+		pieces[n].len = len;
 		pieces[n].head = (u16)head;
-		__builtin_prefetch(pieces[n].at);
+		__builtin_prefetch(r.host + off);
 	}
 	q->next = (u16)(q->next + n);
 	return n;
@@ -265,6 +276,18 @@ u32 virtq_pop_write(struct virtq *q, struct virtq_piece *pieces, u32 max)
 void virtq_unpop(struct virtq *q, u16 n)
 {
 	q->next = (u16)(q->next - n);
+}
+
+void virtq_push(struct virtq *q, u16 head, u32 len)
+{
+	struct virtq_fill f;
+
+	if (!is_enabled(q) || q->fault)
+		return;
+	ASSERT(q->filled != q->next);
+	f = virtq_fill_begin(q);
+	virtq_fill_put(&f, head, len);
+	virtq_fill_end(q, &f);
 }
 
 void virtq_publish(struct virtq *q)

@@ -121,17 +121,36 @@ void virtq_unpop(struct virtq *q, u16 n);
 
 /* Note a chain as used, with len bytes written to it. The driver sees it after
  * virtq_publish(). Each popped chain is pushed once, in any order. */
-static inline void virtq_push(struct virtq *q, u16 head, u32 len)
-{
-	struct vring_used_elem *e;
+void virtq_push(struct virtq *q, u16 head, u32 len);
 
-	if (!__atomic_load_n(&q->enabled, __ATOMIC_ACQUIRE) || q->fault)
-		return;
-	ASSERT(q->filled != q->next);
-	e = &q->used->ring[q->filled & (q->size - 1)];
+/*
+ * virtq_push() of several, with the ring's place in registers: begin, put as many as were
+ * popped at most, end. Nothing else is done to the queue meanwhile.
+ */
+struct virtq_fill {
+	struct vring_used_elem *ring;
+	u32 mask, at;
+};
+
+static inline struct virtq_fill virtq_fill_begin(const struct virtq *q)
+{
+	return (struct virtq_fill){ q->used->ring, q->size - 1u, q->filled };
+}
+
+static inline void virtq_fill_put(struct virtq_fill *f, u32 head, u32 len)
+{
+	struct vring_used_elem *e = &f->ring[f->at++ & f->mask];
+
 	__atomic_store_n(&e->id, head, __ATOMIC_RELAXED);
 	__atomic_store_n(&e->len, len, __ATOMIC_RELAXED);
-	q->filled++;
+}
+
+/* A ring that broke meanwhile is as it was before. */
+static inline void virtq_fill_end(struct virtq *q, const struct virtq_fill *f)
+{
+	ASSERT((u16)(f->at - q->filled) <= (u16)(q->next - q->filled));
+	if (!q->fault)
+		q->filled = (u16)f->at;
 }
 
 /* A chain of one descriptor, whose buffer lies in one region: as drivers make of what

@@ -64,6 +64,21 @@ void pkt_pool_init(struct pkt_pool *pool, const char *name, u32 owner, u32 count
 	}
 }
 
+void pkt_get_burst(struct pkt_pool *pool, struct pkt **pkts, u32 n)
+{
+	struct pkt **from = pool->free + pool->free_count - n;
+
+	ASSERT(n <= pool->free_count);
+	pool->free_count -= n;
+	for (u32 i = 0; i < n; i++) {
+		pkts[i] = from[i];
+		__builtin_prefetch(pkts[i], 1);
+		__builtin_prefetch((u8 *)pkts[i] + CACHE_LINE, 1);
+	}
+	for (u32 i = 0; i < n; i++)
+		pkt_init(pkts[i]);
+}
+
 /* End one reference. A packet whose last one went joins *dead; nobody else
  * holds it then, so its next field is free for that. */
 static void put_one(struct pkt *p, struct pkt **dead)
@@ -111,17 +126,22 @@ static inline bool is_plain(const struct pkt *p)
 void pkt_put_burst(struct pkt *const *pkts, u32 n)
 {
 	unsigned core = plat_core();
+	u32 i = 0;
 
-	for (u32 i = 0; i < n; i++) {
-		struct pkt *p = pkts[i];
-		struct pkt_pool *pool = p->pool;
+	while (i < n) {
+		struct pkt_pool *pool = pkts[i]->pool;
+		u32 count = pool->free_count;
 
-		if (pool->owner != core || !is_plain(p)) {
-			pkt_put(p);
+		if (pool->owner != core || !is_plain(pkts[i])) {
+			pkt_put(pkts[i++]);
 			continue;
 		}
-		p->refs = 0;
-		pool->free[pool->free_count++] = p;
+		/* Those alike at once. */
+		for (; i < n && pkts[i]->pool == pool && is_plain(pkts[i]); i++) {
+			pkts[i]->refs = 0;
+			pool->free[count++] = pkts[i];
+		}
+		pool->free_count = count;
 	}
 }
 

@@ -145,21 +145,10 @@ size_t pkt_pool_bytes(u32 count, u32 buf_size);
 void pkt_pool_init(struct pkt_pool *pool, const char *name, u32 owner, u32 count, u32 buf_size,
 		   void *mem, bus_t mem_bus);
 
-/* One packet with one reference, data at PKT_HEADROOM, empty. NULL when there
- * is none (counted). Owner core only. */
-static inline struct pkt *pkt_get(struct pkt_pool *pool)
+/* One reference, data at PKT_HEADROOM, empty. As the fields lie, so that it is a few
+ * wide stores. */
+static inline void pkt_init(struct pkt *p)
 {
-	u32 left = pool->free_count;
-	struct pkt *p;
-
-	if (!left) {
-		pool->exhausted++;
-		return NULL;
-	}
-	p = pool->free[--left];
-	pool->free_count = left;
-
-	/* As they lie, so that it is a few wide stores. */
 	p->data = p->buf + PKT_HEADROOM;
 	p->head_len = 0;
 	p->len = 0;
@@ -182,21 +171,24 @@ static inline struct pkt *pkt_get(struct pkt_pool *pool)
 	p->done = NULL;
 	p->parent = NULL;
 	p->ts_ns = 0;
+}
+
+/* One packet as pkt_init() makes it. NULL when there is none (counted). Owner core only. */
+static inline struct pkt *pkt_get(struct pkt_pool *pool)
+{
+	struct pkt *p;
+
+	if (!pool->free_count) {
+		pool->exhausted++;
+		return NULL;
+	}
+	p = pool->free[--pool->free_count];
+	pkt_init(p);
 	return p;
 }
 
-/* Start fetching the next n packets that pkt_get() will give. */
-static inline void pkt_prefetch(const struct pkt_pool *pool, u32 n)
-{
-	u32 left = pool->free_count;
-
-	for (n = MIN(n, left); n; n--, left--) {
-		const struct pkt *p = pool->free[left - 1];
-
-		__builtin_prefetch(p, 1);
-		__builtin_prefetch((const u8 *)p + CACHE_LINE, 1);
-	}
-}
+/* n of them, all of which are there: pool->free_count says so. */
+void pkt_get_burst(struct pkt_pool *pool, struct pkt **pkts, u32 n);
 
 /* End one reference. Any core. NULL is ignored. */
 void pkt_put(struct pkt *p);

@@ -49,35 +49,52 @@ static inline void copy_few(u8 *d, const u8 *s, size_t n)
 	}
 }
 
-static inline void copy_two(u8 *d, const u8 *s)
+#define BLOCK (4 * WORD)
+
+static inline void copy_block(u8 *d, const u8 *s)
 {
 	copy_word(d, s);
 	copy_word(d + WORD, s + WORD);
+	copy_word(d + 2 * WORD, s + 2 * WORD);
+	copy_word(d + 3 * WORD, s + 3 * WORD);
+}
+
+/* Fewer than a block and no fewer than two words. */
+static inline void copy_some(u8 *d, const u8 *s, size_t n)
+{
+	const u8 *last = s + n - 2 * WORD;
+	u8 *d_last = d + n - 2 * WORD;
+
+	copy_word(d, s);
+	copy_word(d + WORD, s + WORD);
+	copy_word(d_last, last);
+	copy_word(d_last + WORD, last + WORD);
 }
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
-	const u8 *s = src, *last = s + n - 2 * WORD;
-	u8 *d = dst, *d_last = d + n - 2 * WORD;
+	const u8 *s = src;
+	u8 *d = dst;
 
-	if (n < 2 * WORD) {
-		copy_few(d, s, n);
+	if (n < BLOCK) {
+		if (n < 2 * WORD)
+			copy_few(d, s, n);
+		else
+			copy_some(d, s, n);
 		return dst;
 	}
 	if (n > SHORT_COPY) {
 		size_t words = n / WORD;
 
+		n %= WORD;
 		__asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words)::"memory");
-	} else {
-		for (; s < last - 2 * WORD; s += 4 * WORD, d += 4 * WORD) {
-			copy_two(d, s);
-			copy_two(d + 2 * WORD, s + 2 * WORD);
-		}
-		if (s < last)
-			copy_two(d, s);
+		copy_word(d + n - WORD, s + n - WORD);
+		return dst;
 	}
-	/* The end, some of which may have been copied already. */
-	copy_two(d_last, last);
+	/* The end first, some of which is copied twice. */
+	copy_block(d + n - BLOCK, s + n - BLOCK);
+	for (size_t i = 0; i < n - BLOCK; i += BLOCK)
+		copy_block(d + i, s + i);
 	return dst;
 }
 

@@ -9,6 +9,7 @@
 #include "hv/base/bytes.h"
 #include "hv/base/plat.h"
 #include "tests/bench/path_nic.h"
+#include "vnet/epoch.h"
 #include "vnet/net/checksum.h"
 #include "vnet/net/wire.h"
 #include "vnet/queues.h"
@@ -182,10 +183,16 @@ static const struct link_tx link_tx = {
 	.path_mtu = tx_path_mtu,
 };
 
-/* All from one sender, as always here. */
+/* Runs of datagrams from one sender. */
 static void received(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
 {
-	edge_input(ctx, meta[0].src, meta[0].sport, pkts, n);
+	const struct edge_local *local = ctx;
+
+	for (u32 i = 0, k; i < n; i = k) {
+		for (k = i + 1; k < n && meta[k].src == meta[i].src; k++)
+			;
+		edge_input(local, meta[i].src, meta[i].sport, pkts + i, k - i);
+	}
 }
 
 /* --- what is measured ------------------------------------------------------------ */
@@ -358,6 +365,8 @@ void path_up(const struct path_setup *setup)
 	path_nic_send();
 	path_settle();
 	path.idle_room = path.room;
+	/* As a core of the hypervisor is, from an exit or an interrupt on. */
+	vnet_core_quiet_leave(0);
 	for (u32 i = 0; i < PATH_FLOWS; i++) {
 		write_inner(path.out[i], i, true, setup->len);
 		write_outer(path.in[i], i, setup->len);
@@ -368,6 +377,7 @@ void path_down(void)
 {
 	path_nic_send();
 	path_nic_down(&path.nic);
+	vnet_core_quiet_enter(0);
 	guest_down(&path.guest, &path.net);
 	must(edge_destroy(path.edge, true) == ERR_OK, "edge_destroy");
 	must(vnet_port_del(&path.net.port, true) == ERR_OK, "vnet_port_del");

@@ -58,12 +58,14 @@ static void key_of(struct route_key *k, const struct fake_port *in, u64 dst, u64
 static u64 look(const struct fake_port *in, u64 dst, u64 src)
 {
 	struct route_key k;
+	struct cache_view view;
 	struct cache_ref ref;
 	struct port_set many;
 	u64 verdict;
 
 	key_of(&k, in, dst, src);
-	cache_prefetch(&cache, &k, &ref);
+	view = cache_view(&cache, k.ingress);
+	cache_prefetch(&view, &k, &ref);
 	verdict = cache_find(&k, &ref);
 	*(verdict ? &cache.hits : &cache.misses) += 1;
 	if (!verdict) {

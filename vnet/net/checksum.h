@@ -22,15 +22,11 @@ static inline u64 csum_ip_header(const u8 *h)
 	       load_le32(h + 16);
 }
 
-/* Is its checksum right? Five words make 35 bits: three folds. */
+/* Is its checksum right? One's complement sums are sums modulo ffffh, and this one is not
+ * 0, because the version is not. The compiler makes a multiplication of it. */
 static inline bool csum_ip_header_good(const u8 *h)
 {
-	u64 sum = csum_ip_header(h);
-
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	return sum == 0xffff;
+	return csum_ip_header(h) % 0xffff == 0;
 }
 
 /* Add bytes [off, off + len) of the frame, header fragment and segments of any

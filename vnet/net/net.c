@@ -151,7 +151,11 @@ void netif_input(struct netif *nif, struct pkt **pkts, u32 n)
 	nif->count.rx_frames += n;
 	for (u32 i = 0; i < n; i++) {
 		bytes += pkts[i]->len;
-		if (!udp_input_next(nif, pkts[i], &batch))
+		__builtin_prefetch(pkts[i]->data);
+	}
+	for (u32 i = 0; i < n; i++) {
+		i += udp_input_run(nif, pkts + i, n - i, &batch);
+		if (i < n)
 			eth_input(nif, pkts[i], &batch);
 	}
 	nif->count.rx_bytes += bytes;

@@ -28,6 +28,10 @@ struct ip_meta {
 struct udp_batch {
 	const struct udp_port *port; /* NULL: none yet */
 	u32 src; /* the last one's sender, whom they may come from */
+	/* Of a frame like the last one, as they lie: our MAC, both addresses, the port. */
+	u64 mac, addrs;
+	u32 gen; /* the netif's then */
+	u16 dport;
 	u32 n;
 	struct pkt *pkt[PKT_BURST];
 	struct udp_meta meta[PKT_BURST];
@@ -78,11 +82,11 @@ u32 ipv4_next_hop(const struct netif *nif, u32 dst);
 void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
 	       struct udp_batch *batch);
 /*
- * A whole frame, data at its Ethernet header: most are one more plain datagram of
- * the sender and for the port of the one before, with all its checks passed. False:
- * it is something else, and untouched.
+ * Whole frames, data at their Ethernet headers: most are plain datagrams of the sender
+ * and for the port of the one before, and go into the batch with all checks passed, from
+ * the first on. Returns how many; the next one is something else, and untouched.
  */
-bool udp_input_next(struct netif *nif, struct pkt *p, struct udp_batch *batch);
+u32 udp_input_run(struct netif *nif, struct pkt **pkts, u32 n, struct udp_batch *batch);
 void udp_batch_flush(struct netif *nif, struct udp_batch *batch);
 
 /* icmp.c; data at the ICMP header, consumed. */

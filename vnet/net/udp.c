@@ -65,6 +65,30 @@ void udp_batch_flush(struct netif *nif, struct udp_batch *b)
 	b->port->handler(b->port->ctx, b->pkt, b->meta, n);
 }
 
+/* Where fields lie that are looked at together: type and the first byte of IPv4, both
+ * addresses, ... */
+#define AT_HEAD ETH_TYPE
+#define AT_FRAG (OFF_IP + IP_FRAG)
+#define AT_ADDRS (OFF_IP + IP_SRC)
+#define AT_DPORT (OFF_UDP + UDP_DPORT)
+#define AT_CSUM (OFF_UDP + UDP_CSUM)
+
+/* As they lie. */
+#define HEAD_PLAIN (__builtin_bswap16(ETH_TYPE_IPV4) | (u32)IP_VER_IHL_PLAIN << 16)
+#define HEAD_MASK 0xffffffu
+#define FRAG_MASK __builtin_bswap16(IP_FRAG_MF | IP_FRAG_OFFSET)
+#define MAC_MASK 0xffffffffffffull
+
+STATIC_ASSERT(IP_DST == IP_SRC + 4, "addresses are loaded together");
+
+static void batch_expect(const struct netif *nif, struct udp_batch *b)
+{
+	b->mac = (load_le32(nif->setup.mac) | (u64)load_le16(nif->setup.mac + 4) << 32) & MAC_MASK;
+	b->addrs = __builtin_bswap64((u64)b->src << 32 | nif->addr);
+	b->dport = __builtin_bswap16(b->port->port);
+	b->gen = nif->gen;
+}
+
 static bool checksum_good(const struct pkt *p, const struct ip_meta *meta, u32 len)
 {
 	u64 sum;
@@ -112,6 +136,7 @@ void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
 	}
 	b->port = port;
 	b->src = meta->src;
+	batch_expect(nif, b);
 	b->meta[b->n] = (struct udp_meta){
 		.src = meta->src,
 		.dst = meta->dst,
@@ -128,50 +153,54 @@ void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
 	b->pkt[b->n++] = p;
 }
 
-/* Type and the first byte of IPv4, as they lie. */
-#define HEAD_PLAIN (__builtin_bswap16(ETH_TYPE_IPV4) | (u32)IP_VER_IHL_PLAIN << 16)
-#define HEAD_MASK 0xffffffu
-
-static bool is_to_us(const struct netif *nif, const u8 *h)
+/* What of the headers is not as expected: 0 for a plain datagram like the one before. */
+static inline u64 differs(const u8 *h, u64 mac, u64 addrs, u32 dport)
 {
-	const u8 *mac = nif->setup.mac;
-
-	return !((load_le32(h) ^ load_le32(mac)) | (u32)(load_le16(h + 4) ^ load_le16(mac + 4)));
+	return ((load_le64(h) ^ mac) & MAC_MASK) |
+	       ((load_le32(h + AT_HEAD) ^ HEAD_PLAIN) & HEAD_MASK) |
+	       (load_le16(h + AT_FRAG) & FRAG_MASK) | (h[OFF_IP + IP_PROTO] ^ IP_PROTO_UDP) |
+	       (load_le64(h + AT_ADDRS) ^ addrs) | (load_le16(h + AT_DPORT) ^ dport) |
+	       load_le16(h + AT_CSUM);
 }
 
-bool udp_input_next(struct netif *nif, struct pkt *p, struct udp_batch *b)
+u32 udp_input_run(struct netif *nif, struct pkt **pkts, u32 n, struct udp_batch *b)
 {
-	const u8 *h = p->data, *ip = h + OFF_IP, *udp = h + OFF_UDP;
-	u32 total;
+	const u64 mac = b->mac, addrs = b->addrs;
+	const u32 dport = b->dport, src = b->src, dst = nif->addr;
+	u32 at = b->n, k = 0;
 
-	if (!b->port || b->n == PKT_BURST || p->len < UDP_HEADROOM || p->head_len != p->len)
-		return false;
-	total = load_be16(ip + IP_TOTAL);
-	if (!is_to_us(nif, h) || (load_le32(h + ETH_TYPE) & HEAD_MASK) != HEAD_PLAIN ||
-	    total < UDP_OVERHEAD || total > p->len - ETH_HLEN ||
-	    (load_be16(ip + IP_FRAG) & (IP_FRAG_MF | IP_FRAG_OFFSET)) || !ip[IP_TTL] ||
-	    ip[IP_PROTO] != IP_PROTO_UDP || !csum_ip_header_good(ip))
-		return false;
-	if (load_be32(ip + IP_SRC) != b->src || load_be32(ip + IP_DST) != nif->addr ||
-	    load_be16(udp + UDP_DPORT) != b->port->port || !b->port->handler ||
-	    load_be16(udp + UDP_LEN) != total - IP_HLEN || load_le16(udp + UDP_CSUM) != 0)
-		return false;
-	b->meta[b->n] = (struct udp_meta){
-		.src = b->src,
-		.dst = nif->addr,
-		.sport = load_be16(udp + UDP_SPORT),
-		.dport = b->port->port,
-		.ttl = ip[IP_TTL],
-		.tos = ip[IP_TOS],
-	};
-	p->ttl = ip[IP_TTL];
-	p->tos = ip[IP_TOS];
-	/* What is behind the datagram is Ethernet's padding. */
-	p->len = ETH_HLEN + total;
-	p->head_len = ETH_HLEN + total;
-	pkt_pull(p, UDP_HEADROOM);
-	b->pkt[b->n++] = p;
-	return true;
+	if (!b->port || b->gen != nif->gen || !b->port->handler)
+		return 0;
+	for (n = MIN(n, PKT_BURST - at); k < n; k++, at++) {
+		struct pkt *p = pkts[k];
+		const u8 *h = p->data, *udp = h + OFF_UDP;
+		u32 len = p->len, ttl, tos, total;
+
+		if (len < UDP_HEADROOM || p->head_len != len || differs(h, mac, addrs, dport))
+			break;
+		total = load_be16(h + OFF_IP + IP_TOTAL);
+		ttl = h[OFF_IP + IP_TTL];
+		tos = h[OFF_IP + IP_TOS];
+		if (total < UDP_OVERHEAD || total > len - ETH_HLEN || !ttl ||
+		    load_be16(udp + UDP_LEN) != total - IP_HLEN ||
+		    !csum_ip_header_good(h + OFF_IP))
+			break;
+		b->meta[at].src = src;
+		b->meta[at].dst = dst;
+		b->meta[at].sport = load_be16(udp + UDP_SPORT);
+		b->meta[at].dport = __builtin_bswap16((u16)dport);
+		b->meta[at].ttl = (u8)ttl;
+		b->meta[at].tos = (u8)tos;
+		p->ttl = (u8)ttl;
+		p->tos = (u8)tos;
+		/* What is behind the datagram is Ethernet's padding. */
+		p->len = total - UDP_OVERHEAD;
+		p->head_len = total - UDP_OVERHEAD;
+		p->data += UDP_HEADROOM;
+		b->pkt[at] = p;
+	}
+	b->n = at;
+	return k;
 }
 
 /* --- out ----------------------------------------------------------------- */
@@ -286,6 +315,56 @@ static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u
 	return true;
 }
 
+/*
+ * The first packets of the burst behind prepared headers, as long as there is nothing
+ * but the headers to do; the template in registers. Returns how many.
+ */
+static __attribute__((noinline)) u32 send_plain(struct netif *nif, const struct udp_dst *d,
+						struct pkt **pkts, u32 n, u32 mtu)
+{
+	const u64 t0 = load_le64(d->hdr), t1 = load_le64(d->hdr + WORD_TOS),
+		  t2 = load_le64(d->hdr + WORD_TOTAL), t3 = load_le64(d->hdr + WORD_CSUM),
+		  t4 = load_le64(d->hdr + WORD_PORTS);
+	const u32 tos_mask = d->flags & UDP_DST_TOS ? UINT8_MAX : 0;
+	const u32 hash_mask = d->flags & UDP_DST_SPORT_HASH ? SPORT_HASH_MASK : 0;
+	const u32 sport = hash_mask ? SPORT_HASH_BASE : d->sport, ip_sum = d->ip_sum;
+	struct pkt **queue = nif->txq + nif->txq_len;
+	u32 id = nif->ip_id, k = 0;
+	u64 bytes = 0;
+
+	for (; k < n; k++) {
+		struct pkt *p = pkts[k];
+		u32 ttl = p->ttl ? p->ttl - 1u : d->ttl, tos = p->tos & tos_mask;
+		u32 len = p->len, total = len + UDP_OVERHEAD, sum;
+		u8 *h = p->data - UDP_HEADROOM;
+
+		if (pkt_offloads(p) || !ttl || total > mtu || h < p->buf)
+			break;
+		sum = ip_sum + total + (u16)id + (ttl << 8) + tos;
+		sum = (sum >> 16) + (sum & 0xffff);
+		sum = (sum >> 16) + (sum & 0xffff);
+		store_le64(h, t0);
+		store_le64(h + WORD_TOS, t1 | (u64)tos << 56);
+		store_le64(h + WORD_TOTAL,
+			   t2 | __builtin_bswap32(total << 16 | (u16)id) | (u64)ttl << 48);
+		store_le64(h + WORD_CSUM, t3 | __builtin_bswap16((u16)~sum));
+		store_le64(h + WORD_PORTS,
+			   t4 | __builtin_bswap64((u64)(sport | (p->hash & hash_mask)) << 32 |
+						  (len + UDP_HLEN)));
+		store_le16(h + OFF_UDP + UDP_CSUM, 0);
+		p->data = h;
+		p->head_len += UDP_HEADROOM;
+		p->len = len + UDP_HEADROOM;
+		bytes += len + UDP_HEADROOM;
+		queue[k] = p;
+		id++;
+	}
+	nif->ip_id = (u16)id;
+	nif->txq_len += k;
+	nif->txq_bytes += bytes;
+	return k;
+}
+
 /* One datagram the long way: to be fragmented, or to wait for ARP. Out of line, so
  * that it takes no registers from the short way. */
 static __attribute__((noinline)) bool send_slowly(struct netif *nif, struct udp_dst *d,
@@ -326,11 +405,13 @@ u32 udp_send_burst(struct netif *nif, struct udp_dst *d, struct pkt **pkts, u32 
 {
 	u32 mtu = d->mtu ? MIN(d->mtu, nif->mtu) : nif->mtu;
 	bool ready = d->gen == nif->gen || prepare(nif, d);
-	u32 sent = 0;
+	u32 sent = 0, plain = 0;
 
 	if (ready && d->neighbour < ARP_ENTRIES)
 		nif->arp.entry[d->neighbour].used = true;
-	for (u32 i = 0; i < n; i++) {
+	if (ready && !(d->flags & UDP_DST_CSUM) && n <= NETIF_TXQ - nif->txq_len)
+		plain = sent = send_plain(nif, d, pkts, n, mtu);
+	for (u32 i = plain; i < n; i++) {
 		struct pkt *p = pkts[i];
 		u8 ttl = p->ttl ? (u8)(p->ttl - 1) : d->ttl;
 		u32 len = pkt_is_offloaded(p) ? pkt_wire_len(p) : p->len;
