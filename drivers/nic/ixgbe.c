@@ -15,6 +15,7 @@
 /* The self-test's cause: one that nothing else unmasks. */
 #define INT_TEST IXGBE_INT_TIMER
 #define STUCK_TICKS 2u
+#define RETRY_MAX_TICKS 64u
 
 #define RX_BYTES (IXGBE_RX_RING * sizeof(union ixgbe_rx_desc))
 #define TX_BYTES (IXGBE_TX_RING * sizeof(union ixgbe_tx_desc))
@@ -185,6 +186,28 @@ static err_t restart(struct nic *nic)
 	return ERR_OK;
 }
 
+/*
+ * An attempt to bring the device back keeps the core for a tenth of a second or more when
+ * it fails, so the pauses between them grow: 1, 2, 4 ... ticks.
+ */
+static void recover(struct nic *nic)
+{
+	struct ixgbe *x = nic->priv;
+
+	if (x->retry_in && --x->retry_in)
+		return;
+	x->count.resets++;
+	if (restart(nic) == ERR_OK) {
+		if (x->retry_wait)
+			log_info(nic->name, "is back");
+		x->retry_wait = 0;
+		return;
+	}
+	x->retry_wait = MIN(MAX(2 * x->retry_wait, 1u), RETRY_MAX_TICKS);
+	x->retry_in = x->retry_wait;
+	log_err(nic->name, "does not come out of reset; next attempt in %u s", x->retry_wait);
+}
+
 static void ixgbe_tick(struct nic *nic, u64 now_ns)
 {
 	struct ixgbe *x = nic->priv;
@@ -204,9 +227,7 @@ static void ixgbe_tick(struct nic *nic, u64 now_ns)
 		log_warn(nic->name, "transmitter stands still%s: reset",
 			 x->link_up ? "" : " (link is down)");
 	}
-	x->count.resets++;
-	if (restart(nic) != ERR_OK)
-		LOG_LIMITED(LOG_ERR, nic->name, "does not come out of reset");
+	recover(nic);
 }
 
 /* --- attach and detach --------------------------------------------------- */

@@ -98,6 +98,8 @@ struct ixgbe {
 	u32 irq_mask;	/* shadow of EIMS */
 	u32 tick_clean; /* tx_clean at the last tick */
 	u32 stuck_ticks;
+	u32 retry_wait; /* ticks between the last attempts to bring it back ... */
+	u32 retry_in;	/* ... and until the next one */
 	struct nic_stats count;
 	u64 fold[IXGBE_COUNTERS];
 

@@ -179,8 +179,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (u32 i = 0; i < 8; i++)
 		fault((u8)i, false);
-	/* A device that works again: within two ticks the driver does, too. */
-	for (u32 i = 0; i < 4; i++)
+	/* A device that works again: by its next attempt the driver does, too. */
+	for (u32 i = 0; i < 70; i++)
 		one(OP_TICK, 0, 0);
 	ixgbe_model_run_tx(&ixb.model, UINT32_MAX);
 	s = ixb_stats();

@@ -657,6 +657,7 @@ static void test_hang(void **state)
 static void test_reset_fails(void **state)
 {
 	struct pkt *p = ixb_frame(100, NULL, 0);
+	u64 tries;
 
 	(void)state;
 	ixb.model.hang_tx = true;
@@ -671,10 +672,15 @@ static void test_reset_fails(void **state)
 	assert_int_equal(ixb.ops->tx_room(&ixb.nic), 0);
 	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 0);
 	pkt_put(p);
-	/* The next tick tries again. */
+	/* Tried again, with growing pauses: 2, 4, 8, 16, 32, 64 ticks. */
+	tries = ixb_stats().resets;
+	for (u32 i = 0; i < 127; i++)
+		ixb.ops->tick(&ixb.nic, 2);
+	assert_int_equal(ixb_stats().resets, tries + 6);
 	ixb.model.stuck_reset = false;
 	ixb.model.hang_tx = false;
-	ixb.ops->tick(&ixb.nic, 2);
+	for (u32 i = 0; i < 64; i++)
+		ixb.ops->tick(&ixb.nic, 2);
 	assert_int_equal(ixb.done, 2);
 	assert_int_equal(ixb_send(ixb_frame(100, NULL, 0)), 1);
 	assert_int_equal(ixb.wire_count, 1);
