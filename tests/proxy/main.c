@@ -195,6 +195,8 @@ static void serve(struct proxy *p)
 	struct pollfd fds[3] = { { p->qemu_fd, POLLIN, 0 },
 				 { p->qtest_fd, POLLIN, 0 },
 				 { p->wire_fd, POLLIN, 0 } };
+	/* EITR's times are some 50 us; the rest comes by itself. */
+	static const struct timespec short_wait = { 0, 50000 }, long_wait = { 0, 100000000 };
 
 	for (;;) {
 		bool soon = p->queue_count || p->model.held;
@@ -202,7 +204,7 @@ static void serve(struct proxy *p)
 		fds[1].fd = p->qtest_fd;
 		/* Where there is no room, the cable waits. */
 		fds[2].events = ixgbe_model_rx_ready(&p->model) ? POLLIN : 0;
-		if (poll(fds, 3, soon ? 1 : 100) < 0 && errno != EINTR)
+		if (ppoll(fds, 3, soon ? &short_wait : &long_wait, NULL) < 0 && errno != EINTR)
 			break;
 		if ((fds[0].revents & (POLLIN | POLLHUP)) && !proxy_qemu_serve(p))
 			break;

@@ -13,7 +13,7 @@ from labkit import state as states
 from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
-from wirekit import BROADCAST, LIFE_S, Wire
+from wirekit import BROADCAST, LIFE_S, Wire, wait_for
 
 NODES = {"alpha": "10.1.0.2", "beta": "10.1.0.1"}
 IPXE_WAIT_S = 120
@@ -39,6 +39,30 @@ def judged(directory):
 
 def violations(directory):
     return [line for line in judged(directory).splitlines() if "violation of" in line]
+
+
+# --- without a machine ----------------------------------------------------------------------
+
+def test_the_protocol(tmp_path):
+    names = [str(tmp_path / name) for name in ("device", "peer")]
+    command = [*ixgbe.wrapper(0, NIC_MAC, names, str(tmp_path / "wire.pcap"), 100),
+               os.path.join(ROOT, "tests/system/fake_qemu.py"), *names]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+    wait_for(lambda: "frames taken" in judged(tmp_path), "the device's summary")
+    assert violations(tmp_path) == ["ixgbe-proxy: violation of register: read of unknown "
+                                    "register 0x1f000"]
+    assert os.path.getsize(tmp_path / "wire.pcap") == 24 + 2 * (16 + 60)
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["--waive", "nothing", "--", "true"], "no such rule"), (["--mac", "1:2", "--", "true"], "MAC"),
+    (["--local", "a", "--", "true"], "two ends"), ([], "no QEMU")])
+def test_wrong_command_lines(arguments, said):
+    done = subprocess.run([ixgbe.PROXY, *arguments], capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert done.returncode == 2 and said in done.stderr
 
 
 # --- Linux's driver -----------------------------------------------------------------------
