@@ -15,6 +15,8 @@ last one of all that follow.
 `cores` counts all of a machine's; in several sockets, each is a NUMA node with its share of
 the memory. `threads` of them make a core (QEMU only, both).
 
+`nic` is a model of QEMU's, or ixgbe: an 82599 beside QEMU, whose processors then take turns.
+
 Machines with the backends vmx and bochs-svm are Bochs', all others QEMU's; `model` is a
 processor that its emulator knows (bochs-bin --help cpu, qemu-system-x86_64 -cpu help).
 
