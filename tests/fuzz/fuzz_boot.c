@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch/x86_64/acpi.h"
+#include "boot/memmap.h"
 #include "boot/multiboot.h"
 
 #define MEM_BASE ACPI_BIOS_BASE
@@ -39,9 +40,16 @@ static void fix_sums(uint8_t *p, size_t size)
 	}
 }
 
+static void say_nothing(void *ctx, const char *line)
+{
+	(void)ctx;
+	(void)line;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct boot_info bi;
+	struct memmap_sums sums;
 	static struct acpi_info info;
 	struct memory m = { data, size };
 	const struct phys_view view = { at, &m };
@@ -51,7 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 4096)
 		return 0;
 	boot_info_parse(&bi, MB1_LOADER_MAGIC, MEM_BASE, &view);
+	memmap_check(&bi, 1ull << 36, &sums, say_nothing, NULL);
 	boot_info_parse(&bi, MB2_LOADER_MAGIC, MEM_BASE, &view);
+	memmap_check(&bi, 1ull << 36, &sums, say_nothing, NULL);
 
 	copy = malloc(size + 1);
 	memcpy(copy, data, size);

@@ -124,6 +124,7 @@ def test_urls_that_grub_cannot_use(maker, url):
 @pytest.mark.parametrize("conf, message", [
     ("vm add g1 kernel none", 'node.conf:1:18: there is no module "none"; there are: one, '),
     ("node a mac 52:54", 'node.conf:1:12: "52:54" is no MAC address'),
+    ('node "a b; reboot"', 'node.conf:1:6: "a b; reboot" is no name'),
     ('vm add g1 kernel "one', "node.conf:1:18: a quote"),
     ("node a mac 52:54:00:00:00:01\nnode b mac 52:54:00:00:00:01",
      'the nodes "a" and "b" have the same MAC address')])

@@ -67,6 +67,8 @@ def read_conf(path):
         except words.WordError as error:
             raise usage_error(f"{path}:{number}:{error.column}: {error}") from None
         if parts[:1] == ["node"] and len(parts) > 1:
+            if not SAFE_NAME.match(parts[1]):
+                raise usage_error(f'{path}:{number}:{parts[1].column}: "{parts[1]}" is no name')
             found.append(Section(str(parts[1])))
             if parts[2:3] == ["mac"] and len(parts) > 3:
                 if not MAC.match(parts[3]):
