@@ -59,6 +59,8 @@ static void expect_sent(u8 type, u32 ip_dst)
 	const u8 *m = last_msg();
 
 	assert_int_equal(option(m, 53)[0], type);
+	assert_int_equal(option(m, 61)[0], 1);
+	assert_memory_equal(option(m, 61) + 1, m + 28, 6);
 	assert_int_equal(load_be32(m - 28 + IP_DST), ip_dst);
 }
 

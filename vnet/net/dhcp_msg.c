@@ -38,6 +38,7 @@
 #define OPT_PARAMETERS 55u
 #define OPT_RENEW 58u
 #define OPT_REBIND 59u
+#define OPT_CLIENT 61u
 #define OPT_END 255u
 
 static u8 *put_u32(u8 *o, u8 code, u32 v)
@@ -73,6 +74,12 @@ void dhcp_msg_build(struct pkt *p, const struct dhcp_msg *m, const u8 mac[6])
 	*o++ = m->type;
 	o = put_u32(o, OPT_REQUESTED, m->requested);
 	o = put_u32(o, OPT_SERVER, m->server);
+	/* As network loaders have it (RFC 2132, 9.14), so that the address is theirs. */
+	*o++ = OPT_CLIENT;
+	*o++ = 1 + ETH_ALEN;
+	*o++ = ARP_HTYPE_ETHERNET;
+	memcpy(o, mac, ETH_ALEN);
+	o += ETH_ALEN;
 	*o++ = OPT_PARAMETERS;
 	*o++ = sizeof(wanted);
 	memcpy(o, wanted, sizeof(wanted));
