@@ -697,6 +697,49 @@ static void many_links_come_and_go(void **state)
 	}
 }
 
+/* Port, peer and VNI are the same: what comes by one network is its link's alone, and so is
+ * what a router there says. */
+static void networks_have_links_of_their_own(void **state)
+{
+	struct edge_setup s = red->setup;
+	struct link_id id = s.id;
+	struct pkt *p = geneve(id, 60);
+	u64 strays = edge_strays(EDGE_STRAY_SENDER) + edge_strays(EDGE_STRAY_VNI);
+	struct edge *other;
+
+	(void)state;
+	assert_null(edge_local_find(1, PORT));
+	s.name = "other";
+	s.net = 1;
+	assert_int_equal(edge_create(&s, &other), ERR_OK);
+	fake_route(0, &a, &other->port);
+	assert_ptr_not_equal(edge_local_find(1, PORT), edge_local_find(0, PORT));
+	edge_input(edge_local_find(1, PORT), PEER, SPORT, &p, 1);
+	assert_int_equal(other->port.count.rx_frames, 1);
+	assert_int_equal(red->port.count.rx_frames, 0);
+	receive(id);
+	assert_int_equal(other->port.count.rx_frames, 1);
+	assert_int_equal(red->port.count.rx_frames, 1);
+	/* A peer that is another network's. */
+	p = geneve(blue->setup.id, 60);
+	edge_input(edge_local_find(1, PORT), PEER, SPORT, &p, 1);
+	assert_int_equal(blue->port.count.rx_frames, 0);
+	assert_int_equal(edge_strays(EDGE_STRAY_SENDER) + edge_strays(EDGE_STRAY_VNI), strays + 1);
+	assert_true(edge_path_told(1, PEER, 0xc123, PORT, 1400));
+	assert_true(other->port.mtu < red->port.mtu);
+	assert_false(edge_path_told(2, PEER, 0xc123, PORT, 1300));
+	/* The same kind of port on a network may speak another format there. */
+	assert_int_equal(edge_destroy(other, true), ERR_OK);
+	s.net = EDGE_NETS_MAX;
+	assert_int_equal(edge_create(&s, &other), ERR_INVAL);
+	s.net = 1;
+	s.link = &link_vxlan;
+	s.fragment = false;
+	assert_int_equal(edge_create(&s, &other), ERR_OK);
+	assert_int_equal(edge_destroy(other, true), ERR_OK);
+	assert_null(edge_local_find(1, PORT));
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -717,6 +760,7 @@ int main(void)
 		CASE(the_lan_is_shared_with_the_nodes_own_stack),
 		CASE(wrong_setups_are_refused),
 		CASE(many_links_come_and_go),
+		CASE(networks_have_links_of_their_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
