@@ -104,6 +104,17 @@ def test_counts_become_figures():
                      "copies_rx": (1, True)}
 
 
+def test_locks_are_those_that_another_benchmark_counted(tmp_path):
+    path = tmp_path / "path.json"
+    assert results.borrowed(str(path)) == []
+    path.write_text(json.dumps({"figures": [{"name": "locks_per_packet", "value": 0},
+                                            {"name": "tx_cycles_64", "value": 90}]}))
+    assert results.borrowed(str(path)) == [
+        {"name": "locks_per_packet", "value": 0, "from": "make bench-path"}]
+    path.write_text("[")
+    assert results.borrowed(str(path)) == []
+
+
 def test_other_modes_have_figures_of_their_own():
     rows = [row(0, way, "rtt", value) for way, value in
             (("native", 1.0), ("guest", 1.2), ("vmm", 1.4))]

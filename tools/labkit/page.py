@@ -35,7 +35,8 @@ def figures_table(found):
         plot = ""
         if f.get("goal") and f["value"] > 0 and f["low"] > 0:
             plot = plots.beside_goal(f["value"], f["low"], f["high"], f["goal"], f["better"])
-        rows.append([("name", html.escape(f["name"])), f"{f['value']:.4g}",
+        source = f" <small>{html.escape(f['from'])}</small>" if "from" in f else ""
+        rows.append([("name", html.escape(f["name"]) + source), f"{f['value']:.4g}",
                      html.escape(f["unit"]), f"{f['low']:.4g} &ndash; {f['high']:.4g}",
                      html.escape(figures.goal_text(f)), verdict(f), plot])
     return table(rows)
