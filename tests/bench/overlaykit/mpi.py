@@ -54,3 +54,4 @@ def hpcc():
 
 
 ALL = {"netpipe": netpipe(), "hpcc": hpcc()}
+QUICK = ("netpipe",)

@@ -51,6 +51,8 @@ WAYS = {way.key: way for way in (
         nested="tap", skips=("mpi",)),
 )}
 
+QUICK = ("native", "guest", "vmm", "kvm")
+
 PLAIN = ("machine {name} plain yes cores {cores} memory {memory}M nic {nic} kernel {kernel} "
          'initrd {initrd} cmdline "{cmdline} caisson.name={name} caisson.ip={address}/24"')
 NODE_MACHINE = "machine {name} cores {cores} memory {memory}M nic {nic}"
