@@ -5,6 +5,7 @@ stopped, clocks and all, so that they take nothing from the others."""
 import contextlib
 import json
 import os
+import re
 import subprocess
 import time
 
@@ -41,7 +42,22 @@ class Bed:
                             f"{done.stdout}{done.stderr}".rstrip())
         return done.stdout
 
-    def up(self, text):
+    def _boot(self, path, say):
+        """`lab up`, whose progress is told as it comes."""
+        command = [os.path.join(self.root, "tools/lab"), "up", "--dir", self.directory,
+                   "--timeout", str(self.timeout), "--image", self.image, path]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True) as process:
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                told = re.match(r"lab: +[\d.]+ s  (\S+: (?:shell|node up).*)", line)
+                if told:
+                    say(told[1])
+        if process.returncode:
+            raise ToolError(f"lab up: exit status {process.returncode}\n{''.join(lines)}".rstrip())
+
+    def up(self, text, say):
         """Boots what a .lab file's text says; then everything is stopped."""
         with contextlib.suppress(ToolError):
             self._lab("down")  # of a run that was killed
@@ -49,7 +65,7 @@ class Bed:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
-        self._lab("up", "--timeout", str(self.timeout), "--image", self.image, path)
+        self._boot(path, say)
         self.state = states.State(self.directory).load()
         self.running = set(self.state.machines)
         self.only(())
