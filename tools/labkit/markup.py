@@ -21,8 +21,9 @@ def titled(title, *parts):
     return "\n".join([f"<h3>{plain(title)}</h3>", *(part for part in parts if part)])
 
 
-def figure(svg):
-    return f"<figure>{svg}</figure>"
+def figure(svg, kind):
+    """A plot, with the kind of machine that it is of."""
+    return f"<figure>{svg}<figcaption>{plain(kind)}</figcaption></figure>"
 
 
 def table(rows):

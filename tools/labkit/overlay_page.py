@@ -23,9 +23,13 @@ class View:
 
     def __init__(self, report):
         self.report = report
+        self.kind = report["machine"]["kind"]
         self.ways = report["ways"]
         self.series = [(index, title, key) for index, (key, title) in enumerate(self.ways.items())]
         self.measures = {entry["measure"]: entry for entry in report["summary"]}
+
+    def figure(self, svg):
+        return figure(svg, f"{self.kind} machines")
 
     def rows(self, way, key):
         return [row for row in self.report["rows"] if row["way"] == way
@@ -43,12 +47,12 @@ class View:
         if not groups:
             return ""
         unit = next(self.measures[key]["unit"] for key in names if key in self.measures)
-        return figure(plots.bars(groups, self.series, unit))
+        return self.figure(plots.bars(groups, self.series, unit))
 
     def distribution(self, key):
         series = [(index, title, self.samples(way, key)) for index, title, way in self.series]
         series = [one for one in series if one[2]]
-        return figure(plots.distribution(series, "ms")) if series else ""
+        return self.figure(plots.distribution(series, "ms")) if series else ""
 
 
 def throughput(view):
@@ -101,7 +105,7 @@ def to_native(view):
     if not rows:
         return ""
     series = [one for one in view.series if any(one[2] in found for _, found in rows)]
-    return titled("Ratio to native", figure(plots.ratios(rows, series)), para(
+    return titled("Ratio to native", view.figure(plots.ratios(rows, series)), para(
         "\u2191 more than 1 is better than native, \u2193 less than 1 is; lines are 95 % "
         "intervals.", "note"))
 
@@ -122,7 +126,7 @@ def mpi(view):
     parts = []
     if series:
         parts += [para("NetPIPE, ping-pong of one rank at each end:", "note"),
-                  figure(plots.curves(series, "message, bytes", "Mbit/s"))]
+                  view.figure(plots.curves(series, "message, bytes", "Mbit/s"))]
     found = {way: [row["detail"] for row in view.rows(way, "hpcc_bw")] for way in view.ways}
     if any(found.values()):
         rows = [["HPCC, two ranks at each end", *(plain(title) for title in view.ways.values())]]
@@ -149,8 +153,8 @@ def ledger(view):
                 rows.append((view.ways[way], [stage["cycles"] / one["packets"]
                                               for stage in one["stages"]]))
         if rows:
-            parts += [para(f"{title}:", "note"), figure(plots.stacks(rows, names,
-                                                                     "cycles a packet"))]
+            parts += [para(f"{title}:", "note"), view.figure(plots.stacks(rows, names,
+                                                                          "cycles a packet"))]
     if not parts:
         return ""
     return titled("The ledger: where a packet's cycles go", *parts, para(
