@@ -391,3 +391,73 @@ def test_nodes_of_ones_own():
     for wrong in ("52:54:00:00:00:01", "52:54:00:00:00:01,192.168.7.256/24", "x,10.0.0.1/24"):
         with pytest.raises(ToolError):
             hardware.parse_nodes([wrong, wrong])
+
+
+# --- a run, on machines that are not there -------------------------------------------------
+
+class Machines:
+    """Stands for the lab: `broken` ways fail, `dead` ones answer again once restarted."""
+
+    def __init__(self, broken=(), dead=()):
+        self.broken, self.dead = set(broken), set(dead)
+        self.asked = []
+
+    def begin(self, way):
+        if way.key in self.broken:
+            raise ToolError(f"{way.key} is not running any more")
+
+    def set_mtu(self, way, mtu):
+        return min(mtu, way.mtu_most)
+
+    def sh(self, _target, command, _timeout):
+        way = next(way for way in ways.WAYS.values() if way.peer in command)
+        self.asked.append(way.key)
+        if way.key in self.dead:
+            raise ToolError("not done within 1 s")
+        return "time=2.0 ms\n", 0
+
+    def check(self, _target, _command, _timeout=0):
+        return ""
+
+    def well(self, way):
+        return way.key not in self.dead
+
+    def restart_nested(self, way):
+        self.dead.discard(way.key)
+
+    def unbalanced(self, way):
+        return [f"{way.key}: lost"] if way.key == "guest" else []
+
+
+def run_rounds(bed, keys, count=2):
+    runner = rounds.Runner(bed, [ways.WAYS[key] for key in keys], [measures.NET[0]],
+                           measures.Lengths(1, 2), lambda _: None)
+    for number in range(count):
+        runner.round(number)
+    return runner
+
+
+def test_rounds_alternate_and_the_sum_over_frames_is_asked_for():
+    bed = Machines()
+    runner = run_rounds(bed, ["native", "guest"])
+    assert bed.asked == ["native", "guest", "guest", "native"]
+    assert [row["value"] for row in runner.rows] == [2.0] * 4
+    assert runner.failures == ["guest: lost"] * 2
+
+
+def test_a_way_that_fails_takes_no_other_with_it():
+    runner = run_rounds(Machines(broken=["native"]), ["native", "kvm"])
+    assert [row["way"] for row in runner.rows] == ["kvm", "kvm"]
+    assert len(runner.failures) == 2 and "native" in runner.failures[0]
+
+
+def test_guests_of_kvm_that_died_are_started_again_and_counted():
+    runner = run_rounds(Machines(dead=["kvm"]), ["kvm"])
+    assert [row["value"] for row in runner.rows] == [2.0, 2.0]
+    assert runner.restarts == {"kvm": 1} and runner.failures == []
+
+
+def test_other_machines_are_not_started_again():
+    runner = run_rounds(Machines(dead=["native"]), ["native"], 1)
+    assert runner.rows[0]["value"] is None and runner.restarts == {}
+    assert "not done within 1 s" in runner.failures[0]

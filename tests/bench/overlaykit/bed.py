@@ -75,12 +75,13 @@ class Bed:
         self._lab("down")
 
     def only(self, names):
-        """These machines run, all others stand still."""
-        for word, which in (("stop", self.running - set(names)), ("cont", set(names) -
-                                                                  self.running)):
-            for name in which:
+        """These machines run, all others stand still. One that has ended is no way's business
+        but its own."""
+        wanted = set(names)
+        for word, which in (("stop", self.running - wanted), ("cont", wanted - self.running)):
+            for name in filter(self.state.alive, which):
                 qmp.command(self.state.path(name, machines.QMP_SOCKET), name, word)
-        self.running = set(names)
+        self.running = wanted
 
     @contextlib.contextmanager
     def _port(self, name, what):

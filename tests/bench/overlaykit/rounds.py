@@ -90,7 +90,12 @@ class Runner:
 
     def round(self, number):
         for way in order(self.ways, number):
-            self.bed.begin(way)
+            try:
+                self.bed.begin(way)
+            except ToolError as error:
+                self.failures.append(f"round {number + 1}, {way.title}: {error}")
+                self.say(f"round {number + 1}, {way.title}: FAILED: {str(error).splitlines()[0]}")
+                continue
             values = []
             for measure_ in self.measures:
                 if measure_.group in way.skips:
@@ -144,22 +149,23 @@ class Runner:
         """What each stage of a frame's way takes during a TCP stream, of one more stream a
         way: the clock is read for it, so that it stands beside the others, not in them."""
         for way in (way for way in self.ways if way.nodes):
-            self.bed.begin(way)
             try:
-                self.bed.set_mtu(way, self.measures[0].mtu)
-                for node in way.nodes:
-                    self.bed.ctl(node, "ledger on")
+                self.ledgers[way.key] = self._ledger_of(way)
+                self.say(f"{way.title}: ledger")
             except ToolError as error:
-                self.say(f"no ledger: {str(error).splitlines()[0]}")
-                return
-            self.bed.check(way.ends[0], f"nuttcp -T{self.lengths.seconds} {way.peer}")
-            told = [self.bed.show(node, "ledger") for node in way.nodes]
-            for node in way.nodes:
-                self.bed.ctl(node, "ledger off")
-            # The stream goes from the first to the second: frames out here, in there.
-            self.ledgers[way.key] = {"tx": told[0]["directions"]["tx"],
-                                     "rx": told[1]["directions"]["rx"]}
-            self.say(f"{way.title}: ledger")
+                self.failures.append(f"{way.title}: no ledger: {error}")
+
+    def _ledger_of(self, way):
+        self.bed.begin(way)
+        self.bed.set_mtu(way, self.measures[0].mtu)
+        for node in way.nodes:
+            self.bed.ctl(node, "ledger on")
+        self.bed.check(way.ends[0], f"nuttcp -T{self.lengths.seconds} {way.peer}")
+        told = [self.bed.show(node, "ledger") for node in way.nodes]
+        for node in way.nodes:
+            self.bed.ctl(node, "ledger off")
+        # The stream goes from the first to the second: frames out here, in there.
+        return {"tx": told[0]["directions"]["tx"], "rx": told[1]["directions"]["rx"]}
 
 
 def counts(counted):
