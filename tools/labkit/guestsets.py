@@ -29,6 +29,7 @@ class Set:
     library_paths: list = dataclasses.field(default_factory=list)
     ssh: bool = False                                          # keys for dropbear
     modules: list = dataclasses.field(default_factory=list)    # of the kernel, beside the usual
+    root_modules: list = dataclasses.field(default_factory=list)    # only in `root`
     images: dict = dataclasses.field(default_factory=dict)     # file in build/guest: path
     built: dict = dataclasses.field(default_factory=dict)      # file below build/: path
 
@@ -57,6 +58,7 @@ OPENMPI_PLUGINS = (
 
 HPC = Set(
     flavour="amd64", image="initrd-hpc.img", root="root-hpc.squashfs",
+    root_modules=["nfsv4"],
     packages=["netpipe-openmpi", "hpcc", "openmpi-bin", "openmpi-common", "libopenmpi3",
               "libpmix2", "dropbear-bin", "libblas3", "libcrypt1", "libevent-core-2.1-7",
               "libevent-pthreads-2.1-7", "libgcc-s1", "libgfortran5", "libgmp10", "libhwloc15",

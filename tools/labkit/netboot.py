@@ -32,7 +32,7 @@ GRUB_MODULES = ["normal", "configfile", "echo", "test", "true", "sleep", "reboot
 EARLY_CONFIG = "boot/grub/grub.cfg"  # on the memory disk; grub-mkimage allows no other place
 
 # What stands behind these keys is a boot module's name.
-MODULE_KEYS = ("kernel", "initrd", "file")
+MODULE_KEYS = ("kernel", "initrd", "module", "file")
 # Names go into scripts of GRUB and of iPXE, and into URLs.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
 SAFE_WORDS = re.compile(r"[A-Za-z0-9._+=:,/ -]*\Z")
