@@ -291,8 +291,6 @@ static err_t ixgbe_attach(struct nic *nic, const struct nic_resources *res)
 	struct ixgbe *x;
 	err_t err;
 
-	if (res->irq == NIC_IRQ_MSIX)
-		return ERR_NOTSUP; /* no entries are handed out to causes yet */
 	if (res->regs_size < IXGBE_REGS_SIZE ||
 	    res->rx_pool->buf_size < PKT_HEADROOM + IXGBE_RX_BUF)
 		return ERR_INVAL;

@@ -73,10 +73,13 @@ static void start_link(struct ixgbe *x)
 	ixgbe_sync_give(x, IXGBE_SYNC_MAC_CSR);
 }
 
-/* 7.3.4.1: without MSI-X, IVAR says which of EICR's low bits a queue's causes are. */
+/*
+ * 7.3.4.1: without multiple MSI-X vectors, IVAR says which of EICR's low bits a queue's
+ * causes are, and all of them raise the line, the MSI, or MSI-X vector 0.
+ */
 static void start_interrupts(struct ixgbe *x)
 {
-	ixgbe_write(x, IXGBE_GPIE, 0);
+	ixgbe_write(x, IXGBE_GPIE, x->res.irq == NIC_IRQ_MSIX ? IXGBE_GPIE_PBA : 0);
 	ixgbe_write(x, IXGBE_EIAC, 0);
 	ixgbe_write(x, IXGBE_EIAM, 0);
 	ixgbe_write(x, IXGBE_IVAR0,

@@ -23,7 +23,7 @@ enum ixgbe_reg {
 	IXGBE_EIMS = 0x00880,	  /* 8.2.3.5.3 unmask: 1 sets */
 	IXGBE_EIMC = 0x00888,	  /* 8.2.3.5.4 mask: 1 clears */
 	IXGBE_EIAM = 0x00890,	  /* 8.2.3.5.6 causes masked with their interrupt */
-	IXGBE_GPIE = 0x00898,	  /* 8.2.3.5.18 interrupts in general: 0 is INTx or MSI */
+	IXGBE_GPIE = 0x00898,	  /* 8.2.3.5.18 interrupts in general: bit 4 is several vectors */
 	IXGBE_IVAR0 = 0x00900,	  /* 8.2.3.5.16 causes of queues 0 and 1, a byte each */
 	IXGBE_RDBAL0 = 0x01000,	  /* 8.2.3.8.1 receive ring: base (128-byte aligned), ... */
 	IXGBE_RDBAH0 = 0x01004,
@@ -122,6 +122,7 @@ enum ixgbe_reg {
 #define IXGBE_INT_TIMER BIT(30)	   /* TCP timer, which nobody uses */
 #define IXGBE_INT_ALL 0x7fffffffu  /* bit 31 is reserved in EIMC */
 
+#define IXGBE_GPIE_PBA BIT(31) /* unmasking clears the pending bit of MSI-X */
 #define IXGBE_IVAR_VALID BIT(7)
 #define IXGBE_IVAR_TX_SHIFT 8
 /* EITR: bits 3 to 11, units of 2.048 us at 10 Gb/s and 1 Gb/s */

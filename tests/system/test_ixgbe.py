@@ -141,7 +141,7 @@ def running_ipxe(guest_images, tmp_path):
                *ixgbe.wrapper(0, NIC_MAC, (wire.nodes, wire.ours), waived=IPXE_WAIVES),
                "qemu-system-x86_64", "-accel", f"tcg,thread={ixgbe.THREAD}", "-machine",
                "pc,memory-backend=ram", "-nodefaults", "-display", "none", "-m", "256",
-               "-object", f"{ixgbe.MEMORY},id=ram,size=256M", *ixgbe.qemu_arguments(1),
+               "-object", f"{ixgbe.MEMORY},id=ram,size=256M", *ixgbe.qemu_arguments(0),
                "-kernel", os.path.join(ROOT, "build/guest/ipxe.lkrn"), "-initrd", str(script)]
     with open(tmp_path / "qemu.log", "wb") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=log,

@@ -602,6 +602,31 @@ static void test_irq_self_test(void **state)
 	assert_int_equal(ixb.ops->irq_cause(&ixb.nic), NIC_EVENT_OTHER);
 }
 
+/* One vector for all that the NIC has to say. */
+static void test_msix(void **state)
+{
+	u8 f[64];
+	struct pkt *p;
+
+	(void)state;
+	ixb_finish();
+	ixb_prepare(IXB_POOL);
+	ixb.res.irq = NIC_IRQ_MSIX;
+	assert_int_equal(ixb.ops->attach(&ixb.nic, &ixb.res), ERR_OK);
+	ixb.ops->irq_cause(&ixb.nic);
+	ixb.ops->rx_irq(&ixb.nic, true);
+	frame_for_us(f, 64, 0);
+	for (u32 i = 0; i < 3; i++) {
+		u32 before = ixb.model.interrupts;
+
+		assert_true(ixgbe_model_rx(&ixb.model, f, 64));
+		assert_int_equal(ixb.model.interrupts, before + 1);
+		assert_int_equal(ixb.ops->irq_cause(&ixb.nic), NIC_EVENT_RX);
+		assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 1);
+		pkt_put(p);
+	}
+}
+
 static void test_link_change(void **state)
 {
 	(void)state;
@@ -738,6 +763,7 @@ int main(void)
 		IXB_CASE(test_rx_irq),
 		IXB_CASE(test_tx_irq),
 		IXB_CASE(test_irq_self_test),
+		IXB_CASE(test_msix),
 		IXB_CASE(test_link_change),
 		IXB_CASE(test_hang),
 		IXB_CASE(test_reset_fails),

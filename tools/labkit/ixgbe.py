@@ -22,15 +22,17 @@ MEMORY = "memory-backend-memfd,share=on"
 THREAD = "single"
 
 
-def qemu_arguments(count):
-    """What QEMU needs for so many of the devices."""
-    options = []
-    for index in range(count):
-        fd = FIRST_FD + 2 * index
-        options += ["-chardev", f"socket,id=ixq{index},fd={fd + 1}",
-                    "-object", f"qtest,id=ixt{index},chardev=ixq{index},log=none",
-                    "-device", f"x-pci-proxy-dev,id=ix{index},fd={fd}"]
-    return options
+def is_in(machine):
+    """Has the machine such a NIC?"""
+    return "ixgbe" in machine.nic.split(",")
+
+
+def qemu_arguments(index):
+    """What QEMU needs for one of the devices."""
+    fd = FIRST_FD + 2 * index
+    return ["-chardev", f"socket,id=ixq{index},fd={fd + 1}",
+            "-object", f"qtest,id=ixt{index},chardev=ixq{index},log=none",
+            "-device", f"x-pci-proxy-dev,id=ix{index},fd={fd}"]
 
 
 def wrapper(index, mac, ends=None, capture=None, snap=None, waived=()):

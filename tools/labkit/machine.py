@@ -125,19 +125,22 @@ def network_arguments(lab, machine):
         return ["-nic", "none"]
     options = []
     wires = lab.wires_of(machine)
-    if machine.nic == "ixgbe":
-        return ixgbe.qemu_arguments(max(1, len(wires)))
     for index, wire in enumerate(wires):
+        if machine.nic_model(index) == "ixgbe":
+            continue
         local, remote = ends_of(lab, machine, wire)
         options += ["-netdev", f"dgram,id=net{index},local.type=unix,local.path={local},"
                                f"remote.type=unix,remote.path={remote}"]
         if captures(lab, machine, wire):
             options += ["-object", f"filter-dump,id=dump{index},netdev=net{index},"
                                    f"file=../wires/{wire.name}.pcap,maxlen={wire.snap}"]
-    if not wires:
+    if not wires and machine.nic_model(0) != "ixgbe":
         options += ["-netdev", "hubport,id=net0,hubid=0"]
     for index in range(max(1, len(wires))):
         model = machine.nic_model(index)
+        if model == "ixgbe":
+            options += ixgbe.qemu_arguments(index)
+            continue
         options += ["-device", f"{QEMU_NICS.get(model, model)},netdev=net{index},romfile=,"
                                f"mac={lab.mac_of(machine, index)}"]
     return options
@@ -145,11 +148,11 @@ def network_arguments(lab, machine):
 
 def wrappers(lab, machine):
     """The commands in front of QEMU's that lend it its NICs, where it has not got them."""
-    if machine.nic != "ixgbe":
-        return []
     command = []
     wires = lab.wires_of(machine)
     for index in range(max(1, len(wires))):
+        if machine.nic == "none" or machine.nic_model(index) != "ixgbe":
+            continue
         wire = wires[index] if wires else None
         command += ixgbe.wrapper(
             index, lab.mac_of(machine, index), wire and ends_of(lab, machine, wire),
@@ -171,10 +174,10 @@ def cpu_of(machine):
 def processors(machine):
     """Processors and memory; each of several sockets is a NUMA node."""
     in_socket = machine.cores // machine.sockets
-    backend = ixgbe.MEMORY if machine.nic == "ixgbe" else "memory-backend-ram"
+    backend = ixgbe.MEMORY if ixgbe.is_in(machine) else "memory-backend-ram"
     arguments = ["-smp", f"{machine.cores},sockets={machine.sockets},threads={machine.threads},"
                  f"cores={in_socket // machine.threads}", "-m", str(machine.memory)]
-    if machine.sockets == 1 and machine.nic == "ixgbe":
+    if machine.sockets == 1 and ixgbe.is_in(machine):
         arguments += ["-object", f"{backend},id=ram,size={machine.memory}M",
                       "-machine", "memory-backend=ram"]
     for node in range(machine.sockets if machine.sockets > 1 else 0):
@@ -189,7 +192,7 @@ def processors(machine):
 
 def qemu_command(lab, machine, boot, tag):
     return [*wrappers(lab, machine), "qemu-system-x86_64", "-name", tag,
-            "-accel", f"tcg,thread={ixgbe.THREAD if machine.nic == 'ixgbe' else 'multi'}",
+            "-accel", f"tcg,thread={ixgbe.THREAD if ixgbe.is_in(machine) else 'multi'}",
             "-cpu", cpu_of(machine), "-machine", "pc", "-nodefaults", "-vga", "std",
             *processors(machine), "-display", "none",
             "-no-reboot", "-chardev", f"socket,id=com1,path={SERIAL_SOCKET},server=on,wait=off,"
