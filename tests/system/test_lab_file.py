@@ -67,6 +67,12 @@ def test_macs_are_the_files_or_made_from_the_name():
     assert lab.mac_of(lab.machines["alpha"], 1) not in ("52:54:00:00:00:01", made)
 
 
+def test_each_nic_has_its_model():
+    machine = parse("machine a nic e1000,virtio-net").machines["a"]
+    assert [machine.nic_model(n) for n in range(3)] == ["e1000", "virtio-net", "virtio-net"]
+    assert parse("machine a").machines["a"].nic_model(1) == "e1000"
+
+
 def test_a_lan_and_a_machine_on_this_host():
     lab = parse('machine a\nmachine h backend host setup "true"\nwire lan a b h snap 99\n'
                 "wire w a b\nnode b\nnode h\n uplink add 0 address 10.0.0.9/24\n")
@@ -97,6 +103,8 @@ def test_the_backend_says_whose_machine_it_is():
     ("machine a cores", '1:11: "cores" lacks its value'),
     ("machine a cores 1 cores 2", '1:19: "cores" is given twice'),
     ("machine a memory 2T", '1:18: memory: "2T" is no size'),
+    ("machine a nic e1000,none", '1:15: unknown nic "none"'),
+    ("machine a nic e1000e,e1001", '1:15: unknown nic "e1001" (did you mean "e1000'),
     ("machine a nic e1001", '1:15: unknown nic "e1001" (did you mean "e1000'),
     ("machine a kernel x", '1:11: "kernel" is for a machine with "plain yes"'),
     ("machine a plain yes", '1:9: the plain machine "a" has no kernel'),
