@@ -55,7 +55,8 @@ static void uplink(const struct out *out, struct uplink *up)
 	char text[FMT_MAC_LEN];
 	struct nic_link link;
 
-	title(out, "uplink 0");
+	fmt_snprintf(text, sizeof(text), "uplink %u", up->index);
+	title(out, text);
 	if (up->state == UPLINK_ABSENT) {
 		out_printf(out, "%s\n", up->why[0] ? up->why : "none");
 		return;
@@ -63,7 +64,7 @@ static void uplink(const struct out *out, struct uplink *up)
 	link = up->nic.ops->link(&up->nic);
 	out_printf(out, "%s %s, link %s", up->nic.ops->name, fmt_mac(text, up->nic.mac),
 		   link.up ? "up" : "DOWN");
-	if (link.up)
+	if (link.up && link.mbps)
 		out_printf(out, " %u Mbit/s", link.mbps);
 	if (up->state != UPLINK_UP)
 		out_printf(out, ", not configured\n");
@@ -147,7 +148,10 @@ static void show(const struct out *out)
 		   node_state.errors ? "DEGRADED" : "ok");
 	booted(out);
 	machine(out);
-	uplink(out, uplink_at(0));
+	/* Of those that are not there, the first says why. */
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		if (!i || uplink_at(i)->func)
+			uplink(out, uplink_at(i));
 	other_nics(out);
 	links(out);
 	guests(out);
