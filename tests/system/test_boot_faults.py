@@ -39,7 +39,7 @@ MISTAKES = [
     ("uplink add 0 address 10.0.0.9/24", "0 address", "uplink 0 is there already"),
     ("uplink add 1 address 10.0.1.1/24", "1 address", "this machine has 1 NIC with a driver"),
     ("uplink add 4 address 10.0.1.1/24", "4 address", "a node uses up to 4 uplinks: 0 to 3"),
-    ("link add other udp remote 10.0.2.2 uplink 1", "1", "uplink 1 is not in use; add it first"),
+    ("link add other udp remote 22.0.2.2 uplink 1", "1", "uplink 1 is not in use; add it first"),
     ("uplink add 0 address 10.0.0.9/33", "10.0.0.9/33", "10.0.0.9/33"),
     ("link add peer udp remote 10.0.0.3 port 9001", "peer", "its name, or a link with this port"),
     ("link add other udp remote 10.0.0.2 port 9000", "other", "its name, or a link with this port"),

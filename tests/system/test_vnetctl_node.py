@@ -72,7 +72,7 @@ def test_statements(ctl):
 
 
 @pytest.mark.parametrize("words, says", [
-    (["control", "close"], "not over the network"), (["uplink", "del", "0"], "control listens"),
+    (["control", "close"], "not over the network"), (["uplink", "del", "0"], "links use it"),
     (["console", "attach", "g1"], "no vm"), (["link", "del", "gamma"], "1 routes name it (1)"),
 ])
 def test_refusals(ctl, words, says):
