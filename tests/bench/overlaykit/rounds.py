@@ -65,7 +65,7 @@ class Runner:
             self.bed.set_mtu(way, self.measures[0].mtu)
             self.bed.check(way.ends[1], what.SERVERS)
             self.machines[way.key] = self._look_at(way)
-            self.bed.check(way.ends[0], f"nuttcp -T1 {way.peer}; nuttcp -r -T1 {way.peer}; "
+            self.bed.check(way.ends[0], f"nuttcp -n2m {way.peer}; nuttcp -r -n2m {way.peer}; "
                            f"ping -q -i 0.01 -c 50 {way.peer}", what.SLACK_S)
         self._persist(way, warm)
         self.say(f"{way.title}: warm; clock source {self.machines[way.key]['clocksource']}")
