@@ -341,6 +341,9 @@ static void fill_desc(struct vring_desc *d, const struct vdrv_buf *b, bool write
 	};
 }
 
+/* Of an indirect table, unless a chain is longer. */
+#define TABLE_ENTRIES 32
+
 static int add_indirect(struct vdrv *v, struct vdrv_ring *r, const struct vdrv_buf *bufs, u16 n,
 			u16 nread)
 {
@@ -350,9 +353,10 @@ static int add_indirect(struct vdrv *v, struct vdrv_ring *r, const struct vdrv_b
 	if (head < 0)
 		return -1;
 	r->next_of[head] = (u16)head;
-	if (!r->table_of[head])
-		r->table_of[head] = vdrv_alloc(v, 16 * 32, 16);
-	ASSERT(n <= 32);
+	if (n > r->entries_of[head]) {
+		r->entries_of[head] = MAX(n, TABLE_ENTRIES);
+		r->table_of[head] = vdrv_alloc(v, 16u * r->entries_of[head], 16);
+	}
 	table = (struct vring_desc *)(void *)vdrv_mem(v, r->table_of[head], 16u * n);
 	for (u16 i = 0; i < n; i++) {
 		fill_desc(&table[i], &bufs[i], i >= nread);

@@ -30,7 +30,8 @@ struct vdrv_ring {
 	bool indirect; /* put every chain behind an indirect descriptor */
 	bool busy[VIRTQ_MAX_SIZE];
 	u16 next_of[VIRTQ_MAX_SIZE]; /* the driver's own copy of the links */
-	u64 table_of[VIRTQ_MAX_SIZE]; /* indirect table of a head */
+	u64 table_of[VIRTQ_MAX_SIZE]; /* indirect table of a head ... */
+	u16 entries_of[VIRTQ_MAX_SIZE]; /* ... and how many it has room for */
 };
 
 struct vdrv_buf {

@@ -158,6 +158,30 @@ static void pieces(void **state)
 	assert_int_equal(*vdrv_mem(&v, 0x72003 + 23, 1), VIRTIO_BLK_S_OK);
 }
 
+/* As many segments as a driver is told it may have, with and without an indirect table. */
+static void the_longest_chain(void **state)
+{
+	struct vdrv_buf bufs[VIRTIO_BLK_SEG_MAX + 2] = { { 0x1000, 16 } };
+
+	(void)state;
+	for (u32 i = 0; i < VIRTIO_BLK_SEG_MAX; i++)
+		bufs[1 + i] = (struct vdrv_buf){ 0x20000 + 700 * i, 512 };
+	bufs[VIRTIO_BLK_SEG_MAX + 1] = (struct vdrv_buf){ 0x1800, 1 };
+	for (u32 indirect = 0; indirect < 2; indirect++) {
+		v.next_alloc = 0x2000;
+		assert_true(vdrv_start(&v, FEATURES));
+		v.ring[0].indirect = indirect;
+		memset(vdrv_mem(&v, 0x1000, 16), 0, 16);
+		*vdrv_mem(&v, 0x1800, 1) = NO_STATUS;
+		assert_true(vdrv_add(&v, &v.ring[0], bufs, 1, VIRTIO_BLK_SEG_MAX + 1) >= 0);
+		vdrv_kick(&v, 0);
+		assert_int_equal(*vdrv_mem(&v, 0x1800, 1), VIRTIO_BLK_S_OK);
+		for (u32 i = 0; i < VIRTIO_BLK_SEG_MAX; i++)
+			assert_memory_equal(vdrv_mem(&v, 0x20000 + 700 * i, 512), image + 512 * i,
+					    512);
+	}
+}
+
 static void writes_stay_until_discarded(void **state)
 {
 	struct request r;
@@ -379,6 +403,7 @@ int main(void)
 		CASE(found_with_its_size),
 		CASE(reads),
 		CASE(pieces),
+		CASE(the_longest_chain),
 		WRITABLE(writes_stay_until_discarded),
 		WRITABLE(a_full_overlay_is_an_error),
 		CASE(tells_its_name),
