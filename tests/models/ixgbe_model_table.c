@@ -44,6 +44,8 @@ const struct ixm_row ixm_rows[] = {
 	ONE("SW_FW_SYNC", IXGBE_SW_FW_SYNC, .access = RW, .read = ixm_read_sync,
 	    .write = ixm_write_sync),
 	ONE("GCR_EXT", IXGBE_GCR_EXT, .access = RW),
+	ONE("HICR", 0x15f00, .access = IXM_READ | IXM_OTHERS),
+	ONE("FWSTS", 0x15f0c, .access = OTHER),
 	ONE("GCR", 0x11000, .access = OTHER),
 	MANY("GSCL", 0x11010, 4, .access = OTHER),
 	ONE("PBACL", 0x11068, .access = OTHER),
@@ -111,6 +113,14 @@ const struct ixm_row ixm_rows[] = {
 	MANY("FTQF", IXGBE_FTQF0, IXGBE_FTQF_COUNT, .access = RW),
 	MANY("ETQF", 0x5128, 8, .access = OTHER),
 	MANY("ETQS", 0xec00, 8, .access = OTHER),
+	ONE("SYNQF", 0xec30, .access = OTHER),
+	ONE("RQTC", 0xec70, .access = OTHER),
+	ONE("LLITHRESH", 0xec90, .access = OTHER),
+	MANY("SDPQF", 0xe400, 128, .access = OTHER),
+	MANY("L34TIMIR", 0xe800, 128, .access = OTHER),
+	ONE("PFVTCTL", 0x51b0, .access = OTHER),
+	ONE("PFDTXGSWC", 0x8220, .access = OTHER),
+	ONE("RTRUP2TC", 0x3020, .access = OTHER),
 	MANY("PFVLVF", IXGBE_PFVLVF0, IXGBE_PFVLVF_COUNT, .access = RW),
 	MANY("PFVLVFB", IXGBE_PFVLVFB0, IXGBE_PFVLVFB_COUNT, .access = RW),
 	MANY("PFUTA", IXGBE_PFUTA0, IXGBE_PFUTA_COUNT, .access = RW),
@@ -142,6 +152,7 @@ const struct ixm_row ixm_rows[] = {
 	TX_ROWS("DCA_TXCTRL", 0x600c, .access = OTHER),
 	/* 8.2.3.12 security */
 	ONE("SECTXCTRL", 0x8800, .access = OTHER),
+	ONE("SECTXMINIFG", 0x8810, .access = OTHER),
 	ONE("SECTXSTAT", 0x8804, .access = IXM_READ | IXM_OTHERS, .reset = 0x3),
 	ONE("SECRXCTRL", IXGBE_SECRXCTRL, .access = RW, .reserved = 0xfffffffc),
 	ONE("SECRXSTAT", IXGBE_SECRXSTAT, .access = IXM_READ, .read = ixm_read_secrxstat),
@@ -154,7 +165,9 @@ const struct ixm_row ixm_rows[] = {
 	ONE("LINKS", IXGBE_LINKS, .access = IXM_READ, .read = ixm_read_links),
 	ONE("LINKS2", 0x4324, .access = IXM_READ | IXM_OTHERS),
 	ONE("ANLP1", 0x42b0, .access = IXM_READ | IXM_OTHERS, .reset = 0x00000c01),
+	ONE("PCS1GLCTL", 0x4208, .access = OTHER),
 	ONE("PCS1GLSTA", 0x420c, .access = IXM_READ | IXM_OTHERS),
+	MANY("PCS1GANA", 0x4218, 2, .access = OTHER),
 	ONE("MSCA", IXM_MSCA, .access = OTHER, .write = ixm_write_msca),
 	ONE("MSRWD", IXM_MSRWD, .access = OTHER),
 	/* 8.2.3.23 statistics: a read clears */
@@ -175,7 +188,13 @@ const struct ixm_row ixm_rows[] = {
 	MANY("LXONRXCNT", 0x41a4, 2, .access = STAT),
 	MANY("LXOFFTXC", 0x3f60, 3, .access = STAT),
 	MANY("PXONTXC", 0x3f00, 16, .access = STAT),
+	MANY("PXONRXC", 0xcf00, 16, .access = STAT),
+	MANY("LXONRXC", 0xcf60, 3, .access = STAT),
+	MANY("PXON2OFFCNT", 0x3240, 8, .access = STAT),
 	MANY("MNGPTC", 0xcf90, 1, .access = STAT),
+	ONE("SSVPC", 0x8780, .access = STAT),
+	ONE("FCCRC", 0x5118, .access = STAT),
+	MANY("FCOERPDC", 0x241c, 5, .access = STAT),
 	MANY("QBTC", 0x8700, 32, .access = STAT),
 	MANY("FCoE statistics", 0x8784, 2, .access = STAT),
 	{ .name = "QPRDC", .first = IXGBE_QPRDC0, .count = 16, .step = 0x40, .access = STAT },
@@ -183,14 +202,19 @@ const struct ixm_row ixm_rows[] = {
 	{ .name = "QBRC", .first = IXM_QBRC, .count = 16, .step = 0x40, .access = STAT },
 	{ .name = "QBRCH", .first = 0x1038, .count = 16, .step = 0x40, .access = STAT },
 	{ .name = "QPTC", .first = 0x6030, .count = 16, .step = 0x40, .access = STAT },
+	{ .name = "QBTC", .first = 0x6034, .count = 16, .step = 0x40, .access = STAT },
 	MANY("RQSMR", 0x2300, 32, .access = OTHER),
 	MANY("TQSM", 0x8600, 32, .access = OTHER),
 	/* 8.2.3.26 time stamps */
 	MANY("TSYNC", 0x8c00, 24, .access = OTHER),
 	ONE("TSYNCRXCTL", 0x5188, .access = OTHER),
-	MANY("RXSTMP", 0x51e8, 2, .access = OTHER),
+	ONE("RXSTMPL", 0x51e8, .access = OTHER),
+	ONE("RXSTMPH", 0x51a4, .access = OTHER),
+	ONE("RXMTRL", 0x5120, .access = OTHER),
 	/* 8.2.3.24 wake-up, and more that Linux touches when it starts */
 	MANY("WUC", 0x5800, 5, .access = OTHER),
 };
+
+STATIC_ASSERT(sizeof(ixm_rows) / sizeof(ixm_rows[0]) < UINT8_MAX, "rule_of has 8 bits");
 
 const u32 ixm_row_count = sizeof(ixm_rows) / sizeof(ixm_rows[0]);
