@@ -339,29 +339,39 @@ static void tx_frame(struct e1000 *e, struct pkt *p)
 	e->tx_tail = b.at;
 }
 
-/* Nothing but bytes in one piece: one descriptor. */
+/* Nothing but bytes, and a descriptor for each piece: none is long enough to be split. */
 static inline bool is_simple(const struct pkt *p)
 {
-	return !(pkt_offloads(p) | p->nseg) && p->len >= E1000_MIN_FRAME &&
-	       p->len <= E1000_TX_PIECE;
+	return !pkt_offloads(p) && p->len >= E1000_MIN_FRAME && p->len <= E1000_TX_PIECE &&
+	       p->head_len;
 }
 
 /* The first frames of the burst, as long as they are such and there is room. How many. */
 static u32 tx_simple(struct e1000 *e, struct pkt **pkts, u32 n)
 {
-	u32 at = e->tx_tail, k = 0;
+	const u32 cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS;
+	const u32 last = E1000_TXD_EOP | E1000_TXD_RS;
+	u32 at = e->tx_tail, room = tx_free(e), k = 0;
+	union e1000_tx_desc *ring = e->tx;
 
-	n = MIN(n, tx_free(e));
-	for (; k < n && is_simple(pkts[k]); k++) {
+	for (; k < n && is_simple(pkts[k]) && room > pkts[k]->nseg; k++) {
 		struct pkt *p = pkts[k];
+		u32 first = at, nseg = p->nseg;
 
-		e->tx[at].data = (struct e1000_tx_data){
+		ring[at].data = (struct e1000_tx_data){
 			.addr = pkt_data_bus(p).v,
-			.cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS |
-			       E1000_TXD_EOP | E1000_TXD_RS | p->len,
+			.cmd = cmd | p->head_len | (nseg ? 0 : last),
 		};
-		e->tx_frame[at] = (struct e1000_tx_frame){ p, (u16)at };
+		for (u32 i = 0; i < nseg; i++) {
+			at = tx_after(at);
+			ring[at].data = (struct e1000_tx_data){
+				.addr = p->seg[i].bus.v,
+				.cmd = cmd | p->seg[i].len | (i + 1 < nseg ? 0 : last),
+			};
+		}
+		e->tx_frame[first] = (struct e1000_tx_frame){ p, (u16)at };
 		at = tx_after(at);
+		room -= 1 + nseg;
 	}
 	e->tx_tail = at;
 	return k;

@@ -117,10 +117,14 @@ void pkt_put(struct pkt *p)
 	}
 }
 
-/* The last reference on what refers to nothing else, and tells nobody. */
+/* The last reference on what holds none itself. */
 static inline bool is_plain(const struct pkt *p)
 {
-	return p->refs == 1 && !p->nseg && !p->done && !p->parent;
+	bool holds = p->refs != 1 || p->parent;
+
+	for (u32 i = 0; i < p->nseg && !holds; i++)
+		holds = p->seg[i].owner;
+	return !holds;
 }
 
 void pkt_put_burst(struct pkt *const *pkts, u32 n)
@@ -138,8 +142,15 @@ void pkt_put_burst(struct pkt *const *pkts, u32 n)
 		}
 		/* Those alike at once. */
 		for (; i < n && pkts[i]->pool == pool && is_plain(pkts[i]); i++) {
-			pkts[i]->refs = 0;
-			pool->free[count++] = pkts[i];
+			struct pkt *p = pkts[i];
+
+			p->refs = 0;
+			if (p->done) { /* who may want packets itself */
+				pool->free_count = count;
+				p->done(p);
+				count = pool->free_count;
+			}
+			pool->free[count++] = p;
 		}
 		pool->free_count = count;
 	}
