@@ -132,6 +132,105 @@ static void direct_chain_may_end_in_indirect(void **state)
 	assert_int_equal(c.write_len, 6);
 }
 
+/* What a chain can be to virtq_pop_read() and virtq_pop_write(). */
+enum shape { SHAPE_READ, SHAPE_WRITE, SHAPE_TWO, SHAPE_ACROSS, SHAPE_ROM, SHAPE_EMPTY,
+	     SHAPE_NOWHERE, SHAPES };
+
+static struct vdrv_buf shaped(enum shape shape)
+{
+	switch (shape) {
+	case SHAPE_ACROSS: /* the end of one region and the beginning of the next */
+		return (struct vdrv_buf){ VDRV_REGION1 - 8, 16 };
+	case SHAPE_ROM:
+		return (struct vdrv_buf){ VDRV_ROM, 16 };
+	case SHAPE_EMPTY:
+		return (struct vdrv_buf){ VDRV_REGION1, 0 };
+	case SHAPE_NOWHERE:
+		return (struct vdrv_buf){ VDRV_END, 16 };
+	default:
+		return (struct vdrv_buf){ VDRV_REGION1 + 64 * (u32)shape, 16 };
+	}
+}
+
+/* Is it a piece for reading (writing)? */
+static bool is_piece(enum shape shape, bool write)
+{
+	return write ? shape == SHAPE_WRITE : shape == SHAPE_READ;
+}
+
+static void check_piece(const struct virtq_piece *p, enum shape shape, u32 head)
+{
+	struct vdrv_buf b = shaped(shape);
+
+	assert_ptr_equal(p->at, vdrv_mem(&v, b.addr, b.len));
+	assert_int_equal(p->len, b.len);
+	assert_int_equal(p->head, head);
+}
+
+/* Pop what is in the ring as pieces where it is some, else as chains; all is given back. */
+static void pop_all(const enum shape *shape, const int *head, u32 n)
+{
+	struct virtq_piece piece[SIZE];
+	bool write = false;
+
+	for (u32 at = 0, got; at < n; at += got, write = !write) {
+		struct virtq_fill fill;
+		u32 most = virtq_available(&q), want = 0;
+
+		assert_int_equal(most, n - at);
+		while (want < most && is_piece(shape[at + want], write))
+			want++;
+		got = write ? virtq_pop_write(&q, piece, most) : virtq_pop_read(&q, piece, most);
+		assert_int_equal(got, want);
+		fill = virtq_fill_begin(&q);
+		for (u32 i = 0; i < got; i++) {
+			check_piece(&piece[i], shape[at + i], (u32)head[at + i]);
+			virtq_fill_put(&fill, piece[i].head, i);
+		}
+		virtq_fill_end(&q, &fill);
+		if (!got && !is_piece(shape[at], !write)) {
+			assert_int_equal(virtq_pop(&q, &c), ERR_OK);
+			assert_int_equal(c.head, head[at]);
+			virtq_push(&q, c.head, 0);
+			got = 1;
+		}
+	}
+}
+
+static void pieces_are_chains_of_one_buffer(void **state)
+{
+	enum shape shape[SIZE];
+	int head[SIZE];
+	u32 rnd = 1;
+
+	(void)state;
+	start(SIZE, 0);
+	for (u32 round = 0; round < 3000; round++) {
+		u32 n = 0;
+
+		for (u32 free = SIZE; n < SIZE && free; n++) {
+			struct vdrv_buf b[2];
+			u16 count, reads;
+
+			rnd = rnd * 1103515245u + 12345u;
+			/* Pieces more often than all else. */
+			shape[n] = (rnd >> 16) % 3 ? (rnd >> 20) % 2 : (rnd >> 20) % SHAPES;
+			b[0] = b[1] = shaped(shape[n]);
+			count = shape[n] == SHAPE_TWO ? 2 : 1;
+			if (count > free)
+				break;
+			reads = shape[n] == SHAPE_WRITE || shape[n] == SHAPE_ROM ? 0 : count;
+			head[n] = vdrv_add(&v, &r, b, reads, (u16)(count - reads));
+			free -= count;
+		}
+		vdrv_show(&v, &r);
+		pop_all(shape, head, n);
+		virtq_publish(&q);
+		for (u32 i = 0; i < n; i++)
+			assert_int_equal(vdrv_take(&v, &r, NULL), head[i]);
+	}
+}
+
 static void unpop_gives_the_same_again(void **state)
 {
 	int a, b;
@@ -554,6 +653,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_layouts, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_avail_index, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_links, setup, teardown),
+		cmocka_unit_test_setup_teardown(pieces_are_chains_of_one_buffer, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_order_and_length, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_indirect, setup, teardown),
 		cmocka_unit_test_setup_teardown(bad_buffers_are_found_when_used, setup, teardown),
