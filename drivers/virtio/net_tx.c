@@ -5,6 +5,7 @@
  */
 #include "drivers/virtio/net_priv.h"
 
+#include "hv/base/bytes.h"
 #include "hv/base/str.h"
 
 /*
@@ -16,6 +17,9 @@
 #define COOKIE_MAPS_MASK 0xffff
 
 #define GUEST_PAGE 4096u
+
+STATIC_ASSERT(offsetof(struct virtio_net_hdr, flags) == 0 &&
+	      offsetof(struct virtio_net_hdr, gso_type) == 1, "what a frame asks for: one load");
 
 /* What tx_*() return when a frame goes on; otherwise why it does not. */
 #define TX_OK VNET_DROP_COUNT
@@ -256,6 +260,28 @@ tx_build(struct virtio_net_pair *pair, struct pkt *p, const struct virtq_piece *
 	return tx_copy(pair, p, piece, len) ? TX_OK : VNET_DROP_BAD_RING;
 }
 
+/* The first pieces into packets, as long as they hold frames that are copied whole and that
+ * nothing is to be done to. Returns how many. */
+static __attribute__((noinline)) u32 copy_short(const struct virtq_piece *piece,
+						struct pkt *const *pkts, u32 n, u32 most)
+{
+	u32 k = 0;
+
+	most = MIN(most, (u32)PKT_COPY_WHOLE);
+	for (; k < n; k++) {
+		u32 len = piece[k].len - NET_HDR_BYTES;
+		struct pkt *p = pkts[k];
+
+		/* Less than a header comes out as very long. */
+		if (len > most || load_le16(piece[k].at))
+			break;
+		memcpy(p->data, piece[k].at + NET_HDR_BYTES, len);
+		p->head_len = len;
+		p->len = len;
+	}
+	return k;
+}
+
 /* Pieces as long as the next chains are some, at most max. What a ring holds when it
  * breaks stays in it. Returns how many were popped; *n grows by those that go on. */
 static u32 collect_pieces(struct virtio_net_pair *pair, struct pkt **pkts, u32 *n, u32 max)
@@ -263,10 +289,16 @@ static u32 collect_pieces(struct virtio_net_pair *pair, struct pkt **pkts, u32 *
 	struct virtq_piece piece[PKT_BURST];
 	struct pkt *p[PKT_BURST];
 	struct virtq *q = pair->tx;
-	u32 got = virtq_pop_read(q, piece, MIN(max, (u32)PKT_BURST)), i = 0, taken = *n;
+	u32 got = virtq_pop_read(q, piece, MIN(max, (u32)PKT_BURST)), i = 0, taken = *n, plain = 0;
 	struct virtq_fill fill = virtq_fill_begin(q);
 
 	pkt_get_burst(pair->pool, p, got);
+	if (net_link_is_up(pair->net))
+		plain = copy_short(piece, p, got, net_frame_max(pair->net));
+	for (; i < plain; i++) {
+		virtq_fill_put(&fill, piece[i].head, 0);
+		pkts[taken++] = p[i];
+	}
 	for (; i < got && !q->fault; i++) {
 		enum tx_chain chain;
 		enum vnet_drop why = tx_build(pair, p[i], &piece[i], piece[i].len, piece[i].head,
