@@ -4,6 +4,7 @@
 
 #include "hv/base/bytes.h"
 #include "hv/base/str.h"
+#include "vnet/gso.h"
 #include "vnet/net/checksum.h"
 #include "vnet/net/wire.h"
 
@@ -13,6 +14,7 @@
 #define TCP_WINDOW 14u
 #define TCP_URGENT 18u
 #define TCP_F_ACK 0x10u
+#define TCP_RESERVED 0x0fu /* in TCP_DOFF: flags of later days */
 
 STATIC_ASSERT(GRO_AT_TYPE == ETH_TYPE && GRO_AT_PROTO == L3 + IP_PROTO &&
 	      GRO_TYPE_IPV4 == ETH_TYPE_IPV4 && GRO_PROTO_TCP == IP_PROTO_TCP, "see wire.h");
@@ -65,7 +67,7 @@ static bool piece_parse(const struct pkt *p, struct piece *d)
 	tcp = p->data + d->l4;
 	header_len = d->l4 + (tcp[TCP_DOFF] >> 4) * 4u;
 	if (header_len < d->l4 + TCP_HLEN || header_len >= p->head_len ||
-	    (tcp[TCP_FLAGS] & ~TCP_PSH) != TCP_F_ACK)
+	    (tcp[TCP_DOFF] & TCP_RESERVED) || (tcp[TCP_FLAGS] & ~TCP_PSH) != TCP_F_ACK)
 		return false;
 	d->frame = p->data;
 	d->seq = load_be32(tcp + TCP_SEQ);
@@ -143,7 +145,8 @@ u32 gro_begin(struct pkt *const *pkts, u32 n, u32 caps, struct gro_run *run)
 {
 	struct piece first, last, next;
 
-	if (n < 2 || !piece_parse(pkts[0], &first) ||
+	/* What is shorter than any segment that we would take to be cut is not made one. */
+	if (n < 2 || !piece_parse(pkts[0], &first) || first.payload < GSO_SIZE_MIN ||
 	    !(caps & (first.ipv6 ? PKT_CAP_TSO6 : PKT_CAP_TSO4)))
 		return 1;
 	last = first;

@@ -12,6 +12,7 @@
 #include "hv/base/bytes.h"
 #include "tests/host/plat_host.h"
 #include "vnet/gro.h"
+#include "vnet/gso.h"
 #include "vnet/net/checksum.h"
 #include "vnet/net/wire.h"
 
@@ -232,11 +233,28 @@ static void refuses(void **state)
 	make_all(MSS);
 	for (u32 i = 0; i < ARRAY_SIZE(telling); i++)
 		assert_int_equal(joined_after(telling[i], 0x20, true), 3);
+	assert_int_equal(joined_after(L4 + TCP_DOFF, 1, true), 3); /* a flag of later days */
 	assert_int_equal(joined_after(HEADERS + 700, 1, false), 3);	/* payload */
 	assert_int_equal(joined_after(L3 + IP_CSUM, 1, false), 3);
 	assert_int_equal(joined_after(L4 + TCP_CSUM, 1, false), 3);
 	assert_int_equal(joined_after(L3 + IP_ID, 0x20, true), PIECES); /* tells nothing */
 	assert_int_equal(joined_after(L4 + TCP_FLAGS, TCP_PSH, true), 4); /* ends it */
+}
+
+/* Segments of a byte are no segments that anybody should have to cut again. */
+static void tiny(void **state)
+{
+	struct gro_run run;
+
+	(void)state;
+	for (u32 payload = 1; payload < 12; payload++) {
+		for (u32 i = 0; i < PIECES; i++) {
+			pkt_put(pkts[i]);
+			pkts[i] = make(1000 + i * payload, payload, 0x10);
+		}
+		assert_int_equal(gro_begin(pkts, PIECES, BOTH, &run),
+				 payload < GSO_SIZE_MIN ? 1 : PIECES);
+	}
 }
 
 static void joins_ipv6(void **state)
@@ -329,6 +347,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(joins, setup, teardown),
 		cmocka_unit_test_setup_teardown(short_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(tiny, setup, teardown),
 		cmocka_unit_test_setup_teardown(joins_ipv6, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_ipv6, setup, teardown),
 		cmocka_unit_test_setup_teardown(as_the_taker_can, setup, teardown),
