@@ -2,6 +2,9 @@
 """vnetpd when Linux does not do as it is told: what is lost is counted, what is wrong is
 said once, and it goes on when it can."""
 
+import subprocess
+import sys
+
 import nskit
 import pytest
 
@@ -106,4 +109,44 @@ def test_what_linux_does_not_allow(world, pair, statement, words):
     nskit.Vnetpd(world, "a", other, name="other")
     status, _ = pair["a"].ask(statement)
     assert status.startswith("error") and words in status
+    recovers(world, pair)
+
+
+DEAF_PORT, DEAF_MAC, DEAF_ADDRESS = 9002, "02:00:00:00:00:99", "10.7.0.99"
+DEAF = f"""
+import socket, time
+listener = socket.create_server(("{nskit.UNDER['b']}", {DEAF_PORT}))
+print("ready", flush=True)
+peer = listener.accept()[0]
+time.sleep(600)
+"""
+FLOOD = f"""
+import socket
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(40000):
+    out.sendto(bytes(1400), ("{DEAF_ADDRESS}", 9))
+"""
+
+
+def resident(daemon):
+    with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+def test_a_peer_that_takes_nothing(world, pair):
+    """Its TCP window closes for ever: frames for it are dropped and counted, memory is bounded,
+    and what goes by other links goes on."""
+    deaf = world.popen("b", [sys.executable, "-c", DEAF], stdout=subprocess.PIPE, text=True)
+    assert deaf.stdout.readline() == "ready\n"
+    pair["a"].ctl(f"link add deaf tcp remote {nskit.UNDER['b']} port {DEAF_PORT}")
+    pair["a"].ctl(f"route add src any dst {DEAF_MAC} to edge deaf from interface tap0")
+    world.ip("a", f"neigh replace {DEAF_ADDRESS} lladdr {DEAF_MAC} dev tap0")
+    nskit.wait_for(lambda: pair["a"].stats()["links"]["deaf"]["state"] == "up", "the connection")
+    flood = world.popen("a", [sys.executable, "-c", FLOOD])
+    nskit.wait_for(lambda: pair["a"].stats()["links"]["deaf"]["drops"].get("tx-full", 0) > 100,
+                   "drops", 60)
+    before = resident(pair["a"])
+    assert len(world.ping("a", nskit.OVER["b"], 5)) >= 3
+    assert flood.wait(60) == 0
+    assert resident(pair["a"]) - before < 4096  # KiB
     recovers(world, pair)

@@ -80,6 +80,9 @@ static u32 tx_room(void *ctx)
 	if (s && stream_room(s) < PKT_BURST)
 		stream_settle(s);
 	s = way_out(ctx);
+	/* A peer that takes nothing must not end up with all packets: others need some. */
+	if (s && s->count && node_packets_are_scarce())
+		return 0;
 	/* Without a connection frames end as "no neighbour", not for want of room. */
 	return s ? stream_room(s) : PKT_BURST;
 }

@@ -66,6 +66,16 @@ const struct pkt_pool *node_pool(u32 i)
 	return i % 2 ? &its->frames : &its->headers;
 }
 
+bool node_packets_are_scarce(void)
+{
+	const struct pkt_pool *pool;
+
+	for (u32 i = 0; (pool = node_pool(i)); i++)
+		if (pool->free_count < pool->count / 4)
+			return true;
+	return false;
+}
+
 void node_note_long(u32 n, struct loop_fd *f)
 {
 	static __thread u64 since_ns;

@@ -35,6 +35,8 @@ err_t node_make_pool(struct pkt_pool *pool, const char *name, unsigned core, u32
 		     u32 buf_size);
 /* All pools, for show stats: the i-th; NULL: there are fewer. */
 const struct pkt_pool *node_pool(u32 i);
+/* Some pool has less than a quarter left: what waits without end should take no more. */
+bool node_packets_are_scarce(void);
 
 /*
  * So many long segments or messages came just now. When they come by the
