@@ -6,6 +6,7 @@
  */
 #include "tests/guest-bad/bad.h"
 
+#include "drivers/virtio/net_defs.h"
 #include "drivers/virtio/pci.h"
 #include "drivers/virtio/virtio.h"
 #include "hv/base/str.h"
@@ -18,7 +19,6 @@
 #define QUEUE_ONLY 0
 #define DISK_HEADER 16
 #define QUEUE_NET_CONTROL 2
-#define VIRTIO_NET_F_CTRL_VQ BIT64(17)
 #define PCI_BAR(n) (0x10 + 4 * (n))
 #define BAR_ADDR_MASK (~0xfu)
 #define BAR_PORT_MASK (~0x3u)
@@ -107,6 +107,8 @@ static void negotiate(const struct device *d)
 
 	if (d->queue == QUEUE_NET_CONTROL)
 		features |= VIRTIO_NET_F_CTRL_VQ;
+	else if (d->id == DEVICE_NET)
+		features |= VIRTIO_NET_F_CSUM | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6;
 	reset_device(d);
 	set_status(d, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
 	for (u32 half = 0; half < 2; half++) {
@@ -347,6 +349,76 @@ static const char *lie_in_rings(const struct device *d)
 	return bad_say("PASS, %u of %u lies broke it", broken, (u32)ARRAY_SIZE(lies));
 }
 
+/* --- lies about frames ------------------------------------------------------------------ */
+
+#define NEEDS_CSUM VIRTIO_NET_HDR_F_NEEDS_CSUM
+#define TCPV4 VIRTIO_NET_HDR_GSO_TCPV4
+#define TCPV6 VIRTIO_NET_HDR_GSO_TCPV6
+#define UFO 3 /* of earlier versions */
+#define ECN 0x80
+#define PAYLOAD_DESCS 4u
+#define IP_AT (MAC_AT + 14u)
+#define TCP_START 34u /* in the frame */
+#define TCP_CSUM_AT 16u
+
+static const struct virtio_net_hdr frame_lies[] = {
+	{ NEEDS_CSUM, 0, 0, 0, 0xffff, 0xffff, 0 },
+	{ NEEDS_CSUM, 0, 0, 0, 0xffff, 0, 0 },
+	{ NEEDS_CSUM, 0, 0, 0, TCP_START, 0xffff, 0 },
+	{ NEEDS_CSUM, 0, 0, 0, 0x8000, 0x8000, 0 },
+	{ 0, TCPV4, 54, 1400, TCP_START, TCP_CSUM_AT, 0 },
+	{ NEEDS_CSUM, TCPV4, 54, 0, TCP_START, TCP_CSUM_AT, 0 },
+	{ NEEDS_CSUM, TCPV4, 54, 1, TCP_START, TCP_CSUM_AT, 0 },
+	{ NEEDS_CSUM, TCPV4, 0xffff, 1400, TCP_START, TCP_CSUM_AT, 0 },
+	{ NEEDS_CSUM, TCPV4, 54, 1400, TCP_START + 1, TCP_CSUM_AT, 0 },
+	{ NEEDS_CSUM, TCPV4, 54, 1400, TCP_START, TCP_CSUM_AT + 1, 0 },
+	{ NEEDS_CSUM, TCPV4, 54, 1400, 0xffff, 0xffff, 0 },
+	{ NEEDS_CSUM, TCPV4 | ECN, 54, 0, TCP_START, TCP_CSUM_AT, 0 },
+	{ NEEDS_CSUM, TCPV6, 54, 1400, TCP_START, TCP_CSUM_AT, 0 },
+	{ NEEDS_CSUM, UFO, 42, 1400, TCP_START, 6, 0 },
+	{ NEEDS_CSUM, 0x7f, 54, 1400, TCP_START, TCP_CSUM_AT, 0 },
+};
+
+/* A long TCP segment over IPv4, all right but for the header in front of it. */
+static void fill_segment(const struct virtio_net_hdr *h)
+{
+	u8 *ip = rings.frame + IP_AT, *tcp = rings.frame + MAC_AT + TCP_START;
+	u32 len = sizeof(rings.frame) * (1 + PAYLOAD_DESCS) - IP_AT;
+
+	memcpy(rings.frame, h, sizeof(*h));
+	ip[-2] = 0x08;
+	ip[0] = 0x45;
+	ip[2] = (u8)(len >> 8);
+	ip[3] = (u8)len;
+	ip[8] = 64;
+	ip[9] = 6;
+	tcp[12] = 0x50;
+	for (u16 i = 0; i <= PAYLOAD_DESCS; i++)
+		rings.desc[i] = (struct vring_desc){
+			.addr = (u64)rings.frame,
+			.len = sizeof(rings.frame),
+			.flags = i < PAYLOAD_DESCS ? VRING_DESC_F_NEXT : 0,
+			.next = (u16)(i + 1),
+		};
+}
+
+/* Frames whose headers contradict them are dropped and counted, no more. */
+static const char *lie_about_frames(const struct device *d)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(frame_lies); i++) {
+		prepare(d);
+		fill_segment(&frame_lies[i]);
+		negotiate(d);
+		enable_queue(d, SIZE, (u64)rings.desc, (u64)rings.avail, (u64)rings.used);
+		kick(d);
+		if (!settled(d) || used_index() != 1)
+			return bad_say("FAIL: the frame of lie %u does not come back", i);
+		if (!works(d))
+			return bad_say("FAIL: no work after lie %u", i);
+	}
+	return bad_say("PASS, %u lies", (u32)ARRAY_SIZE(frame_lies));
+}
+
 /* --- lies in the registers --------------------------------------------------------------- */
 
 static const struct lie_setup {
@@ -470,6 +542,12 @@ static const char *net_rings(u64 number)
 	return on_device(DEVICE_NET, QUEUE_TX, lie_in_rings);
 }
 
+static const char *net_frames(u64 number)
+{
+	(void)number;
+	return on_device(DEVICE_NET, QUEUE_TX, lie_about_frames);
+}
+
 static const char *net_control(u64 number)
 {
 	(void)number;
@@ -532,6 +610,7 @@ static const char *console_scribble(u64 number)
 
 const struct bad_case virtio_cases[] = {
 	{ "net-rings", net_rings },
+	{ "net-frames", net_frames },
 	{ "net-control", net_control },
 	{ "net-setup", net_setup },
 	{ "net-scribble", net_scribble },

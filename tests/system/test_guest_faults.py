@@ -193,6 +193,18 @@ def test_what_a_guest_may_try(node, case):
     assert len(report(node)) < LINES_OF_A_CASE
 
 
+def test_lies_about_frames_are_counted(node):
+    def figures():
+        return json.loads(node.ask("show stats json"))
+
+    before = figures()
+    test_what_a_guest_may_try(node, "net-frames")
+    lies = int(re.search(r"PASS, (\d+) lies", node.output("bad"))[1])
+    after = figures()
+    assert after["drops"]["bad-offload"] - before["drops"]["bad-offload"] == lies
+    assert after["sum"]["balanced"], after["sum"]
+
+
 @pytest.mark.parametrize("case", STORMS)
 def test_a_storm_is_stopped_from_the_console(node, case):
     # Of two processors, the other one is on the console's core.
