@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The .lab file parser: what it takes, what it hands on, what it says of mistakes."""
 
+import collections
 import glob
 import os
 
 import pytest
 from conftest import ROOT
-from labkit import labfile, words
+from labkit import impair, labfile, words
 from labkit.errors import ToolError
 
 PAIR = """\
@@ -83,6 +84,45 @@ def test_a_lan_and_a_machine_on_this_host():
     assert [m.name for m in lab.islands()[0]] == ["a", "b", "h"]
 
 
+def test_a_bad_wire():
+    lab = parse("machine a\nmachine b\nwire w a b loss 1% seed 9 reorder 0.5% duplicate 100%\n")
+    wire = lab.wires["w"]
+    assert (wire.loss, wire.reorder, wire.duplicate, wire.seed) == (0.01, 0.005, 1.0, 9)
+    assert wire.impaired and lab.is_switched(wire)
+
+
+def faults(rates, seed, count=20000):
+    counts = collections.Counter()
+    line = impair.Line(rates, seed, counts)
+    out = [frame for number in range(count) for frame in line.take(number, 0.0)]
+    return counts, out, line
+
+
+def test_faults_are_as_frequent_as_said_and_the_same_each_time():
+    rates = {"loss": 0.1, "reorder": 0.02, "duplicate": 0.05}
+    counts, out, line = faults(rates, 7)
+    assert (counts, out) == faults(rates, 7)[:2] and out != faults(rates, 8)[1]
+    for key, rate in rates.items():
+        assert 0.8 * rate < counts[impair.NAMES[key]] / counts["frames"] < 1.2 * rate
+    late = line.overdue(impair.HOLD_S)
+    assert not line.held
+    seen = collections.Counter(out + late)
+    # Each frame came once, twice or never, as often as was counted.
+    assert 20000 - len(seen) == counts[impair.NAMES["loss"]]
+    # A frame that is lost may have been meant to come twice.
+    assert sum(seen.values()) - len(seen) <= counts[impair.NAMES["duplicate"]]
+    overtaken = [at for at in range(1, len(out)) if out[at] < out[at - 1]]
+    assert 0 < len(overtaken) <= counts[impair.NAMES["reorder"]]
+    for at in overtaken:
+        assert max(out[:at]) - out[at] <= 3 * impair.BEHIND_FRAMES
+
+
+def test_a_frame_that_nothing_overtakes_goes_in_time():
+    line = impair.Line({"reorder": 1.0}, 1, collections.Counter())
+    assert line.take("a", 5.0) == [] and line.overdue(5.0) == []
+    assert line.overdue(5.0 + impair.HOLD_S) == ["a"] and not line.held
+
+
 def test_islands_are_what_wires_join():
     lab = parse("machine a\nmachine b\nmachine c\nmachine d\nmachine e\n"
                 "wire 1 a c\nwire 2 b d\nwire 3 c d\n")
@@ -117,6 +157,12 @@ def test_the_backend_says_whose_machine_it_is():
      ' (did you mean "alpha"?)'),
     ("machine a\nwire w a a", '2:10: both ends of the wire "w"'),
     ("machine a\nmachine b\nwire w a b snip 3", '3:12: unknown word "snip" (did you mean "snap"?)'),
+    ("machine a\nmachine b\nwire w a b los 1%", '3:12: unknown word "los" (did you mean "loss"?)'),
+    ("machine a\nmachine b\nwire w a b loss 1", "3:17: loss: expected a part of the frames"),
+    ("machine a\nmachine b\nwire w a b loss 101%", "3:17: loss: expected a part"),
+    ("machine a\nmachine b\nwire w a b loss 1% loss 2%", '3:20: "loss" is given twice'),
+    ("machine a\nmachine b\nwire w a b loss", "3:12: expected: wire NAME END END ... [snap"),
+    ("machine a\nmachine b\nwire w a b seed -1", "3:17: seed: expected a number from 0"),
     ("machine a\nmachine b\nwire w a b snap 3", "3:17: snap: expected bytes"),
     ("machine a\nmachine b\nwire w a b c", '3:12: the wire "w" ends at an unknown machine "c"'),
     ("machine a\nmachine b\nwire w a b a", '3:12: both ends of the wire "w"'),

@@ -6,7 +6,7 @@
                  [boot grub|kernel] [wait guests|node] [model CPU] [firmware FILE]
     machine NAME plain yes kernel FILE initrd FILE cmdline "..." [mac MAC] [cores ...]
     machine NAME backend host [setup "SHELL COMMANDS"]
-    wire NAME END END ... [snap BYTES]
+    wire NAME END END ... [snap BYTES] [loss P%] [reorder P%] [duplicate P%] [seed N]
     module NAME FILE
 
 `nic` is the model of all NICs, or a list: of the first wire's, the second's and so on, the
@@ -24,7 +24,9 @@ processor that its emulator knows (bochs-bin --help cpu, qemu-system-x86_64 -cpu
 file has a section of its name, else it is plain Linux. Its wires are eth0, eth1 ... in
 their order; eth0 has the address that the section's `uplink add` says. Then it is set up.
 
-A wire with more than two ends is a LAN.
+A wire with more than two ends is a LAN. `loss`, `reorder` and `duplicate` are how many of the
+frames are dropped, overtaken by others (up to 8, for up to 20 ms) and doubled, on each of
+its ways; the same `seed` (1) gives the same dice. `tools/lab status` counts them.
 The lab's own lines become empty ones in what the nodes get, so that line numbers in their
 messages are those of the .lab file."""
 
@@ -33,7 +35,7 @@ import hashlib
 import os
 import re
 
-from labkit import bochs, words
+from labkit import bochs, impair, words
 from labkit.errors import usage_error
 
 NIC_MODELS = ("e1000", "e1000e", "ixgbe", "virtio-net", "vmxnet3", "virtio-net-pci", "rtl8139",
@@ -59,7 +61,9 @@ MODULE_KEYS = ("kernel", "initrd", "module", "file")
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}\Z")
+PERCENT = re.compile(r"(\d{1,3}(\.\d{1,4})?)%\Z")
 MAX_CORES = 64
+WIRE_KEYS = ("snap", *impair.KEYS, "seed")
 DEFAULT_SNAP = 65536
 
 
@@ -101,11 +105,20 @@ class Machine:
 
 @dataclasses.dataclass
 class Wire:
-    """A cable between two machines, or a LAN; `snap` bytes of a frame are captured."""
+    """A cable between two machines, or a LAN; `snap` bytes of a frame are captured. Its
+    faults are parts of 1, see labkit.impair."""
 
     name: str
     ends: tuple
     snap: int = DEFAULT_SNAP
+    loss: float = 0.0
+    reorder: float = 0.0
+    duplicate: float = 0.0
+    seed: int = 1
+
+    @property
+    def impaired(self):
+        return any(getattr(self, key) for key in impair.KEYS)
 
 
 @dataclasses.dataclass
@@ -147,7 +160,8 @@ class Lab:
 
     def is_switched(self, wire):
         """It needs a switch: else its two ends are each other's sockets."""
-        return len(wire.ends) > 2 or any(self.machines[end].on_host for end in wire.ends)
+        return len(wire.ends) > 2 or wire.impaired or \
+            any(self.machines[end].on_host for end in wire.ends)
 
     def mac_of(self, machine, index=0):
         """The MAC of a machine's n-th NIC: the file's for the first one if it
@@ -318,23 +332,38 @@ class _Parser:
         name = self._name(line_words, "wire NAME END END ...", self.lab.wires)
         keys = next((at for at, word in enumerate(line_words) if at > 3
                      and word not in self.lab.machines
-                     and (word == "snap" or words.suggestion(word, ["snap"]))), len(line_words))
-        if keys < 4 or len(line_words) not in (keys, keys + 2):
-            self.fail(line_words[-1], "expected: wire NAME END END ... [snap BYTES]")
+                     and (word in WIRE_KEYS or words.suggestion(word, WIRE_KEYS))),
+                    len(line_words))
+        if keys < 4 or (len(line_words) - keys) % 2:
+            self.fail(line_words[-1], "expected: wire NAME END END ... "
+                      + " ".join(f"[{key} VALUE]" for key in WIRE_KEYS))
         wire = Wire(name, tuple(map(str, line_words[2:keys])))
         for at in range(3, keys):
             if line_words[at] in wire.ends[:at - 2]:
                 self.fail(line_words[at], f'both ends of the wire "{name}" are the same machine')
-        if keys < len(line_words):
-            key, value = line_words[keys:]
-            if key != "snap":
-                self.fail(key, f'unknown word "{key}"{words.suggestion(key, ["snap"])}; '
-                          "expected: snap")
-            if not value.isdigit() or not 64 <= int(value) <= DEFAULT_SNAP:
-                self.fail(value, f"snap: expected bytes from 64 to {DEFAULT_SNAP}")
-            wire.snap = int(value)
+        seen = set()
+        for key, value in zip(line_words[keys::2], line_words[keys + 1::2]):
+            if key not in WIRE_KEYS:
+                self.fail(key, f'unknown word "{key}"{words.suggestion(key, WIRE_KEYS)}; '
+                          f"expected: {', '.join(WIRE_KEYS)}")
+            if key in seen:
+                self.fail(key, f'"{key}" is given twice')
+            seen.add(key)
+            setattr(wire, key, self._wire_value(key, value))
         self.lab.wires[name] = wire
         self.where[name] = (self.line, line_words[2:keys])
+
+    def _wire_value(self, key, value):
+        if key in impair.KEYS:
+            match = PERCENT.match(value)
+            if not match or float(match[1]) > 100:
+                self.fail(value, f"{key}: expected a part of the frames, from 0% to 100%")
+            return float(match[1]) / 100
+        least, most, what = (64, DEFAULT_SNAP, "bytes") if key == "snap" else \
+            (0, 2 ** 32 - 1, "a number")
+        if not value.isdigit() or not least <= int(value) <= most:
+            self.fail(value, f"{key}: expected {what} from {least} to {most}")
+        return int(value)
 
     def _module(self, line_words):
         name = self._name(line_words, "module NAME FILE", self.lab.files)

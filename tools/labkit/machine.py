@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from labkit import bochs, iso, ixgbe
+from labkit import bochs, impair, iso, ixgbe
 from labkit import state as states
 from labkit.errors import ToolError, usage_error
 
@@ -243,7 +243,9 @@ def start_switch(state, lab, wire):
     tag = process_tag(state.data["name"], f"wire {wire.name}")
     command = [sys.executable, os.path.join(os.path.dirname(__file__), "switch.py"), tag,
                "--capture", f"{wire.name}.pcap", "--snap", str(wire.snap),
-               "--counts", f"{wire.name}.json"]
+               "--counts", f"{wire.name}.json", "--seed", str(wire.seed)]
+    for key in impair.KEYS:
+        command += [f"--{key}", str(getattr(wire, key))]
     for end in wire.ends:
         machine = lab.machines[end]
         if machine.on_host:

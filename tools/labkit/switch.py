@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A wire of the lab with more than two ends, or with an end on this host: a switch
 between the sockets of emulated machines and TAP devices in network namespaces, which
-captures what comes in. Says "ready" once all ends are there."""
+captures what comes in. It may lose, double and hold back frames on purpose (labkit.impair).
+Says "ready" once all ends are there."""
 
 import argparse
 import collections
@@ -11,12 +12,13 @@ import os
 import selectors
 import socket
 import sys
+import time
 
 if __name__ == "__main__":
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.dont_write_bytecode = True
 
-from labkit import host, pcap  # noqa: E402
+from labkit import host, impair, pcap  # noqa: E402
 from labkit.errors import ToolError  # noqa: E402
 from labkit.keeper import (COUNTS_EVERY_S, FRAMES_IN_A_ROW, LOST, MAX_FRAME,  # noqa: E402
                            Receiver, save_counts)
@@ -60,13 +62,19 @@ class Tap:
 
 
 class Switch:
-    def __init__(self, loop, capture):
+    """`impaired(at)` makes the way into the switch from its end `at`; None: there are none."""
+
+    def __init__(self, loop, capture, impaired=None):
         self.loop = loop
         self.capture = capture
+        self.impaired = impaired
         self.ports = []
+        self.lines = {}
         self.seen = {}
 
     def add(self, port):
+        if self.impaired:
+            self.lines[port] = self.impaired(len(self.ports))
         self.ports.append(port)
         self.loop.register(port.source, selectors.EVENT_READ, lambda _events: self.forward(port))
 
@@ -75,30 +83,62 @@ class Switch:
             for _ in range(FRAMES_IN_A_ROW):
                 frame = port.read()
                 self.capture.write(frame)
-                self.seen[frame[6:12]] = port
-                known = None if frame[0] & GROUP_BIT else self.seen.get(frame[:6])
-                for other in [known] if known else self.ports:
-                    if other is not port:
-                        other.send(frame)
+                line = self.lines.get(port)
+                for each in line.take(frame, time.monotonic()) if line else [frame]:
+                    self.send(port, each)
+
+    def send(self, port, frame):
+        self.seen[frame[6:12]] = port
+        known = None if frame[0] & GROUP_BIT else self.seen.get(frame[:6])
+        for other in [known] if known else self.ports:
+            if other is not port:
+                other.send(frame)
+
+    def release(self):
+        """What was held back for long enough. Gives whether something is still."""
+        for port, line in self.lines.items():
+            for frame in line.overdue(time.monotonic()) if line.held else []:
+                self.send(port, frame)
+        return any(line.held for line in self.lines.values())
+
+
+class Counted:
+    """Writes the counts when they have changed, now and then."""
+
+    def __init__(self, path, counts):
+        self.path = path
+        self.counts = counts
+        self.written = None
+        self.next = 0.0
+
+    def save(self):
+        shown = {what: count for what, count in self.counts.items()
+                 if what.startswith(LOST) or what in (impair.PASSED, *impair.NAMES.values())}
+        if shown != self.written and time.monotonic() >= self.next:
+            save_counts(self.path, shown)
+            self.written = shown
+            self.next = time.monotonic() + COUNTS_EVERY_S
 
 
 def run(options):
     loop = selectors.DefaultSelector()
     counts = collections.Counter()
-    switch = Switch(loop, pcap.Writer(options.capture, options.snap))
+    rates = {key: getattr(options, key) for key in impair.KEYS}
+    impaired = any(rates.values()) and (
+        lambda at: impair.Line(rates, f"{options.seed}/{at}", counts))
+    switch = Switch(loop, pcap.Writer(options.capture, options.snap), impaired or None)
     for own, far in options.socket:
         switch.add(Socket(loop, counts, own, far))
     for netns, device in options.tap:
         switch.add(Tap(counts, netns, device))
     print("ready", flush=True)
-    written = None
+    counted = Counted(options.counts, counts)
+    held = False
     while True:
-        for key, events in loop.select(COUNTS_EVERY_S):
+        for key, events in loop.select(impair.HOLD_S / 4 if held else COUNTS_EVERY_S):
             key.data(events)
-        lost = {what: count for what, count in counts.items() if what.startswith(LOST)}
-        if lost != written:
-            save_counts(options.counts, lost)
-            written = lost
+        held = switch.release()
+        counted.save()
 
 
 def main(arguments):
@@ -110,6 +150,9 @@ def main(arguments):
     parser.add_argument("--socket", nargs=2, metavar=("OWN", "FAR"), action="append", default=[])
     parser.add_argument("--tap", nargs=2, metavar=("NETNS", "DEVICE"), action="append",
                         default=[])
+    for key in impair.KEYS:
+        parser.add_argument(f"--{key}", type=float, default=0.0, metavar="PART")
+    parser.add_argument("--seed", type=int, default=1)
     try:
         run(parser.parse_args(arguments))
     except ToolError as error:
