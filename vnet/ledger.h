@@ -113,7 +113,8 @@ static inline void ledger_void(u32 before)
 }
 
 /* What the core was brought here for, LEDGER_TX_EXIT or LEDGER_RX_EXIT: what first says so
- * gets the exit, and the time since. */
+ * gets the exit, and the time since. An exit for an interrupt that another core gave the
+ * guest is nobody's: what it is for, only the guest knows. */
 static inline void ledger_claim(unsigned core, enum ledger_stage stage)
 {
 	struct ledger_exits *x = &ledger_exits[core];
