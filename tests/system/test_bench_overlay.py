@@ -2,6 +2,7 @@
 """The parts of `make bench`: statistics, what the guests' tools say, the lab, the report."""
 
 import csv
+import dataclasses
 import html.parser
 import json
 import math
@@ -429,8 +430,9 @@ class Machines:
         return [f"{way.key}: lost"] if way.key == "guest" else []
 
 
-def run_rounds(bed, keys, count=2):
-    runner = rounds.Runner(bed, [ways.WAYS[key] for key in keys], [measures.NET[0]],
+def run_rounds(bed, keys, count=2, every=1):
+    one = dataclasses.replace(measures.NET[0], every=every)
+    runner = rounds.Runner(bed, [ways.WAYS[key] for key in keys], [one],
                            measures.Lengths(1, 2), lambda _: None)
     for number in range(count):
         runner.round(number)
@@ -443,6 +445,11 @@ def test_rounds_alternate_and_the_sum_over_frames_is_asked_for():
     assert bed.asked == ["native", "guest", "guest", "native"]
     assert [row["value"] for row in runner.rows] == [2.0] * 4
     assert runner.failures == ["guest: lost"] * 2
+
+
+def test_what_takes_long_is_not_in_every_round():
+    runner = run_rounds(Machines(), ["native"], 7, every=3)
+    assert [row["round"] for row in runner.rows] == [0, 3, 6]
 
 
 def test_a_way_that_fails_takes_no_other_with_it():

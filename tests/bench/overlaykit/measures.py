@@ -44,7 +44,7 @@ class Result:
 class Measure:
     """`command` and `read` are functions: of Lengths and the way, and of the output.
     `counted`: the nodes' counters over it are noted. `group`: what a way may skip.
-    `quick`: part of a quick run, too."""
+    `quick`: part of a quick run, too. `every`: so many rounds, the first one included."""
 
     key: str
     title: str
@@ -57,6 +57,7 @@ class Measure:
     counted: bool = False
     group: str = "net"
     quick: bool = True
+    every: int = 1
 
 
 def _median_of_times(text):

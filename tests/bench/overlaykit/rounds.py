@@ -98,7 +98,7 @@ class Runner:
                 continue
             values = []
             for measure_ in self.measures:
-                if measure_.group in way.skips:
+                if measure_.group in way.skips or number % measure_.every:
                     continue
                 row = self._row(number, way, measure_)
                 self.rows.append(row)
