@@ -75,15 +75,15 @@ def test_each_link_goes_over_its_own(lab, n):
     for key in ("rx_frames", "tx_frames"):
         more = [a[key] - b[key] for a, b in zip(after, before)]
         assert more[n] >= 5 + 3 * 6
-        assert all(few < 5 for m, few in enumerate(more) if m != n), more
+        assert all(few < 15 for m, few in enumerate(more) if m != n), more
     assert after[n]["irqs"] > before[n]["irqs"]
     assert not any(up["resets"] or up["tx_bad"] for up in after)
 
 
 @pytest.mark.parametrize("n", EACH)
 def test_a_stream_over_each(lab, n):
-    output = examplekit.sh(lab, "alpha/g1", f"nuttcp -n 2m 10.1.{n}.2 && "
-                           f"nuttcp -r -n 2m 10.1.{n}.2")
+    output = examplekit.sh(lab, "alpha/g1", f"nuttcp -n 512k 10.1.{n}.2 && "
+                           f"nuttcp -r -n 512k 10.1.{n}.2")
     assert output.count("Mbps") == 2
     assert json.loads(lab.ctl("alpha", "show stats json"))["sum"]["balanced"]
 
