@@ -5,6 +5,8 @@
 #define LINKS_MODE_KX4 (BIT(31) | 1u << 27 | 1u << 25) /* what else LINKS says of an up link */
 #define LINKS_10G (3u << IXGBE_LINKS_SPEED_SHIFT)
 #define FDIRCMD_CMD 3u
+#define EEC_REQUEST BIT(6) /* of the EEPROM's pins, that nothing hangs on here */
+#define EEC_GRANT BIT(7)
 #define EEC_SIZE (3u << 11)
 #define MSCA_COMMAND BIT(30)
 
@@ -58,8 +60,8 @@ u32 ixm_read_rdrxctl(struct ixgbe_model *m, u32 n, u32 v)
 u32 ixm_read_eec(struct ixgbe_model *m, u32 n, u32 v)
 {
 	(void)n;
-	return v | EEC_SIZE | (m->no_eeprom ? 0 : IXGBE_EEC_PRESENT) |
-	       (m->stuck_eeprom ? 0 : IXGBE_EEC_AUTO_READ);
+	return v | EEC_SIZE | (v & EEC_REQUEST ? EEC_GRANT : 0) |
+	       (m->no_eeprom ? 0 : IXGBE_EEC_PRESENT) | (m->stuck_eeprom ? 0 : IXGBE_EEC_AUTO_READ);
 }
 
 void ixm_write_eerd(struct ixgbe_model *m, u32 n, u32 v)
