@@ -105,7 +105,7 @@ def test_a_stream_over_ixgbe(lab):
     assert status == 0 and "Mbps" in output
     for node in NODES:
         stats = json.loads(lab.ctl(node, "show stats json"))
-        assert stats["balanced"]
+        assert stats["sum"]["balanced"]
         assert "ixgbe" in lab.ctl(node, "show uplink")
 
 
