@@ -71,7 +71,7 @@ static struct pkt *rx_throw(struct e1000 *e, bool ends)
 
 /* The frame that a finished descriptor ends, or NULL: there is more of it, or it is no
  * good. */
-static __attribute__((noinline)) struct pkt *rx_take_part(struct e1000 *e, u32 i, u8 status)
+static struct pkt *rx_take(struct e1000 *e, u32 i, u8 status)
 {
 	const struct e1000_rx_desc *d = &e->rx[i];
 	struct pkt *p = e->rx_pkt[i], *whole = e->rx_long;
@@ -94,31 +94,50 @@ static __attribute__((noinline)) struct pkt *rx_take_part(struct e1000 *e, u32 i
 	return ends ? whole : NULL;
 }
 
-/* The same for what most are: a whole frame, while no other one is under way. */
-static inline struct pkt *rx_take(struct e1000 *e, u32 i, u8 status)
+/* The first frames that the device is done with, as long as each is whole, and good, in one
+ * buffer. How many; *bytes grows. */
+static __attribute__((noinline)) u32 rx_take_whole(struct e1000 *e, struct pkt **pkts, u32 max,
+						   u64 *bytes)
 {
-	const struct e1000_rx_desc *d = &e->rx[i];
-	struct pkt *p = e->rx_pkt[i];
+	u32 i = e->rx_next, tail = e->rx_tail, n = 0;
+	u64 sum = 0;
 
-	if (!(status & E1000_RXD_EOP) || (d->errors & E1000_RXD_ERR_FRAME) || e->rx_long ||
-	    e->rx_skip || d->length - 1u >= E1000_RX_BUF)
-		return rx_take_part(e, i, status);
-	p->head_len = d->length;
-	p->len = d->length;
-	e->rx_pkt[i] = NULL;
-	return p;
+	if (e->rx_long || e->rx_skip)
+		return 0;
+	for (; n < max && i != tail; i = rx_after(i)) {
+		const struct e1000_rx_desc *d = &e->rx[i];
+		/* Pairs with the device writing the status last. */
+		u8 status = __atomic_load_n(&d->status, __ATOMIC_ACQUIRE);
+		u32 len = d->length;
+		struct pkt *p;
+
+		if ((~status & (E1000_RXD_DD | E1000_RXD_EOP)) ||
+		    (d->errors & E1000_RXD_ERR_FRAME) || len - 1u >= E1000_RX_BUF)
+			break;
+		p = e->rx_pkt[i];
+		e->rx_pkt[i] = NULL;
+		p->head_len = len;
+		p->len = len;
+		sum += len;
+		pkts[n++] = p;
+	}
+	e->rx_next = i;
+	*bytes += sum;
+	return n;
 }
 
 u32 e1000_rx_burst(struct nic *nic, struct pkt **pkts, u32 max)
 {
 	struct e1000 *e = nic->priv;
-	u32 i = e->rx_next, tail = e->rx_tail, n = 0, seen = 0;
+	u32 tail = e->rx_tail, n, i, seen;
 	u64 bytes = 0;
 
 	if (!e->running)
 		return 0;
+	n = rx_take_whole(e, pkts, max, &bytes);
+	i = e->rx_next;
 	/* Bounded by the ring even if all that arrives is thrown away. */
-	for (; n < max && seen < E1000_RX_RING && i != tail; i = rx_after(i), seen++) {
+	for (seen = n; n < max && seen < E1000_RX_RING && i != tail; i = rx_after(i), seen++) {
 		/* Pairs with the device writing the status last. */
 		u8 status = __atomic_load_n(&e->rx[i].status, __ATOMIC_ACQUIRE);
 		struct pkt *p;
