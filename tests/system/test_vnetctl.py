@@ -88,6 +88,7 @@ def test_bash_completion():
     assert complete("li") == ["link"]
     assert complete("link", "add", "b", "g") == ["geneve"]
     assert complete("-n", "x", "-j", "link", "sh") == ["show"]
+    assert sorted(complete("ledger", "o")) == ["off", "on"]
     assert complete("--ti") == ["--timeout"]
     assert complete("watch", "sho") == ["show"]
     assert complete("check", "/etc/host")[0].startswith("/etc/host")

@@ -158,6 +158,9 @@ void words_complete(char *const *word, u32 count)
 	}
 	if (count == 1) {
 		offer_verbs(word[0]);
+		for (c = lang_commands; c->object; c++)
+			if (!c->verb && !strcmp(c->object, word[0]))
+				offer_rest(c, word + 1, 0);
 		return;
 	}
 	c = strcmp(word[1], "show") ? find(word[0], word[1]) : find("show", word[0]);
