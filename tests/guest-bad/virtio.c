@@ -357,6 +357,7 @@ static const char *lie_in_rings(const struct device *d)
 #define UFO 3 /* of earlier versions */
 #define ECN 0x80
 #define PAYLOAD_DESCS 4u
+#define PLAIN_BYTES 1000u
 #define IP_AT (MAC_AT + 14u)
 #define TCP_START 34u /* in the frame */
 #define TCP_CSUM_AT 16u
@@ -379,11 +380,13 @@ static const struct virtio_net_hdr frame_lies[] = {
 	{ NEEDS_CSUM, 0x7f, 54, 1400, TCP_START, TCP_CSUM_AT, 0 },
 };
 
-/* A long TCP segment over IPv4, all right but for the header in front of it. */
+/* A TCP segment over IPv4, all right but for the header in front of it: a long one, or as
+ * long as a wire carries where it is not to be cut. */
 static void fill_segment(const struct virtio_net_hdr *h)
 {
 	u8 *ip = rings.frame + IP_AT, *tcp = rings.frame + MAC_AT + TCP_START;
-	u32 len = sizeof(rings.frame) * (1 + PAYLOAD_DESCS) - IP_AT;
+	u16 more = h->gso_type ? PAYLOAD_DESCS : 0;
+	u32 piece = more ? sizeof(rings.frame) : PLAIN_BYTES, len = piece * (1u + more) - IP_AT;
 
 	memcpy(rings.frame, h, sizeof(*h));
 	ip[-2] = 0x08;
@@ -393,11 +396,11 @@ static void fill_segment(const struct virtio_net_hdr *h)
 	ip[8] = 64;
 	ip[9] = 6;
 	tcp[12] = 0x50;
-	for (u16 i = 0; i <= PAYLOAD_DESCS; i++)
+	for (u16 i = 0; i <= more; i++)
 		rings.desc[i] = (struct vring_desc){
 			.addr = (u64)rings.frame,
-			.len = sizeof(rings.frame),
-			.flags = i < PAYLOAD_DESCS ? VRING_DESC_F_NEXT : 0,
+			.len = piece,
+			.flags = i < more ? VRING_DESC_F_NEXT : 0,
 			.next = (u16)(i + 1),
 		};
 }
