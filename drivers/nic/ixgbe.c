@@ -179,7 +179,6 @@ static err_t restart(struct nic *nic)
 		x->irq_mask = wanted;
 		return err;
 	}
-	ixgbe_rx_refill(x);
 	x->running = true;
 	if (wanted)
 		irq_mask(x, wanted, true);
@@ -280,7 +279,6 @@ static err_t bring_up(struct nic *nic)
 	nic->max_frame = IXGBE_MAX_FRAME;
 	nic->max_pieces = PKT_MAX_SEGS + 1;
 	nic->caps = NIC_CAP_TSO | NIC_CAP_CSUM;
-	ixgbe_rx_refill(x);
 	x->running = true;
 	x->link_up = ixgbe_hw_link(x).up;
 	return ERR_OK;

@@ -198,8 +198,8 @@ err_t ixgbe_nvm_check(struct ixgbe *x);
 /* The address that the EEPROM put into RAL0 and RAH0. ERR_IO when that is none. */
 err_t ixgbe_hw_read_mac(struct ixgbe *x, u8 mac[6]);
 
-/* After a reset: filters, link, empty rings, both directions enabled. ERR_TIMEOUT
- * when a queue does not start. */
+/* After a reset: filters, link, rings, both directions enabled; the receive ring gets
+ * buffers. ERR_TIMEOUT when a queue does not start. */
 err_t ixgbe_hw_start(struct ixgbe *x, const u8 mac[6]);
 
 /* Receive as x->promiscuous says. */

@@ -138,7 +138,7 @@ static void start_filters(struct ixgbe *x)
 	ixgbe_write(x, IXGBE_MAXFRS, (IXGBE_MAX_FRAME + 4) << IXGBE_MAXFRS_SHIFT);
 }
 
-/* 4.6.7: the receive queue, and the receive path */
+/* 4.6.7: the receive queue, its first buffers, and then the receive path */
 static err_t start_receive(struct ixgbe *x)
 {
 	ixgbe_write(x, IXGBE_RDBAL0, (u32)x->rx_bus.v);
@@ -152,6 +152,7 @@ static err_t start_receive(struct ixgbe *x)
 	set_bits(x, IXGBE_RXDCTL0, IXGBE_QUEUE_ENABLE);
 	if (!ixgbe_wait(x, IXGBE_RXDCTL0, IXGBE_QUEUE_ENABLE, IXGBE_QUEUE_ENABLE, QUEUE_WAIT_NS))
 		return ERR_TIMEOUT;
+	ixgbe_rx_refill(x);
 	set_bits(x, IXGBE_SECRXCTRL, IXGBE_SECRX_DIS);
 	if (!ixgbe_wait(x, IXGBE_SECRXSTAT, IXGBE_SECRX_READY, IXGBE_SECRX_READY, SECRX_WAIT_NS))
 		return ERR_TIMEOUT;

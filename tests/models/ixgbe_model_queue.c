@@ -140,6 +140,9 @@ static void check_receiver(struct ixgbe_model *m)
 		if (!m->rx[q].on)
 			continue;
 		any = true;
+		/* 4.6.7 has the tail moved before. */
+		if (!m->receiver_was_on && m->rx[q].head == m->rx[q].tail)
+			ixm_violation(m, IXM_RULE_RX_ORDER, "receiver on, queue %u is empty", q);
 		if (ixm_get(m, IXM_RX_QUEUE(IXGBE_DCA_RXCTRL0, q)) & IXGBE_DCA_RXCTRL_RESERVED)
 			ixm_violation(m, IXM_RULE_RX_SETUP, "DCA_RXCTRL[%u] has bit 12 set", q);
 	}

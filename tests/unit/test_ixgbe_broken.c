@@ -144,6 +144,7 @@ static const struct broken all[] = {
 	{ "does not wait for the receive queue", IXM_RULE_TAIL, IXGBE_RXDCTL0, .reads = Q },
 	{ "does not wait for the transmit queue", IXM_RULE_TAIL, IXGBE_TXDCTL0, .reads = Q },
 	{ "transmit DMA never on", IXM_RULE_TX_ORDER, IXGBE_DMATXCTL, .drop = true },
+	{ "receiver on before it has buffers", IXM_RULE_RX_ORDER, IXGBE_RDT0, .drop = true },
 	{ "receive path not halted", IXM_RULE_RX_ORDER, IXGBE_SECRXCTRL, .drop = true,
 	  .reads = IXGBE_SECRX_READY, .wait_reg = IXGBE_SECRXSTAT },
 	{ "DCA bit 12 left set", IXM_RULE_RX_SETUP, IXGBE_DCA_RXCTRL0, .drop = true },
