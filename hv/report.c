@@ -35,7 +35,7 @@ static struct {
 
 static void part(const struct out *out, const char *statement)
 {
-	const struct lang_source src = { .file = "report" };
+	const struct lang_source src = { .file = "report", .terminal = true };
 	char message[LANG_MESSAGE_MAX];
 
 	out_printf(out, "\n--- %s\n", statement);

@@ -47,7 +47,7 @@ struct uplink {
 	u32 links;		/* that use it; of link_net.c */
 	struct edge *lan;	/* its direct link, NULL: none; of link_lan.c */
 	/* What follows is uplink*.c's alone. */
-	struct pci_func *func;	/* NULL: the machine has no such NIC */
+	struct pci_func *func;	/* NULL: the machine has no such NIC; read by show boot */
 	bool attached;
 	u32 irq_seen, link_event, rx_event, look; /* atomic: the interrupt handler's word */
 	u32 idle_room;		/* frames that the NIC takes when it has nothing to send */

@@ -149,7 +149,7 @@ class Lan:
         with open(late, "wb") as f:
             f.write(b"late" * 1000)
         subprocess.run(["make", "-s", "-C", ROOT, "netboot", f"DIR={self.tree}", f"CONF={conf}",
-                        f"URL=http://{SERVER}", f"MODULES={guests}/vmlinuz-cloud "
+                        f"MODULES={guests}/vmlinuz-cloud "
                         f"{guests}/initrd-cloud.img {late}"], check=True)
 
     def build(self):
@@ -161,6 +161,10 @@ class Lan:
         self.ip("link", "set", "lo", "up")
         self.make()
         os.rename(f"{self.tree}/caisson/late.img", f"{self.directory}/late.away")
+        # One of them takes the large files from a web server, as URL= has all do.
+        with open(f"{self.tree}/nodes/{MACS['n02'].replace(':', '-')}/boot.cfg", "a",
+                  encoding="ascii") as f:
+            f.write(f"set base=(http,{SERVER})\n")
         libraries = f"{self.dnsmasq}/usr/lib/x86_64-linux-gnu:{self.dnsmasq}/lib/x86_64-linux-gnu"
         conf = os.path.join(self.directory, "dnsmasq.conf")
         with open(conf, "w", encoding="ascii") as f:
