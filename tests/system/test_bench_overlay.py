@@ -399,8 +399,9 @@ def test_nodes_of_ones_own():
 class Machines:
     """Stands for the lab: `broken` ways fail, `dead` ones answer again once restarted."""
 
-    def __init__(self, broken=(), dead=()):
-        self.broken, self.dead = set(broken), set(dead)
+    def __init__(self, broken=(), dead=(), fast=()):
+        self.broken, self.dead, self.fast = set(broken), set(dead), set(fast)
+        self.now = 0
         self.asked = []
 
     def begin(self, way):
@@ -419,6 +420,10 @@ class Machines:
 
     def check(self, _target, _command, _timeout=0):
         return ""
+
+    def clock(self, target):
+        self.now += 10
+        return self.now, self.now * (25 if target in self.fast else 1)
 
     def well(self, way):
         return way.key not in self.dead
@@ -462,6 +467,25 @@ def test_guests_of_kvm_that_died_are_started_again_and_counted():
     runner = run_rounds(Machines(dead=["kvm"]), ["kvm"])
     assert [row["value"] for row in runner.rows] == [2.0, 2.0]
     assert runner.restarts == {"kvm": 1} and runner.failures == []
+
+
+def test_what_a_wrong_clock_measured_does_not_count():
+    runner = run_rounds(Machines(fast=["p1"]), ["native", "guest"])
+    assert len(results.values(runner.rows, "guest", "rtt")) == 2
+    assert results.values(runner.rows, "native", "rtt") == {}
+    assert results.dropped(runner.rows) == 2
+
+
+def test_a_machine_with_a_wrong_clock_is_left_out(monkeypatch):
+    monkeypatch.setattr(rounds, "CLOCK_LOOK_S", 0)
+    bed = Machines(fast=["p2"])
+    bed.hosts = set()
+    monkeypatch.setattr(bed, "check", lambda *_: "6.1 tsc 1")
+    runner = rounds.Runner(bed, [ways.WAYS[key] for key in ("native", "guest")], measures.NET,
+                           measures.Lengths(1, 2), lambda _: None)
+    runner.warm_up()
+    assert [way.key for way in runner.ways] == ["guest"]
+    assert "p2: a second of its clock takes 0.04 s" in runner.failures[0]
 
 
 def test_other_machines_are_not_started_again():

@@ -171,7 +171,8 @@ def circumstances(view):
     parts = [table(rows)]
     dropped, restarts = machine["dropped"], machine["restarts"]
     parts.append(para(f"{dropped} of {len(view.report['rows'])} measurements did not count, for "
-                      "more than 2 % of the host's time was stolen meanwhile.", "note"))
+                      "more than 2 % of the host's time was stolen meanwhile, or the machine's "
+                      "clock was off by more than 3 %.", "note"))
     if machine["void"]:
         parts.append(para("Another kernel or clock source, and therefore no ratio: "
                           + plain(", ".join(machine["void"])), "warning"))

@@ -117,6 +117,12 @@ class Bed:
             raise ToolError(f"{target}: {command}: exit status {status}\n{output.strip()}")
         return output
 
+    def clock(self, target):
+        """(this host's clock, that one's) in seconds. Linux measures its TSC when it boots, and
+        on a busy host an emulated one may be measured wrongly, by far."""
+        told = float(self.check(target, "cat /proc/uptime").split()[0])
+        return time.monotonic(), told
+
     def ctl(self, node, statement):
         with self._port(node, "ctl") as port:
             answer = serial.Node(port, node).command(statement, NODE_TIMEOUT_S)

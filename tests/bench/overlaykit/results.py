@@ -8,7 +8,7 @@ import time
 
 from labkit import figures, measure, plots
 from overlaykit import measures as what
-from overlaykit.rounds import STOLEN_MAX
+from overlaykit.rounds import counts_for_something
 from overlaykit.ways import WAYS
 
 # Measures whose values are added before a ratio is made of them: both directions count.
@@ -40,13 +40,12 @@ EXITS_OF = ("tcp_1500_forward", "tcp_1500_reverse")
 
 
 def values(rows, way, key):
-    """{round: value} of a measure; rounds in which a part failed, or too much time was
-    stolen, are not in it."""
+    """{round: value} of a measure; rounds in which a part failed, too much time was stolen, or
+    a clock was off, are not in it."""
     keys = BOTH.get(key, (key,))
     parts = {}
     for row in rows:
-        if row["way"] == way and row["measure"] in keys and row["value"] is not None \
-                and row["stolen"] <= STOLEN_MAX:
+        if row["way"] == way and row["measure"] in keys and counts_for_something(row):
             parts.setdefault(row["round"], []).append(row["value"])
     return {number: sum(found) for number, found in parts.items() if len(found) == len(keys)}
 
@@ -103,8 +102,8 @@ def all_figures(rows, ways, same):
 
 
 def dropped(rows):
-    """Rows that do not count, for too much time was stolen."""
-    return sum(row["stolen"] > STOLEN_MAX for row in rows)
+    """Measured values that do not count: too much time was stolen, or a clock was off."""
+    return sum(row["value"] is not None and not counts_for_something(row) for row in rows)
 
 
 def summary(rows, ways, measures):
@@ -166,7 +165,7 @@ def borrowed(path):
         return []
 
 
-CSV_COLUMNS = ("round", "way", "measure", "mtu", "value", "unit", "stolen")
+CSV_COLUMNS = ("round", "way", "measure", "mtu", "value", "unit", "stolen", "clock")
 
 
 def write_csv(path, rows):
@@ -174,4 +173,4 @@ def write_csv(path, rows):
         writer = csv.writer(f)
         writer.writerow(CSV_COLUMNS)
         for row in rows:
-            writer.writerow([row[name] for name in CSV_COLUMNS])
+            writer.writerow([row.get(name, "") for name in CSV_COLUMNS])

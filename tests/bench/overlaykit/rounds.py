@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Rounds of all ways by turns: A B C, C B A, ... Each measurement becomes a row."""
 
+import time
+
 from labkit import measure
 from labkit.errors import ToolError
 from overlaykit import measures as what
 
 STOLEN_MAX = 0.02
+CLOCK_MAX = 0.03        # that a clock may be off over a turn
+CLOCK_ROUGH_MAX = 0.15  # and over the time of a warm-up
+CLOCK_LOOK_S = 3
 NESTED_TRIES = 3
 CLOCK = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
@@ -20,6 +25,19 @@ def processor_times():
 def order(ways, number):
     """Of a round: drifts of the host touch the ways alike."""
     return ways if number % 2 == 0 else ways[::-1]
+
+
+def rate(then, now):
+    """Seconds of the machine's clock in one of this host's; 0 where one was not to be had."""
+    if not then or not now:
+        return 0
+    return (now[1] - then[1]) / (now[0] - then[0])
+
+
+def counts_for_something(row):
+    """Whether a row's value may be used."""
+    return row["value"] is not None and row["stolen"] <= STOLEN_MAX \
+        and abs(row.get("clock", 1) - 1) <= CLOCK_MAX
 
 
 def about(text):
@@ -67,8 +85,19 @@ class Runner:
             self.machines[way.key] = self._look_at(way)
             self.bed.check(way.ends[0], f"nuttcp -n2m {way.peer}; nuttcp -r -n2m {way.peer}; "
                            f"ping -q -i 0.01 -c 50 {way.peer}", what.SLACK_S)
+        self._check_clocks(way)
         self._persist(way, warm)
         self.say(f"{way.title}: warm; clock source {self.machines[way.key]['clocksource']}")
+
+    def _check_clocks(self, way):
+        before = [self.bed.clock(end) for end in way.ends]
+        time.sleep(CLOCK_LOOK_S)
+        for end, then in zip(way.ends, before):
+            found = rate(then, self.bed.clock(end))
+            if abs(found - 1) > CLOCK_ROUGH_MAX:
+                raise ToolError(f"{end}: a second of its clock takes {1 / found:.3g} s: its TSC "
+                                "was measured wrongly when it booted; run it again, with less "
+                                "else to do on this host")
 
     def _look_at(self, way):
         return about(self.bed.check(way.ends[0], f"uname -r; cat {CLOCK}; nproc"))
@@ -96,15 +125,25 @@ class Runner:
                 self.failures.append(f"round {number + 1}, {way.title}: {error}")
                 self.say(f"round {number + 1}, {way.title}: FAILED: {str(error).splitlines()[0]}")
                 continue
-            values = []
+            values, first = [], len(self.rows)
+            began = self._clock(way)
             for measure_ in self.measures:
                 if measure_.group in way.skips or number % measure_.every:
                     continue
                 row = self._row(number, way, measure_)
                 self.rows.append(row)
                 values.append(short(measure_, row))
+            off = rate(began, self._clock(way))
+            for row in self.rows[first:]:
+                row["clock"] = off
             self._settle(way)
             self.say(f"round {number + 1}, {way.title}: {', '.join(values)}")
+
+    def _clock(self, way):
+        try:
+            return self.bed.clock(way.ends[0])
+        except ToolError:
+            return None
 
     def _settle(self, way):
         """As it was before the round; the sum over all frames must be right."""
