@@ -33,11 +33,13 @@ static void booted(const struct out *out)
 
 	for (u32 i = 0; i < bi->module_count; i++)
 		bytes += bi->module[i].size;
-	title(out, "booted");
-	if (bi->net_mac[0])
-		out_printf(out, "over the network by %s (%s), ", bi->net_mac,
+	if (bi->net_mac[0]) {
+		title(out, "booted");
+		out_printf(out, "over the network by %s (%s)\n", bi->net_mac,
 			   bi->net_ip[0] ? bi->net_ip : "no address");
-	out_printf(out, "by %s, Multiboot %u, %u modules of %lu KiB\n",
+	}
+	title(out, "loader");
+	out_printf(out, "%s, Multiboot %u, %u modules of %lu KiB\n",
 		   bi->efi ? "UEFI" : "BIOS", bi->protocol, bi->module_count, bytes >> 10);
 }
 
