@@ -412,6 +412,13 @@ bench-exits: setup $B/caisson.elf $B/tools/pace.so
 	@tools/mkguest cloud
 	@tests/bench/exits $(BENCH_OPTIONS)
 
+.PHONY: bench-boot
+## make bench-boot from GRUB's hand-over to a guest's first instruction, beside Linux with KVM
+##                 (some minutes; QUICK=1), into build/bench/boot.json
+bench-boot: setup $B/caisson.elf
+	@tools/mkguest amd64 --set kvm-boot
+	@tests/bench/boot $(BENCH_OPTIONS)
+
 .PHONY: bench-dispatch
 ## make bench-dispatch guest-driven, VMM-driven and adaptive side by side, and what a guest loses
 ##                 of its cores (a quarter of an hour; QUICK=1), build/bench/dispatch.json, .svg
