@@ -8,8 +8,10 @@
 #include "hv/netcore.h"
 #include "vnet/xcore.h"
 
-/* An interrupt that was asked for arrives within this time, or never. */
+/* An interrupt that was asked for arrives within this time, or never ... */
 #define IRQ_TEST_NS (100ull * 1000 * 1000)
+/* ... counted from when the frame is sent that some NICs need for it. */
+#define IRQ_FRAME_NS (1000ull * 1000 * 1000)
 /* One that stays in its reset gets so many chances, with growing pauses between them. */
 #define ATTEMPTS 4u
 #define FIRST_PAUSE_NS (10ull * 1000 * 1000)
@@ -94,14 +96,19 @@ static err_t attach_driver(struct uplink *up, enum nic_irq irq)
 /* Ask the NIC for an interrupt and see whether it comes. */
 static bool irq_works(struct uplink *up, enum pci_irq_kind kind)
 {
-	u64 end = plat_now_ns() + IRQ_TEST_NS;
+	u32 idle = up->nic.ops->tx_room(&up->nic);
+	u64 now = plat_now_ns(), last = now + IRQ_FRAME_NS, end = now + IRQ_TEST_NS;
 
 	if (pci_irq_enable(up->func, kind, uplink_irq, up))
 		return false;
 	up->irq_seen = 0;
 	up->nic.ops->irq_test(&up->nic);
-	while (!__atomic_load_n(&up->irq_seen, __ATOMIC_ACQUIRE) && plat_now_ns() < end)
+	while (!__atomic_load_n(&up->irq_seen, __ATOMIC_ACQUIRE) && now < end) {
 		plat_relax();
+		now = plat_now_ns();
+		if (now < last && up->nic.ops->tx_room(&up->nic) < idle)
+			end = now + IRQ_TEST_NS;
+	}
 	return __atomic_load_n(&up->irq_seen, __ATOMIC_ACQUIRE);
 }
 
