@@ -36,13 +36,23 @@ rounds=${{1:-7}} round=0
 mkdir -p /root/.ssh
 echo "{FAR} $(cat /etc/dropbear/host.pub)" >/root/.ssh/known_hosts
 dbclient root@{FAR} '{measures.SERVERS}' </dev/null || exit 1
+# A NIC may lose its link over another MTU for some seconds.
+mtu() {{
+	[ "$(cat /sys/class/net/eth0/mtu)" = "$1" ] || ip link set eth0 mtu "$1" 2>/dev/null ||
+		ip link set eth0 mtu {ways.PLAIN_MTU_MOST}
+	tries=60
+	until ping -q -c 1 -W 1 {FAR} >/dev/null; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || exit 1
+	done
+}}
 echo "{MARK} 0 about"
 {ABOUT}
 while [ $round -lt "$rounds" ]; do
 """
 STEP = """\
+mtu {mtu}
 echo "{mark} $round {key}"
-ip link set eth0 mtu {mtu} 2>/dev/null || ip link set eth0 mtu {plain}
 {command}
 """
 TAIL = f"""\
@@ -74,7 +84,7 @@ class Ends:
 
 
 def script(lengths, chosen):
-    steps = [STEP.format(mark=MARK, key=one.key, mtu=one.mtu, plain=ways.PLAIN_MTU_MOST,
+    steps = [STEP.format(mark=MARK, key=one.key, mtu=one.mtu,
                          command=one.command(lengths, Ends)) for one in chosen]
     return "".join([HEAD, *steps, TAIL])
 
