@@ -38,13 +38,13 @@ echo "{FAR} $(cat /etc/dropbear/host.pub)" >/root/.ssh/known_hosts
 dbclient root@{FAR} '{measures.SERVERS}' </dev/null || exit 1
 # A NIC may lose its link over another MTU for some seconds.
 mtu() {{
-	[ "$(cat /sys/class/net/eth0/mtu)" = "$1" ] || ip link set eth0 mtu "$1" 2>/dev/null ||
-		ip link set eth0 mtu {ways.PLAIN_MTU_MOST}
-	tries=60
-	until ping -q -c 1 -W 1 {FAR} >/dev/null; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || exit 1
-	done
+    [ "$(cat /sys/class/net/eth0/mtu)" = "$1" ] || ip link set eth0 mtu "$1" 2>/dev/null ||
+        ip link set eth0 mtu {ways.PLAIN_MTU_MOST}
+    tries=60
+    until ping -q -c 1 -W 1 {FAR} >/dev/null; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || exit 1
+    done
 }}
 echo "{MARK} 0 about"
 {ABOUT}
