@@ -11,11 +11,13 @@
 #include "hv/base/str.h"
 #include "hv/core.h"
 #include "hv/ctl.h"
+#include "hv/uplink.h"
 #include "hv/vm.h"
 
 #define NS_PER_S 1000000000ull
 #define LOOK_NS (NS_PER_S / 4)
 #define PATIENCE_NS (300 * NS_PER_S)
+#define ADDRESS_NS (20 * NS_PER_S)
 #define PAGE_NS (10 * NS_PER_S)
 #define PAGE_ROWS 23 /* and a line that says which page it is; 25 are on a VGA screen */
 #define PAGE_COLS 79
@@ -122,6 +124,15 @@ static bool guest_is_over(u64 now_ns)
 		       (vm->state == VM_STOPPED || vm->state == VM_HELD));
 }
 
+/* A DHCP server may take its time, and where the node is belongs into the report. */
+static bool waits_for_address(u64 now_ns)
+{
+	const struct uplink *up = uplink_at(0);
+
+	return up->state == UPLINK_UP && !up->netif.addr &&
+	       now_ns - report.begin_ns < ADDRESS_NS;
+}
+
 static void due(struct timer *t, u64 now_ns)
 {
 	const struct out out = { .write = keep_text };
@@ -130,7 +141,7 @@ static void due(struct timer *t, u64 now_ns)
 	if (report.text) {
 		next_page();
 		next = now_ns + PAGE_NS;
-	} else if (guest_is_over(now_ns)) {
+	} else if (!waits_for_address(now_ns) && guest_is_over(now_ns)) {
 		report.text = plat_alloc(TEXT_BYTES);
 		if (!report.text) {
 			log_err("report", "no memory for it: show report");

@@ -84,9 +84,9 @@ static void nic(const struct out *out, const struct pci_func *f)
 		   pci_find_cap(f, PCI_CAP_MSI) ? "yes" : "no", f->irq_pin ? "yes" : "no");
 	for (u32 i = 0; i < HOST_PCI_BARS; i++)
 		if (f->bar[i].size)
-			out_printf(out, "          BAR %u: %s %lxh, %lu KiB%s\n", i,
+			out_printf(out, "          BAR %u: %s %lxh, %lu bytes%s\n", i,
 				   f->bar[i].io ? "ports" : "memory", f->bar[i].base,
-				   f->bar[i].size >> 10, f->bar[i].is64 ? ", 64 bits" : "");
+				   f->bar[i].size, f->bar[i].is64 ? ", 64 bits" : "");
 }
 
 static void devices(const struct out *out)
