@@ -42,21 +42,27 @@ def test_every_frame_is_accounted_for(lab):
 
 
 def test_a_core_is_quiet_while_others_have_traffic(lab):
-    """The NIC's interrupts are core 0's, g1's frames core 1's: g2 computes undisturbed."""
+    """The NIC's interrupts are core 0's, g1's frames core 1's: g2 computes undisturbed, but
+    for what is for itself (its neighbours' multicasts)."""
+    def frames_for_g2():
+        return next(nic["from_core"] for nic in json.loads(lab.ctl("alpha", "show interface json"))
+                    if nic["name"] == "g2.eth0")
+
     assert lab.sh("alpha/g2", "while :; do :; done >/dev/null 2>&1 </dev/null & "
                   "echo $! >/tmp/spin")[0] == 0
     lab.ctl("alpha", "core set 2 assert quiet")
-    before = json.loads(lab.ctl("alpha", "show noise json"))
+    before, own = json.loads(lab.ctl("alpha", "show noise json")), frames_for_g2()
     status, output = lab.sh("beta/g3", "nuttcp -fparse -T 2 10.1.0.1; "
                             "ping -q -c 50 -i 0.01 10.1.0.1")
     assert status == 0 and "rate_Mbps" in output and " 50 received" in output, output
     noise = json.loads(lab.ctl("alpha", "show noise json"))
     lab.ctl("alpha", "core set 2 assert nothing")
+    own = frames_for_g2() - own
     lab.sh("alpha/g2", "kill $(cat /tmp/spin)")
     # g1's core had its frames and g2's its own tick: the figures are of these seconds.
     assert noise[1]["causes"]["frames"] > before[1]["causes"]["frames"]
     assert noise[2]["causes"]["own-timer"] > 0
-    assert noise[2]["broken"] == 0, noise[2]
+    assert noise[2]["broken"] <= min(own, noise[2]["causes"]["frames"]) < 10, (own, noise[2])
 
 
 def test_a_guest_that_is_stopped_leaves_the_others_alone(lab):
