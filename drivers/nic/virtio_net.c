@@ -365,6 +365,10 @@ static err_t vnic_attach(struct nic *nic, const struct nic_resources *res)
 	v->link_up = vnic_link(nic).up;
 	v->count.link_changes = 0;
 	set_filter(nic, v);
+	/* QEMU notifies of a queue's first used buffer whatever is asked for. Nobody serves the
+	 * line yet, and an I/O APIC that sees its edges alone would never see it again. */
+	if (v->res.irq == NIC_IRQ_LINE)
+		(void)vnic_isr(&v->regs);
 	return ERR_OK;
 }
 

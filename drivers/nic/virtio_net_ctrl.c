@@ -47,6 +47,7 @@ err_t vnic_ctrl_promiscuous(struct vnic *v, bool on)
 		.data = on,
 		.ack = VIRTIO_NET_ERR,
 	};
+	(void)vnic_ring_irq(&v->ctrl, false);
 	vnic_ring_add(&v->ctrl, piece, 1, 1);
 	vnic_ring_show(&v->ctrl);
 	err = answer(v);
