@@ -53,7 +53,7 @@ def test_the_guest_ran_and_its_output_is_there(report):
     "the whole VMCB is loaded at each entry", r"TSC \d+\.\d+ MHz, not invariant",
     r"odd: \d+ KiB of RAM are in \d+ pieces",
     r"VT-d at fed90000h: off", r"8086:100e .* e1000;", r"10ec:8139 .* no driver here",
-    r"framebuffer of \d+ by \d+, 32 bits a pixel", r"RAM \d+ MiB, up to [0-9a-f]+h",
+    r"framebuffer of \d+ by \d+, (24|32) bits a pixel", r"RAM \d+ MiB, up to [0-9a-f]+h",
     r"uplink 0 +e1000 .*, 10\.0\.2\.15/24", "guest +tests: stopped"])
 def test_the_report_says(report, words):
     assert re.search(words, report), report
