@@ -57,8 +57,6 @@ static void uplink(const struct out *out, struct uplink *up)
 	char text[FMT_MAC_LEN];
 	struct nic_link link;
 
-	if (up->state == UPLINK_ABSENT && up->index && !up->func)
-		return;
 	fmt_snprintf(text, sizeof(text), "uplink %u", up->index);
 	title(out, text);
 	if (up->state == UPLINK_ABSENT) {
