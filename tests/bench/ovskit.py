@@ -81,15 +81,8 @@ class HugePages:
 
 def unpack(root, say):
     """The directory with the unpacked packages."""
-    tree = os.path.join(root, "build/ovs-dpdk")
-    done = os.path.join(tree, "complete")
-    if not os.path.exists(done):
-        packages = debs.Packages(os.path.join(root, "build/debs"), say)
-        for name in PACKAGES:
-            packages.unpack(packages.fetch(name), tree)
-        with open(done, "w", encoding="ascii"):
-            pass
-    return tree
+    return debs.unpacked(PACKAGES, os.path.join(root, "build/ovs-dpdk"),
+                         os.path.join(root, "build/debs"), say)
 
 
 class OvsDpdk:

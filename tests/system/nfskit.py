@@ -26,11 +26,7 @@ EXPORT {{ Export_Id = 1; Path = {share}; Pseudo = /share; Access_Type = RW;
 
 
 def unpack():
-    if os.path.exists(os.path.join(TREE, "usr/bin/ganesha.nfsd")):
-        return
-    packages = debs.Packages(os.path.join(ROOT, "build/guest/debs"), say=lambda text: None)
-    for name in PACKAGES:
-        packages.unpack(packages.fetch(name), TREE)
+    debs.unpacked(PACKAGES, TREE, os.path.join(ROOT, "build/guest/debs"), lambda text: None)
 
 
 class Server:

@@ -44,17 +44,11 @@ pytestmark = pytest.mark.skipif(nskit.why_not() is not None, reason=str(nskit.wh
 @pytest.fixture(scope="module", name="ovs_tree")
 def unpacked_ovs():
     """Where Open vSwitch is unpacked."""
-    tree = os.path.join(ROOT, "build/test/ovs")
-    if not os.path.exists(os.path.join(tree, "complete")):
-        try:
-            packages = debs.Packages(os.path.join(ROOT, "build/debs"))
-            for name in PACKAGES:
-                packages.unpack(packages.fetch(name), tree)
-        except ToolError as error:
-            pytest.skip(f"Open vSwitch cannot be downloaded: {error}")
-        with open(os.path.join(tree, "complete"), "w", encoding="ascii"):
-            pass
-    return tree
+    try:
+        return debs.unpacked(PACKAGES, os.path.join(ROOT, "build/test/ovs"),
+                             os.path.join(ROOT, "build/debs"))
+    except ToolError as error:
+        return pytest.skip(f"Open vSwitch cannot be downloaded: {error}")
 
 
 class OvsNamespace(Namespace):

@@ -14,6 +14,19 @@ from labkit.errors import ToolError
 APT_OPTIONS = ["-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1"]
 
 
+def unpacked(names, tree, cache, say=print):
+    """`tree`, with these packages unpacked there: the first time they are downloaded into
+    `cache`, and what was left in the middle is done again."""
+    done = os.path.join(tree, "complete")
+    if not os.path.exists(done):
+        packages = Packages(cache, say)
+        for name in names:
+            packages.unpack(packages.fetch(name), tree)
+        with open(done, "w", encoding="ascii"):
+            pass
+    return tree
+
+
 class Packages:
     """A cache of .deb files in `directory`."""
 
