@@ -8,6 +8,7 @@
 #define PCI_CF8 0xcf8
 #define AP 1u /* who gets interrupts of the first processor */
 #define SETTLE_US 20u /* it halts again */
+#define PAGES 64u /* that a guest comes back to after an exit */
 
 static void cost_nothing(void)
 {
@@ -16,6 +17,20 @@ static void cost_nothing(void)
 static void cost_cpuid(void)
 {
 	cpuid(0, 0);
+}
+
+/* What a guest works with, as far as the processor still has its translations ... */
+static void cost_pages(void)
+{
+	for (u32 i = 0; i < PAGES; i++)
+		(void)*(volatile u64 *)(SCRATCH_PA + i * 4096ull);
+}
+
+/* ... and when an exit came before: what it costs beyond both is their loss. */
+static void cost_cpuid_pages(void)
+{
+	cost_cpuid();
+	cost_pages();
 }
 
 static void cost_rdmsr(void)
@@ -107,6 +122,8 @@ static const struct {
 } costs[] = {
 	{ "nothing", cost_nothing, false },
 	{ "cpuid", cost_cpuid, false },
+	{ "pages", cost_pages, false },
+	{ "cpuid-pages", cost_cpuid_pages, false },
 	{ "rdmsr", cost_rdmsr, false },
 	{ "wrmsr", cost_wrmsr, false },
 	{ "out-8", cost_out, false },

@@ -173,6 +173,7 @@ void ioapic_route(u32 gsi, u8 vector, bool level, bool masked);
 #define PTE_NX BIT64(63)
 #define PTE_ADDR 0x000ffffffffff000ull
 #define WINDOW 0x8000000000ull /* virtual addresses free for tests */
+#define SCRATCH_PA 0x800000ull /* a free 2 MiB of RAM behind the image */
 
 /* Map va in the window at level 0 (4 KiB), 1 (2 MiB) or 2 (1 GiB) to pa with
  * these bits; returns the entry. Flushes va. */

@@ -12,7 +12,6 @@
 #define PAGE_2M 0x200000ull
 #define POOL_PAGES 24
 #define RET 0xc3
-#define SCRATCH_PA 0x800000ull /* a free 2 MiB of RAM behind the image */
 #define RESERVED_BIT BIT64(51) /* beyond the physical address width of what there is */
 #define PATTERN 0x9e3779b97f4a7c15ull
 
