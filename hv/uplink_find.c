@@ -71,7 +71,8 @@ static err_t attach_driver(struct uplink *up, enum nic_irq irq)
 		.pci = up->func,
 		.pci_read32 = read_config,
 		.map_bar = map_bar,
-		.rx_pool = &up->rx_pool,
+		.queues = 1,
+		.rx_pool = { &up->rx_pool },
 		.dma_alloc = netcore_dma_alloc,
 		.dma_free = netcore_dma_free,
 	};
@@ -96,7 +97,7 @@ static err_t attach_driver(struct uplink *up, enum nic_irq irq)
 /* Ask the NIC for an interrupt and see whether it comes. */
 static bool irq_works(struct uplink *up, enum pci_irq_kind kind)
 {
-	u32 idle = up->nic.ops->tx_room(&up->nic);
+	u32 idle = up->nic.ops->tx_room(&up->nic, 0);
 	u64 now = plat_now_ns(), last = now + IRQ_FRAME_NS, end = now + IRQ_TEST_NS;
 
 	if (pci_irq_enable(up->func, kind, uplink_irq, up))
@@ -106,7 +107,7 @@ static bool irq_works(struct uplink *up, enum pci_irq_kind kind)
 	while (!__atomic_load_n(&up->irq_seen, __ATOMIC_ACQUIRE) && now < end) {
 		plat_relax();
 		now = plat_now_ns();
-		if (now < last && up->nic.ops->tx_room(&up->nic) < idle)
+		if (now < last && up->nic.ops->tx_room(&up->nic, 0) < idle)
 			end = now + IRQ_TEST_NS;
 	}
 	return __atomic_load_n(&up->irq_seen, __ATOMIC_ACQUIRE);

@@ -33,14 +33,14 @@ void uplink_irq(void *ctx)
 {
 	struct uplink *up = ctx;
 	u32 cause = __atomic_load_n(&up->attached, __ATOMIC_ACQUIRE) ?
-			    up->nic.ops->irq_cause(&up->nic) : 0;
+			    up->nic.ops->irq_cause(&up->nic, 0) : 0;
 
 	if (!cause)
 		return;
 	__atomic_store_n(&up->irq_seen, 1, __ATOMIC_RELEASE);
 	/* Polled from here until the ring is empty. */
 	if (cause & NIC_EVENT_RX) {
-		up->nic.ops->rx_irq(&up->nic, false);
+		up->nic.ops->rx_irq(&up->nic, 0, false);
 		__atomic_store_n(&up->rx_event, 1, __ATOMIC_RELEASE);
 	}
 	if (cause & NIC_EVENT_LINK)
@@ -58,7 +58,7 @@ void uplink_arm_net_timer(struct uplink *up)
  * are dropped, and guests of this node that talk to each other do not wait for it. */
 static u32 see_room(struct uplink *up)
 {
-	u32 room = up->nic.ops->tx_room(&up->nic);
+	u32 room = up->nic.ops->tx_room(&up->nic, 0);
 	bool counts = up->link_was_up && up->state == UPLINK_UP;
 
 	__atomic_store_n(&up->room_seen, counts ? room : UINT32_MAX, __ATOMIC_RELAXED);
@@ -73,13 +73,13 @@ static void reclaim(struct uplink *up)
 {
 	bool busy;
 
-	nic_timed_reclaim(&up->nic);
+	nic_timed_reclaim(&up->nic, 0);
 	busy = see_room(up) < up->idle_room;
 
 	if (busy == up->waiting_for_tx || up->polled)
 		return;
 	up->waiting_for_tx = busy;
-	up->nic.ops->tx_irq(&up->nic, busy);
+	up->nic.ops->tx_irq(&up->nic, 0, busy);
 	if (busy)
 		see_room(up);
 }
@@ -95,14 +95,14 @@ u32 uplink_tx(void *ctx, struct pkt **pkts, u32 n)
 
 	if (capture_is_on())
 		capture_uplink(up->index, sender, CAPTURE_OUT, pkts, n);
-	return nic_timed_tx(&up->nic, pkts, n);
+	return nic_timed_tx(&up->nic, 0, pkts, n);
 }
 
 u32 uplink_tx_room(void *ctx)
 {
 	struct uplink *up = ctx;
 
-	return nic_timed_room(&up->nic);
+	return nic_timed_room(&up->nic, 0);
 }
 
 u32 uplink_room(void)
@@ -125,7 +125,7 @@ static bool receive(struct uplink *up)
 	struct pkt *pkts[PKT_BURST];
 
 	for (u32 i = 0; i < BURSTS; i++) {
-		u32 n = nic_timed_rx(&up->nic, pkts, PKT_BURST);
+		u32 n = nic_timed_rx(&up->nic, 0, pkts, PKT_BURST);
 
 		if (!n)
 			return false;
@@ -174,7 +174,7 @@ static void service(struct core *c, struct uplink *up)
 	vnet_batch_begin(0);
 	more = receive(up);
 	if (!more && !up->polled) {
-		up->nic.ops->rx_irq(&up->nic, true);
+		up->nic.ops->rx_irq(&up->nic, 0, true);
 		/* What came in before the interrupt was on raises none. */
 		more = receive(up);
 	}
@@ -247,10 +247,10 @@ static void net_due(struct timer *t, u64 now_ns)
 
 void uplink_run_attached(struct uplink *up)
 {
-	up->idle_room = up->nic.ops->tx_room(&up->nic);
+	up->idle_room = up->nic.ops->tx_room(&up->nic, 0);
 	up->room_seen = UINT32_MAX;
-	up->nic.ops->rx_irq(&up->nic, false);
-	up->nic.ops->tx_irq(&up->nic, false);
+	up->nic.ops->rx_irq(&up->nic, 0, false);
+	up->nic.ops->tx_irq(&up->nic, 0, false);
 	timer_init(&up->poll_timer, poll_due, up);
 	timer_init(&up->tick_timer, tick_due, up);
 	timer_init(&up->net_timer, net_due, up);
@@ -272,7 +272,7 @@ static void empty_ring(struct uplink *up)
 	u32 n = 1;
 
 	for (u32 turn = 0; n && turn < UPLINK_RX_PACKETS / PKT_BURST; turn++) {
-		n = up->nic.ops->rx_burst(&up->nic, pkts, PKT_BURST);
+		n = up->nic.ops->rx_burst(&up->nic, 0, pkts, PKT_BURST);
 		for (u32 i = 0; i < n; i++)
 			pkt_put(pkts[i]);
 	}
@@ -283,8 +283,8 @@ void uplink_run_use(struct uplink *up, bool on)
 	if (!on) {
 		timer_cancel(&core_this()->timers, &up->net_timer);
 		timer_cancel(&core_this()->timers, &up->poll_timer);
-		up->nic.ops->rx_irq(&up->nic, false);
-		up->nic.ops->tx_irq(&up->nic, false);
+		up->nic.ops->rx_irq(&up->nic, 0, false);
+		up->nic.ops->tx_irq(&up->nic, 0, false);
 		up->waiting_for_tx = false;
 		__atomic_store_n(&up->room_seen, UINT32_MAX, __ATOMIC_RELAXED);
 		return;

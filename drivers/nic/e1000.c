@@ -48,11 +48,12 @@ static void irq_mask(struct e1000 *e, u32 bits, bool on)
  * look whether something came meanwhile. The register read makes the clearing
  * take effect before the descriptor is looked at.
  */
-static void e1000_rx_irq(struct nic *nic, bool on)
+static void e1000_rx_irq(struct nic *nic, u32 queue, bool on)
 {
 	struct e1000 *e = nic->priv;
 	const struct e1000_causes *c = e->causes;
 
+	(void)queue;
 	if (!on) {
 		irq_mask(e, c->rx | c->link, false);
 		return;
@@ -66,22 +67,24 @@ static void e1000_rx_irq(struct nic *nic, bool on)
 }
 
 /* A completion whose cause was already read away must interrupt as well. */
-static void e1000_tx_irq(struct nic *nic, bool on)
+static void e1000_tx_irq(struct nic *nic, u32 queue, bool on)
 {
 	struct e1000 *e = nic->priv;
 
+	(void)queue;
 	irq_mask(e, e->causes->tx, on);
 	if (on && e->tx_clean != e->tx_tail && e1000_tx_done(e, e->tx_clean))
 		e1000_write(e, E1000_ICS, e->causes->tx);
 }
 
-static u32 e1000_irq_cause(struct nic *nic)
+static u32 e1000_irq_cause(struct nic *nic, u32 vector)
 {
 	struct e1000 *e = nic->priv;
 	const struct e1000_causes *c = e->causes;
 	u32 all = e1000_read(e, E1000_ICR), cause = all & e->irq_mask;
 	u32 events = 0;
 
+	(void)vector;
 	if (all && e->part->icr_by_write)
 		e1000_write(e, E1000_ICR, all);
 	if (!cause)
@@ -135,7 +138,7 @@ static void e1000_stats(struct nic *nic, struct nic_stats *out)
 {
 	struct e1000 *e = nic->priv;
 
-	e1000_tx_reclaim(nic);
+	e1000_tx_reclaim(nic, 0);
 	e1000_hw_fold(e);
 	*out = e->count;
 	out->rx_missed = e->fold[E1000_COUNT_MPC].sum;
@@ -174,7 +177,7 @@ static void e1000_tick(struct nic *nic, u64 now_ns)
 	if (e->running) {
 		e1000_hw_fold(e);
 		e1000_link(nic);
-		e1000_tx_reclaim(nic);
+		e1000_tx_reclaim(nic, 0);
 		e1000_rx_refill(e);
 		waiting = e->tx_clean != e->tx_tail && e->tx_clean == e->tick_clean;
 		e->stuck_ticks = waiting ? e->stuck_ticks + 1 : 0;
@@ -213,8 +216,10 @@ static err_t e1000_attach(struct nic *nic, const struct nic_resources *res)
 
 	if (part && !part->causes[res->irq].rx)
 		return ERR_NOTSUP;
+	if (res->queues != 1)
+		return ERR_RANGE;
 	if (!part || res->regs_size < E1000_REGS_SIZE ||
-	    res->rx_pool->buf_size < PKT_HEADROOM + E1000_RX_BUF)
+	    res->rx_pool[0]->buf_size < PKT_HEADROOM + E1000_RX_BUF)
 		return ERR_INVAL;
 	e = plat_alloc(sizeof(*e));
 	if (!e)
@@ -222,7 +227,7 @@ static err_t e1000_attach(struct nic *nic, const struct nic_resources *res)
 	e->part = part;
 	e->causes = &part->causes[res->irq];
 	e->regs = res->regs;
-	e->pool = res->rx_pool;
+	e->pool = res->rx_pool[0];
 	e->res = *res;
 	err = e1000_rings_alloc(e);
 	if (err) {
@@ -240,6 +245,7 @@ static err_t e1000_attach(struct nic *nic, const struct nic_resources *res)
 	nic->max_frame = E1000_MAX_FRAME;
 	nic->max_pieces = PKT_MAX_SEGS + 1;
 	nic->caps = NIC_CAP_TSO | NIC_CAP_CSUM;
+	nic->queues_max = nic->queues = nic->vectors = 1;
 	e1000_hw_start(e, nic->mac);
 	e1000_rx_refill(e);
 	e->running = true;

@@ -171,14 +171,14 @@ void e1000_rings_put(struct e1000 *e);
 void e1000_rx_refill(struct e1000 *e);
 
 /* As in struct nic_ops. */
-u32 e1000_rx_burst(struct nic *nic, struct pkt **pkts, u32 max);
+u32 e1000_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max);
 
 /* --- e1000_tx.c --- */
 
 /* As in struct nic_ops. */
-u32 e1000_tx_burst(struct nic *nic, struct pkt **pkts, u32 n);
-u32 e1000_tx_room(struct nic *nic);
-u32 e1000_tx_reclaim(struct nic *nic);
+u32 e1000_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n);
+u32 e1000_tx_room(struct nic *nic, u32 queue);
+u32 e1000_tx_reclaim(struct nic *nic, u32 queue);
 
 /* Find out what the device is like (enum e1000_tso_end) by two segments to our
  * own address, which nobody takes; at attach. One that does not segment as the

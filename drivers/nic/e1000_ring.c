@@ -126,12 +126,13 @@ static __attribute__((noinline)) u32 rx_take_whole(struct e1000 *e, struct pkt *
 	return n;
 }
 
-u32 e1000_rx_burst(struct nic *nic, struct pkt **pkts, u32 max)
+u32 e1000_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max)
 {
 	struct e1000 *e = nic->priv;
 	u32 tail = e->rx_tail, n, i, seen;
 	u64 bytes = 0;
 
+	(void)queue;
 	if (!e->running)
 		return 0;
 	n = rx_take_whole(e, pkts, max, &bytes);

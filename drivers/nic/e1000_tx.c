@@ -92,11 +92,12 @@ static u32 reclaim_burst(struct e1000 *e)
 	return n;
 }
 
-u32 e1000_tx_reclaim(struct nic *nic)
+u32 e1000_tx_reclaim(struct nic *nic, u32 queue)
 {
 	struct e1000 *e = nic->priv;
 	u32 n = 0, sent;
 
+	(void)queue;
 	do {
 		sent = reclaim_burst(e);
 		n += sent;
@@ -106,13 +107,14 @@ u32 e1000_tx_reclaim(struct nic *nic)
 	return n;
 }
 
-u32 e1000_tx_room(struct nic *nic)
+u32 e1000_tx_room(struct nic *nic, u32 queue)
 {
 	struct e1000 *e = nic->priv;
 
+	(void)queue;
 	if (!e->running)
 		return 0;
-	e1000_tx_reclaim(nic);
+	e1000_tx_reclaim(nic, 0);
 	return tx_free(e) / E1000_FRAME_DESCS;
 }
 
@@ -385,16 +387,17 @@ static bool tx_fits(const struct pkt *p)
 	       (!(p->flags & PKT_F_NEEDS_CSUM) || csum_fits(p));
 }
 
-u32 e1000_tx_burst(struct nic *nic, struct pkt **pkts, u32 n)
+u32 e1000_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 {
 	struct e1000 *e = nic->priv;
 	u32 old_tail = e->tx_tail;
 	u32 taken;
 
+	(void)queue;
 	if (!e->running)
 		return 0;
 	if (tx_free(e) < n * E1000_FRAME_DESCS)
-		e1000_tx_reclaim(nic);
+		e1000_tx_reclaim(nic, 0);
 	taken = tx_simple(e, pkts, n);
 	for (; taken < n; taken++) {
 		struct pkt *p = pkts[taken];
@@ -458,8 +461,8 @@ void e1000_tx_probe(struct nic *nic)
 	struct pkt *p = make_probe(nic, e->pool);
 	u64 end = plat_now_ns() + PROBE_WAIT_NS;
 
-	if (p && !e1000_tx_burst(nic, &p, 1))
+	if (p && !e1000_tx_burst(nic, 0, &p, 1))
 		pkt_put(p);
-	while (e->tx_clean != e->tx_tail && !e1000_tx_reclaim(nic) && plat_now_ns() < end)
+	while (e->tx_clean != e->tx_tail && !e1000_tx_reclaim(nic, 0) && plat_now_ns() < end)
 		plat_relax();
 }

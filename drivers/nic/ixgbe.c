@@ -68,10 +68,11 @@ static void irq_mask(struct ixgbe *x, u32 bits, bool on)
  * look whether something came meanwhile. The register read makes the clearing
  * take effect before the descriptor is looked at.
  */
-static void ixgbe_rx_irq(struct nic *nic, bool on)
+static void ixgbe_rx_irq(struct nic *nic, u32 queue, bool on)
 {
 	struct ixgbe *x = nic->priv;
 
+	(void)queue;
 	if (!on) {
 		irq_mask(x, INT_RX | IXGBE_INT_LSC, false);
 		return;
@@ -84,21 +85,23 @@ static void ixgbe_rx_irq(struct nic *nic, bool on)
 }
 
 /* A completion whose cause was already read away must interrupt as well. */
-static void ixgbe_tx_irq(struct nic *nic, bool on)
+static void ixgbe_tx_irq(struct nic *nic, u32 queue, bool on)
 {
 	struct ixgbe *x = nic->priv;
 
+	(void)queue;
 	irq_mask(x, INT_TX, on);
 	if (on && x->tx_clean != x->tx_tail && ixgbe_tx_done(x, x->tx_clean))
 		ixgbe_write(x, IXGBE_EICS, INT_TX);
 }
 
-static u32 ixgbe_irq_cause(struct nic *nic)
+static u32 ixgbe_irq_cause(struct nic *nic, u32 vector)
 {
 	struct ixgbe *x = nic->priv;
 	u32 cause = ixgbe_read(x, IXGBE_EICR) & x->irq_mask;
 	u32 events = 0;
 
+	(void)vector;
 	if (!cause)
 		return 0;
 	x->count.irqs++;
@@ -150,7 +153,7 @@ static void ixgbe_stats(struct nic *nic, struct nic_stats *out)
 {
 	struct ixgbe *x = nic->priv;
 
-	ixgbe_tx_reclaim(nic);
+	ixgbe_tx_reclaim(nic, 0);
 	ixgbe_hw_fold(x);
 	*out = x->count;
 	out->rx_missed = x->fold[IXGBE_COUNT_MISSED] + x->fold[IXGBE_COUNT_DROPPED];
@@ -216,7 +219,7 @@ static void ixgbe_tick(struct nic *nic, u64 now_ns)
 	if (x->running) {
 		ixgbe_hw_fold(x);
 		ixgbe_link(nic);
-		ixgbe_tx_reclaim(nic);
+		ixgbe_tx_reclaim(nic, 0);
 		ixgbe_rx_refill(x);
 		waiting = x->tx_clean != x->tx_tail && x->tx_clean == x->tick_clean;
 		x->stuck_ticks = waiting ? x->stuck_ticks + 1 : 0;
@@ -279,6 +282,7 @@ static err_t bring_up(struct nic *nic)
 	nic->max_frame = IXGBE_MAX_FRAME;
 	nic->max_pieces = PKT_MAX_SEGS + 1;
 	nic->caps = NIC_CAP_TSO | NIC_CAP_CSUM;
+	nic->queues_max = nic->queues = nic->vectors = 1;
 	x->running = true;
 	x->link_up = ixgbe_hw_link(x).up;
 	return ERR_OK;
@@ -290,14 +294,16 @@ static err_t ixgbe_attach(struct nic *nic, const struct nic_resources *res)
 	err_t err;
 
 	if (res->regs_size < IXGBE_REGS_SIZE ||
-	    res->rx_pool->buf_size < PKT_HEADROOM + IXGBE_RX_BUF)
+	    res->rx_pool[0]->buf_size < PKT_HEADROOM + IXGBE_RX_BUF)
 		return ERR_INVAL;
+	if (res->queues != 1)
+		return ERR_RANGE;
 	x = plat_alloc(sizeof(*x));
 	if (!x)
 		return ERR_NOMEM;
 	x->part = find_part(IXGBE_VENDOR, res->device);
 	x->regs = res->regs;
-	x->pool = res->rx_pool;
+	x->pool = res->rx_pool[0];
 	x->res = *res;
 	err = x->part ? rings_alloc(x) : ERR_NOENT;
 	if (err) {

@@ -139,7 +139,7 @@ static inline u32 ixgbe_rx_status(const struct ixgbe *x, u32 i)
 void ixgbe_rx_refill(struct ixgbe *x);
 
 /* As in struct nic_ops. */
-u32 ixgbe_rx_burst(struct nic *nic, struct pkt **pkts, u32 max);
+u32 ixgbe_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max);
 
 /* Forget what is in the ring; the device is in reset. Buffers stay in their places. */
 void ixgbe_rx_empty(struct ixgbe *x);
@@ -150,9 +150,9 @@ void ixgbe_rx_put(struct ixgbe *x);
 /* --- ixgbe_tx.c --- */
 
 /* As in struct nic_ops. */
-u32 ixgbe_tx_burst(struct nic *nic, struct pkt **pkts, u32 n);
-u32 ixgbe_tx_room(struct nic *nic);
-u32 ixgbe_tx_reclaim(struct nic *nic);
+u32 ixgbe_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n);
+u32 ixgbe_tx_room(struct nic *nic, u32 queue);
+u32 ixgbe_tx_reclaim(struct nic *nic, u32 queue);
 
 /* Forget what is in the ring; the device is in reset. Frames that were being
  * sent end here and count as lost. */

@@ -85,11 +85,12 @@ static struct pkt *rx_take(struct ixgbe *x, u32 i, u32 status)
 	return ends ? whole : NULL;
 }
 
-u32 ixgbe_rx_burst(struct nic *nic, struct pkt **pkts, u32 max)
+u32 ixgbe_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max)
 {
 	struct ixgbe *x = nic->priv;
 	u32 n = 0, seen = 0;
 
+	(void)queue;
 	if (!x->running)
 		return 0;
 	/* Bounded by the ring even if all that arrives is thrown away. */

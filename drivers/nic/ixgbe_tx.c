@@ -29,11 +29,12 @@ static u32 tx_free(const struct ixgbe *x)
 
 /* --- sent -------------------------------------------------------------------- */
 
-u32 ixgbe_tx_reclaim(struct nic *nic)
+u32 ixgbe_tx_reclaim(struct nic *nic, u32 queue)
 {
 	struct ixgbe *x = nic->priv;
 	u32 n = 0;
 
+	(void)queue;
 	while (x->tx_clean != x->tx_tail && ixgbe_tx_done(x, x->tx_clean)) {
 		struct ixgbe_tx_frame *f = &x->tx_frame[x->tx_clean];
 		struct pkt *p = f->pkt;
@@ -48,13 +49,14 @@ u32 ixgbe_tx_reclaim(struct nic *nic)
 	return n;
 }
 
-u32 ixgbe_tx_room(struct nic *nic)
+u32 ixgbe_tx_room(struct nic *nic, u32 queue)
 {
 	struct ixgbe *x = nic->priv;
 
+	(void)queue;
 	if (!x->running)
 		return 0;
-	ixgbe_tx_reclaim(nic);
+	ixgbe_tx_reclaim(nic, 0);
 	return tx_free(x) / IXGBE_FRAME_DESCS;
 }
 
@@ -136,16 +138,17 @@ static bool tx_fits(const struct pkt *p)
 	return !pkt_is_offloaded(p) || ixgbe_offload_fits(p);
 }
 
-u32 ixgbe_tx_burst(struct nic *nic, struct pkt **pkts, u32 n)
+u32 ixgbe_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 {
 	struct ixgbe *x = nic->priv;
 	u32 old_tail = x->tx_tail;
 	u32 taken = 0;
 
+	(void)queue;
 	if (!x->running)
 		return 0;
 	if (tx_free(x) < n * IXGBE_FRAME_DESCS)
-		ixgbe_tx_reclaim(nic);
+		ixgbe_tx_reclaim(nic, 0);
 	for (; taken < n; taken++) {
 		struct pkt *p = pkts[taken];
 

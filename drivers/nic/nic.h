@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The NIC driver interface. A NIC belongs to one core, which makes all calls.
- * Bursts never block; ownership of packets moves with the returned count; one
- * doorbell a burst.
+ * The NIC driver interface. A NIC has pairs of queues, from 0 on, each of which
+ * belongs to one core at a time: that makes the calls that name the queue. All other
+ * calls are queue 0's core's. Bursts never block; ownership of packets moves with the
+ * returned count; one doorbell a burst.
  */
 #ifndef DRIVERS_NIC_NIC_H
 #define DRIVERS_NIC_NIC_H
@@ -32,10 +33,13 @@ struct nic_stats {
 	u64 doorbells;
 };
 
-/* How a NIC's interrupts reach its core, for all its causes together. */
+/* Pairs of queues that any driver drives. */
+#define NIC_QUEUES_MAX 8u
+
+/* How a NIC's interrupts reach its cores. */
 enum nic_irq {
-	NIC_IRQ_LINE, /* INTx or MSI: as the NIC raises its line */
-	NIC_IRQ_MSIX, /* entry 0 of its MSI-X table; the others are masked */
+	NIC_IRQ_LINE, /* INTx or MSI: as the NIC raises its line, for all causes together */
+	NIC_IRQ_MSIX, /* entries 0 to nic.vectors - 1 of its MSI-X table; others are masked */
 	NIC_IRQ_KINDS,
 };
 
@@ -50,7 +54,9 @@ struct nic_resources {
 	void *pci;
 	u32 (*pci_read32)(void *pci, u32 off);
 	volatile void *(*map_bar)(void *pci, u32 bar, size_t *size);
-	struct pkt_pool *rx_pool;  /* buffers for received frames; belongs to the NIC's core */
+	u32 queues; /* pairs of queues: 1 to nic.queues_max, which 1 is always in */
+	/* Buffers for received frames, by queue; each belongs to its queue's core. */
+	struct pkt_pool *rx_pool[NIC_QUEUES_MAX];
 	/* Zeroed DMA memory for rings, 4 KiB aligned; NULL when there is none. */
 	void *(*dma_alloc)(size_t bytes, bus_t *bus);
 	void (*dma_free)(void *p, size_t bytes);
@@ -95,30 +101,33 @@ struct nic_ops {
 	const char *name;
 	bool (*match)(u16 vendor, u16 device);
 	/* Reset and bring up with interrupts masked. Bounded waits. ERR_TIMEOUT: it
-	 * stays in its reset; ERR_IO: no MAC address; ERR_NOTSUP: no such interrupts. */
+	 * stays in its reset; ERR_IO: no MAC address; ERR_NOTSUP: no such interrupts;
+	 * ERR_RANGE: not so many queues. */
 	err_t (*attach)(struct nic *nic, const struct nic_resources *res);
-	void (*detach)(struct nic *nic); /* all packets come back first */
-	/* Up to max received frames, each a packet of the rx pool. */
-	u32 (*rx_burst)(struct nic *nic, struct pkt **pkts, u32 max);
+	/* All packets come back first. No other core is at a queue any more. */
+	void (*detach)(struct nic *nic);
+	/* Up to max received frames, each a packet of the queue's rx pool. */
+	u32 (*rx_burst)(struct nic *nic, u32 queue, struct pkt **pkts, u32 max);
 	/* Takes the first k of n and returns k; the packets are put when sent. */
-	u32 (*tx_burst)(struct nic *nic, struct pkt **pkts, u32 n);
+	u32 (*tx_burst)(struct nic *nic, u32 queue, struct pkt **pkts, u32 n);
 	/* Frames of up to PKT_MAX_SEGS pieces, to be segmented or not, that
 	 * tx_burst would take now; reclaims what has been sent. Less than on an
 	 * idle ring as long as any frame is under way. */
-	u32 (*tx_room)(struct nic *nic);
+	u32 (*tx_room)(struct nic *nic, u32 queue);
 	/* Put packets that were sent. Returns how many. */
-	u32 (*tx_reclaim)(struct nic *nic);
+	u32 (*tx_reclaim)(struct nic *nic, u32 queue);
 	/* Take frames for all addresses, or for ours and broadcast. NULL: cannot. */
 	void (*promiscuous)(struct nic *nic, bool on);
-	/* Receive (and link) interrupts on or off. What is there already need not raise
-	 * one: look once more. */
-	void (*rx_irq)(struct nic *nic, bool on);
+	/* Receive (and, queue 0's, link) interrupts on or off. What is there already need
+	 * not raise one: look once more. */
+	void (*rx_irq)(struct nic *nic, u32 queue, bool on);
 	/* Interrupt on completed transmits: wanted only when somebody waits. What was
 	 * completed before raises one, or has been put by then. */
-	void (*tx_irq)(struct nic *nic, bool on);
-	/* Read and clear the causes: enum nic_event bits, 0 when it was not ours. */
-	u32 (*irq_cause)(struct nic *nic);
-	/* Make the device raise its interrupt line now (self-test). */
+	void (*tx_irq)(struct nic *nic, u32 queue, bool on);
+	/* Read and clear the causes behind a vector (NIC_IRQ_LINE: 0), which are those of
+	 * queue `vector % nic.queues`: enum nic_event bits, 0 when it was not ours. */
+	u32 (*irq_cause)(struct nic *nic, u32 vector);
+	/* Make the device raise its interrupt line, or vector 0, now (self-test). */
 	void (*irq_test)(struct nic *nic);
 	struct nic_link (*link)(struct nic *nic);
 	void (*stats)(struct nic *nic, struct nic_stats *out);
@@ -133,8 +142,10 @@ struct nic {
 	u8 mac[6];
 	u32 max_frame; /* longest frame on the wire, without FCS */
 	u32 max_pieces; /* DMA pieces a frame may have */
-	u32 caps;	/* enum nic_cap; set by attach */
-	u32 core;
+	u32 caps;	/* enum nic_cap; set by attach, as are: */
+	u32 queues_max; /* pairs of queues that it has, with such interrupts */
+	u32 queues;	/* those in use */
+	u32 vectors;	/* entries of the MSI-X table in use; others: 1 */
 	void *priv;
 };
 

@@ -40,32 +40,35 @@ void vnic_break(struct nic *nic, const char *what)
 
 /* --- interrupts -------------------------------------------------------------------- */
 
-static void vnic_rx_irq(struct nic *nic, bool on)
+static void vnic_rx_irq(struct nic *nic, u32 queue, bool on)
 {
 	struct vnic *v = nic->priv;
 
+	(void)queue;
 	v->rx_wanted = on;
 	vnic_ring_irq(&v->rx, on);
 }
 
-static void vnic_tx_irq(struct nic *nic, bool on)
+static void vnic_tx_irq(struct nic *nic, u32 queue, bool on)
 {
 	struct vnic *v = nic->priv;
 
+	(void)queue;
 	v->tx_wanted = on;
 	/* What was sent before raises none: it is taken now. */
-	while (vnic_ring_irq(&v->tx, on) && vnic_tx_reclaim(nic))
+	while (vnic_ring_irq(&v->tx, on) && vnic_tx_reclaim(nic, 0))
 		;
 }
 
 /* With MSI-X there is no register that tells why (4.1.4.5): what is neither ring's is
  * taken for a change of the configuration. */
-static u32 vnic_irq_cause(struct nic *nic)
+static u32 vnic_irq_cause(struct nic *nic, u32 vector)
 {
 	struct vnic *v = nic->priv;
 	u8 isr = v->res.irq == NIC_IRQ_MSIX ? 0 : vnic_isr(&v->regs);
 	u32 events = 0;
 
+	(void)vector;
 	if (!isr && v->res.irq != NIC_IRQ_MSIX)
 		return 0;
 	v->count.irqs++;
@@ -82,7 +85,7 @@ static u32 vnic_irq_cause(struct nic *nic)
 static void vnic_irq_test(struct nic *nic)
 {
 	struct vnic *v = nic->priv;
-	struct pkt *p = pkt_get(v->res.rx_pool);
+	struct pkt *p = pkt_get(v->res.rx_pool[0]);
 
 	if (!p)
 		return;
@@ -92,8 +95,8 @@ static void vnic_irq_test(struct nic *nic)
 	memcpy(p->data + sizeof(nic->mac), nic->mac, sizeof(nic->mac));
 	p->data[ETH_HEADER - 2] = TEST_ETHERTYPE >> 8;
 	p->data[ETH_HEADER - 1] = TEST_ETHERTYPE & 0xff;
-	vnic_tx_irq(nic, true);
-	if (!vnic_tx_burst(nic, &p, 1))
+	vnic_tx_irq(nic, 0, true);
+	if (!vnic_tx_burst(nic, 0, &p, 1))
 		pkt_put(p);
 }
 
@@ -180,7 +183,7 @@ static void vnic_stats(struct nic *nic, struct nic_stats *out)
 {
 	struct vnic *v = nic->priv;
 
-	vnic_tx_reclaim(nic);
+	vnic_tx_reclaim(nic, 0);
 	*out = v->count;
 }
 
@@ -232,7 +235,7 @@ static void vnic_tick(struct nic *nic, u64 now_ns)
 	(void)now_ns;
 	if (v->running) {
 		vnic_link(nic);
-		vnic_tx_reclaim(nic);
+		vnic_tx_reclaim(nic, 0);
 	}
 	if (v->running && !is_stuck(nic, v)) {
 		vnic_rx_refill(v);
@@ -318,6 +321,7 @@ static err_t read_config(struct nic *nic, struct vnic *v)
 	}
 	nic->max_pieces = PKT_MAX_SEGS + 1;
 	nic->caps = v->features & VIRTIO_NET_F_CSUM ? NIC_CAP_CSUM : 0;
+	nic->queues_max = nic->queues = nic->vectors = 1;
 	return ERR_OK;
 }
 
@@ -341,8 +345,10 @@ static err_t vnic_attach(struct nic *nic, const struct nic_resources *res)
 	struct vnic *v;
 	err_t err;
 
-	if (res->rx_pool->buf_size < PKT_HEADROOM + VNIC_RX_BUF)
+	if (res->rx_pool[0]->buf_size < PKT_HEADROOM + VNIC_RX_BUF)
 		return ERR_INVAL;
+	if (res->queues != 1)
+		return ERR_RANGE;
 	v = plat_alloc(sizeof(*v));
 	if (!v)
 		return ERR_NOMEM;

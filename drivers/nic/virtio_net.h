@@ -166,15 +166,15 @@ static inline u32 vnic_ring_pending(const struct vnic_ring *r)
 /* --- virtio_net_rx.c --- */
 
 void vnic_rx_refill(struct vnic *v);
-u32 vnic_rx_burst(struct nic *nic, struct pkt **pkts, u32 max);
+u32 vnic_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max);
 /* Buffers and what is half received go back; the device is in its reset state. */
 void vnic_rx_put(struct vnic *v);
 
 /* --- virtio_net_tx.c --- */
 
-u32 vnic_tx_burst(struct nic *nic, struct pkt **pkts, u32 n);
-u32 vnic_tx_room(struct nic *nic);
-u32 vnic_tx_reclaim(struct nic *nic);
+u32 vnic_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n);
+u32 vnic_tx_room(struct nic *nic, u32 queue);
+u32 vnic_tx_reclaim(struct nic *nic, u32 queue);
 /* What was on its way is lost; the device is in its reset state. */
 void vnic_tx_put(struct vnic *v);
 

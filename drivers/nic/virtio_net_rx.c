@@ -9,7 +9,7 @@
 void vnic_rx_refill(struct vnic *v)
 {
 	while (v->rx.nfree) {
-		struct pkt *p = pkt_get(v->res.rx_pool);
+		struct pkt *p = pkt_get(v->res.rx_pool[0]);
 		struct vnic_piece piece;
 
 		if (!p) {
@@ -87,12 +87,13 @@ static struct pkt *take(struct vnic *v, u16 slot, u32 len, bool *sense)
 	return whole;
 }
 
-u32 vnic_rx_burst(struct nic *nic, struct pkt **pkts, u32 max)
+u32 vnic_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max)
 {
 	struct vnic *v = nic->priv;
 	u32 n = 0, seen = 0;
 	bool sense = true;
 
+	(void)queue;
 	/* Bounded by the ring even if all that arrives is thrown away. */
 	while (v->running && n < max && seen < v->rx.slots) {
 		struct pkt *p;

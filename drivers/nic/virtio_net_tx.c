@@ -8,13 +8,14 @@
  */
 #include "drivers/nic/virtio_net.h"
 
-u32 vnic_tx_reclaim(struct nic *nic)
+u32 vnic_tx_reclaim(struct nic *nic, u32 queue)
 {
 	struct vnic *v = nic->priv;
 	err_t err = v->running ? ERR_OK : ERR_NOENT;
 	u32 n = 0, len;
 	u16 slot;
 
+	(void)queue;
 	for (; !err; n++) {
 		struct pkt *p;
 
@@ -34,11 +35,12 @@ u32 vnic_tx_reclaim(struct nic *nic)
 	return n;
 }
 
-u32 vnic_tx_room(struct nic *nic)
+u32 vnic_tx_room(struct nic *nic, u32 queue)
 {
 	struct vnic *v = nic->priv;
 
-	vnic_tx_reclaim(nic);
+	(void)queue;
+	vnic_tx_reclaim(nic, 0);
 	return v->running ? v->tx.nfree : 0;
 }
 
@@ -83,13 +85,14 @@ static bool tx_fits(const struct nic *nic, const struct pkt *p)
 	       ((nic->caps & NIC_CAP_CSUM) && p->csum_start + p->csum_offset + 2u <= p->len);
 }
 
-u32 vnic_tx_burst(struct nic *nic, struct pkt **pkts, u32 n)
+u32 vnic_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 {
 	struct vnic *v = nic->priv;
 	u32 taken = 0;
 
+	(void)queue;
 	if (v->running && v->tx.nfree < n)
-		vnic_tx_reclaim(nic);
+		vnic_tx_reclaim(nic, 0);
 	for (; v->running && taken < n; taken++) {
 		struct pkt *p = pkts[taken];
 

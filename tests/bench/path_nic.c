@@ -73,7 +73,8 @@ void path_nic_up(struct nic *nic, struct pkt_pool *rx_pool)
 		.regs = regs,
 		.regs_size = sizeof(regs),
 		.device = DEVICE,
-		.rx_pool = rx_pool,
+		.queues = 1,
+		.rx_pool = { rx_pool },
 		.dma_alloc = dma_alloc,
 		.dma_free = dma_free,
 	};
@@ -87,7 +88,7 @@ void path_nic_up(struct nic *nic, struct pkt_pool *rx_pool)
 	if (err != ERR_OK)
 		die("the NIC does not come up: %s", err_str(err));
 	path_nic_send(); /* the driver's probe */
-	nic->ops->tx_reclaim(nic);
+	nic->ops->tx_reclaim(nic, 0);
 }
 
 void path_nic_down(struct nic *nic)

@@ -109,13 +109,13 @@ static void write_outer(u8 *f, u32 flow, u32 len)
 static u32 nic_tx(void *ctx, struct pkt **pkts, u32 n)
 {
 	(void)ctx;
-	return path.nic.ops->tx_burst(&path.nic, pkts, n);
+	return path.nic.ops->tx_burst(&path.nic, 0, pkts, n);
 }
 
 static u32 nic_room(void *ctx)
 {
 	(void)ctx;
-	return path.nic.ops->tx_room(&path.nic);
+	return path.nic.ops->tx_room(&path.nic, 0);
 }
 
 static err_t tx_open(void *ctx, struct link_dst *dst)
@@ -156,7 +156,7 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 static void tx_flush(void *ctx)
 {
 	(void)ctx;
-	path.nic.ops->tx_reclaim(&path.nic);
+	path.nic.ops->tx_reclaim(&path.nic, 0);
 	__atomic_store_n(&path.room, nic_room(NULL), __ATOMIC_RELAXED);
 }
 
@@ -212,7 +212,7 @@ void path_receive(u32 bursts)
 
 	vnet_batch_begin(0);
 	for (u32 n; bursts; bursts--) {
-		n = path.nic.ops->rx_burst(&path.nic, pkts, PKT_BURST);
+		n = path.nic.ops->rx_burst(&path.nic, 0, pkts, PKT_BURST);
 		if (!n)
 			break;
 		netif_input(&path.nif, pkts, n);

@@ -50,7 +50,7 @@ static void rx(u8 a, u16 b)
 static void poll(u8 a)
 {
 	struct pkt *got[PKT_BURST];
-	u32 n = ixb.ops->rx_burst(&ixb.nic, got, 1 + a % PKT_BURST);
+	u32 n = ixb.ops->rx_burst(&ixb.nic, 0, got, 1 + a % PKT_BURST);
 
 	for (u32 i = 0; i < n; i++) {
 		ASSERT(got[i]->len > 0 && got[i]->len <= IXGBE_MAX_FRAME);
@@ -144,9 +144,9 @@ static void one(u8 what, u8 a, u16 b)
 		ixb.ops->tick(&ixb.nic, host_now_ns);
 		break;
 	case OP_IRQ:
-		ixb.ops->rx_irq(&ixb.nic, a & 1);
-		ixb.ops->tx_irq(&ixb.nic, a & 2);
-		ixb.ops->irq_cause(&ixb.nic);
+		ixb.ops->rx_irq(&ixb.nic, 0, a & 1);
+		ixb.ops->tx_irq(&ixb.nic, 0, a & 2);
+		ixb.ops->irq_cause(&ixb.nic, 0);
 		break;
 	case OP_FAULT:
 		fault(a, b & 1);
@@ -184,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		one(OP_TICK, 0, 0);
 	ixgbe_model_run_tx(&ixb.model, UINT32_MAX);
 	s = ixb_stats();
-	ASSERT(ixb.ops->tx_room(&ixb.nic) > 0);
+	ASSERT(ixb.ops->tx_room(&ixb.nic, 0) > 0);
 	ASSERT(ixb.done == made);
 	ASSERT(s.tx_bad + s.tx_lost <= made);
 	made = 0;

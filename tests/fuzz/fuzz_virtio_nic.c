@@ -209,7 +209,7 @@ static void poke(struct vnic *v, u8 a, u8 b, u8 c)
 static void receive(void)
 {
 	struct pkt *pkts[PKT_BURST];
-	u32 n = f.nic.ops->rx_burst(&f.nic, pkts, PKT_BURST);
+	u32 n = f.nic.ops->rx_burst(&f.nic, 0, pkts, PKT_BURST);
 
 	for (u32 i = 0; i < n; i++) {
 		u8 out[VNIC_MAX_FRAME];
@@ -232,7 +232,7 @@ static void transmit(u8 len, u8 nseg, u8 burst)
 		p->head_len = p->len = len;
 		for (u32 k = 0; k < nseg % PKT_MAX_SEGS; k++)
 			pkt_add_seg(p, payload, (bus_t){ (u64)(uintptr_t)payload }, 100, NULL);
-		if (!f.nic.ops->tx_burst(&f.nic, &p, 1))
+		if (!f.nic.ops->tx_burst(&f.nic, 0, &p, 1))
 			pkt_put(p);
 	}
 }
@@ -262,17 +262,17 @@ static void operate(const u8 *op)
 		ops->tick(&f.nic, 0);
 		break;
 	case OP_IRQ:
-		ops->irq_cause(&f.nic);
+		ops->irq_cause(&f.nic, 0);
 		break;
 	case OP_IRQS:
-		ops->rx_irq(&f.nic, op[1] & 1);
-		ops->tx_irq(&f.nic, op[1] & 2);
+		ops->rx_irq(&f.nic, 0, op[1] & 1);
+		ops->tx_irq(&f.nic, 0, op[1] & 2);
 		break;
 	default:
 		ops->promiscuous(&f.nic, op[1] & 1);
 		break;
 	}
-	ASSERT(ops->tx_room(&f.nic) <= VNIC_RING_MAX);
+	ASSERT(ops->tx_room(&f.nic, 0) <= VNIC_RING_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
@@ -282,8 +282,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 					  .read = reg_read, .write = reg_write, .base = bar };
 	size_t pool_bytes = pkt_pool_bytes(PACKETS, BUF);
 	struct nic_resources res = { .pci_read32 = pci_read, .map_bar = map_bar,
-				     .rx_pool = &f.pool, .dma_alloc = dma_alloc,
-				     .dma_free = dma_free };
+				     .queues = 1, .rx_pool = { &f.pool },
+				     .dma_alloc = dma_alloc, .dma_free = dma_free };
 	void *mem;
 
 	if (size < 1 + REGS)

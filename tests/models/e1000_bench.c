@@ -73,7 +73,8 @@ void bench_prepare(u32 packets)
 		.regs_size = E1000_MODEL_BAR_SIZE,
 		.device = bench.device,
 		.irq = bench.irq,
-		.rx_pool = &bench.pool,
+		.queues = 1,
+		.rx_pool = { &bench.pool },
 		.dma_alloc = dma_alloc,
 		.dma_free = dma_free,
 	};
@@ -153,7 +154,7 @@ struct pkt *bench_frame(u32 head, const u32 *seg, u32 nseg)
 
 u32 bench_send(struct pkt *p)
 {
-	return bench.ops->tx_burst(&bench.nic, &p, 1);
+	return bench.ops->tx_burst(&bench.nic, 0, &p, 1);
 }
 
 struct nic_stats bench_stats(void)

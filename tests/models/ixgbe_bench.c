@@ -131,7 +131,8 @@ void ixb_prepare(u32 packets)
 		.regs = bar,
 		.regs_size = IXM_BAR_SIZE,
 		.device = KX4,
-		.rx_pool = &ixb.pool,
+		.queues = 1,
+		.rx_pool = { &ixb.pool },
 		.dma_alloc = dma_alloc,
 		.dma_free = dma_free,
 	};
@@ -154,7 +155,7 @@ void ixb_attach(u32 packets)
 		fprintf(stderr, "%s\n%s\n", ixb.model.last_violation, host_log_last);
 	ASSERT(!err);
 	/* That the link came up is no news. */
-	ixb.ops->irq_cause(&ixb.nic);
+	ixb.ops->irq_cause(&ixb.nic, 0);
 }
 
 void ixb_end(void)
@@ -225,7 +226,7 @@ struct pkt *ixb_frame(u32 head, const u32 *seg, u32 nseg)
 
 u32 ixb_send(struct pkt *p)
 {
-	return ixb.ops->tx_burst(&ixb.nic, &p, 1);
+	return ixb.ops->tx_burst(&ixb.nic, 0, &p, 1);
 }
 
 struct nic_stats ixb_stats(void)

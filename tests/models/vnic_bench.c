@@ -210,7 +210,8 @@ void vbench_prepare(void)
 		.irq = vbench.irq,
 		.pci_read32 = pci_read,
 		.map_bar = map_bar,
-		.rx_pool = &vbench.pool,
+		.queues = 1,
+		.rx_pool = { &vbench.pool },
 		.dma_alloc = dma_alloc,
 		.dma_free = dma_free,
 	};
@@ -275,7 +276,7 @@ struct pkt *vbench_frame(u32 head, const u32 *seg, u32 nseg)
 
 u32 vbench_send(struct pkt *p)
 {
-	return vbench.nic.ops->tx_burst(&vbench.nic, &p, 1);
+	return vbench.nic.ops->tx_burst(&vbench.nic, 0, &p, 1);
 }
 
 struct pkt *vbench_sent(void)

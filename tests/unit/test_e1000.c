@@ -130,7 +130,7 @@ static void test_tx_all_sizes(void **state)
 		assert_int_equal(bench_send(bench_frame(len, NULL, 0)), 1);
 		check_wire(0, want, len);
 		bench_drop_wire();
-		bench.ops->tx_reclaim(&bench.nic);
+		bench.ops->tx_reclaim(&bench.nic, 0);
 	}
 	assert_int_equal(bench.done, USUAL_FRAME);
 	assert_int_equal(bench_stats().tx_frames, USUAL_FRAME);
@@ -143,7 +143,7 @@ static void test_tx_all_sizes(void **state)
 		assert_int_equal(bench_send(p), 1);
 		check_wire(0, want, len);
 		bench_drop_wire();
-		bench.ops->tx_reclaim(&bench.nic);
+		bench.ops->tx_reclaim(&bench.nic, 0);
 	}
 }
 
@@ -177,7 +177,7 @@ static void test_tx_scatter(void **state)
 	pkt_copy_out(p, 0, want, 14);
 	assert_int_equal(bench_send(p), 1);
 	check_wire(2, want, 14);
-	assert_int_equal(bench.ops->tx_reclaim(&bench.nic), 3);
+	assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), 3);
 	assert_int_equal(bench.done, 3);
 }
 
@@ -188,7 +188,7 @@ static void test_tx_refused(void **state)
 			     bench_frame(60, NULL, 0) };
 
 	(void)state;
-	assert_int_equal(bench.ops->tx_burst(&bench.nic, p, 3), 3);
+	assert_int_equal(bench.ops->tx_burst(&bench.nic, 0, p, 3), 3);
 	assert_int_equal(bench.model.wire_count, 1);
 	assert_int_equal(bench_stats().tx_bad, 2);
 	assert_int_equal(bench.done, 3);
@@ -204,9 +204,9 @@ static void test_tx_one_doorbell(void **state)
 		p[i] = bench_frame(100 + i, NULL, 0);
 	reads = bench.model.reads;
 	bench.model.tdt_writes = 0;
-	assert_int_equal(bench.ops->tx_burst(&bench.nic, p, PKT_BURST), PKT_BURST);
+	assert_int_equal(bench.ops->tx_burst(&bench.nic, 0, p, PKT_BURST), PKT_BURST);
 	assert_int_equal(bench.model.tdt_writes, 1);
-	assert_int_equal(bench.ops->tx_reclaim(&bench.nic), PKT_BURST);
+	assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), PKT_BURST);
 	assert_int_equal(bench.model.reads, reads);
 	assert_int_equal(bench.model.wire_count, PKT_BURST);
 }
@@ -217,11 +217,11 @@ static void test_tx_full_ring(void **state)
 
 	(void)state;
 	bench.model.hang_tx = true;
-	room = bench.ops->tx_room(&bench.nic);
+	room = bench.ops->tx_room(&bench.nic, 0);
 	assert_true(room >= PKT_BURST);
 	/* One frame under way shows. */
 	assert_int_equal(bench_send(bench_frame(100, NULL, 0)), 1);
-	assert_int_equal(bench.ops->tx_room(&bench.nic), room - 1);
+	assert_int_equal(bench.ops->tx_room(&bench.nic, 0), room - 1);
 	for (;;) {
 		struct pkt *p = bench_frame(100, NULL, 0);
 
@@ -238,12 +238,12 @@ static void test_tx_full_ring(void **state)
 	bench.done = 0;
 	/* Frame by frame, in order. */
 	e1000_model_run_tx(&bench.model, 1);
-	assert_int_equal(bench.ops->tx_reclaim(&bench.nic), 1);
+	assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), 1);
 	assert_int_equal(bench.done, 1);
 	bench.model.hang_tx = false;
 	e1000_model_run_tx(&bench.model, UINT32_MAX);
-	assert_int_equal(bench.ops->tx_reclaim(&bench.nic), sent - 1);
-	assert_int_equal(bench.ops->tx_room(&bench.nic), room);
+	assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), sent - 1);
+	assert_int_equal(bench.ops->tx_room(&bench.nic, 0), room);
 }
 
 static void test_tx_room_is_kept(void **state)
@@ -254,7 +254,7 @@ static void test_tx_room_is_kept(void **state)
 
 	(void)state;
 	bench.model.hang_tx = true;
-	room = bench.ops->tx_room(&bench.nic);
+	room = bench.ops->tx_room(&bench.nic, 0);
 	for (u32 i = 0; i < room; i++)
 		assert_int_equal(bench_send(bench_frame(1, seg, PKT_MAX_SEGS)), 1);
 	assert_int_equal(bench_stats().tx_full, 0);
@@ -267,7 +267,7 @@ static void test_tx_room_is_kept(void **state)
 		}
 	}
 	assert_true(bench_stats().tx_full > 0);
-	assert_int_equal(bench.ops->tx_room(&bench.nic), 0);
+	assert_int_equal(bench.ops->tx_room(&bench.nic, 0), 0);
 	e1000_model_run_tx(&bench.model, UINT32_MAX);
 }
 
@@ -286,7 +286,7 @@ static void test_tx_wraps(void **state)
 		check_wire(0, want, len);
 		bench_drop_wire();
 	}
-	bench.ops->tx_reclaim(&bench.nic);
+	bench.ops->tx_reclaim(&bench.nic, 0);
 	assert_int_equal(bench.done, 3 * E1000_TX_RING);
 }
 
@@ -301,7 +301,7 @@ static void test_rx_all_sizes(void **state)
 	for (u32 len = 60; len <= E1000_MAX_FRAME; len++) {
 		frame_for_us(f, len, (u8)len);
 		assert_true(e1000_model_rx(&bench.model, f, len));
-		assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 1);
+		assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 1);
 		assert_int_equal(p->len, len);
 		assert_int_equal(p->head_len, MIN(len, 2048u));
 		assert_int_equal(p->nseg, (len - 1) / 2048);
@@ -313,9 +313,9 @@ static void test_rx_all_sizes(void **state)
 	/* What the device takes and nobody wants; the next one is whole. */
 	frame_for_us(f, sizeof(f), 0);
 	assert_true(e1000_model_rx(&bench.model, f, sizeof(f)));
-	assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 0);
+	assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 0);
 	assert_true(e1000_model_rx(&bench.model, f, 5000));
-	assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 1);
+	assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 1);
 	assert_int_equal(p->len, 5000);
 	pkt_put(p);
 	assert_int_equal(bench_stats().rx_frames, E1000_MAX_FRAME - 59 + 1);
@@ -360,7 +360,7 @@ static void test_rx_burst_and_refill(void **state)
 			f[20] = (u8)(total + i);
 			assert_true(e1000_model_rx(&bench.model, f, 64));
 		}
-		n = bench.ops->rx_burst(&bench.nic, p, PKT_BURST);
+		n = bench.ops->rx_burst(&bench.nic, 0, p, PKT_BURST);
 		assert_int_equal(n, PKT_BURST);
 		for (u32 i = 0; i < n; i++) {
 			assert_int_equal(p[i]->data[20], (u8)(total + i));
@@ -384,7 +384,7 @@ static void test_rx_full_ring(void **state)
 		taken++;
 	assert_int_equal(taken, E1000_RX_RING - 1);
 	assert_false(e1000_model_rx(&bench.model, f, 64));
-	while ((n = bench.ops->rx_burst(&bench.nic, p, PKT_BURST)) > 0) {
+	while ((n = bench.ops->rx_burst(&bench.nic, 0, p, PKT_BURST)) > 0) {
 		got += n;
 		for (u32 i = 0; i < n; i++)
 			pkt_put(p[i]);
@@ -406,21 +406,21 @@ static void test_rx_empty_pool(void **state)
 	frame_for_us(f, 64, 0);
 	/* Hold all that arrives: the ring drains, nothing breaks. */
 	while (e1000_model_rx(&bench.model, f, 64)) {
-		got = bench.ops->rx_burst(&bench.nic, &p, 1);
+		got = bench.ops->rx_burst(&bench.nic, 0, &p, 1);
 		assert_int_equal(got, 1);
 		held[n++] = p;
 	}
 	assert_int_equal(n, 300);
-	assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 0);
+	assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 0);
 	assert_true(bench_stats().rx_no_packet > 0);
 	/* No stale descriptor may look like a frame, here or to rx_irq. */
-	bench.ops->rx_irq(&bench.nic, true);
+	bench.ops->rx_irq(&bench.nic, 0, true);
 	assert_false(bench.model.irq_line);
 	while (n)
 		pkt_put(held[--n]);
 	bench.ops->tick(&bench.nic, 0);
 	assert_true(e1000_model_rx(&bench.model, f, 64));
-	assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 1);
+	assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 1);
 	pkt_put(p);
 }
 
@@ -435,15 +435,15 @@ static void test_rx_bad_frames(void **state)
 	assert_true(e1000_model_rx_raw(&bench.model, f, sizeof(f), 0)); /* too long */
 	assert_true(e1000_model_rx_raw(&bench.model, f, 5000, E1000_RXD_ERR_CE));
 	assert_true(e1000_model_rx_raw(&bench.model, f, 99, 0));
-	assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 1);
+	assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 1);
 	assert_int_equal(p->len, 99);
 	pkt_put(p);
-	assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 0);
+	assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 0);
 	assert_int_equal(bench_stats().rx_errors, 3);
 	/* Their buffers went round: the ring stays full. */
 	for (u32 i = 0; i < 1000; i++) {
 		assert_true(e1000_model_rx_raw(&bench.model, f, 100, E1000_RXD_ERR_RXE));
-		assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 0);
+		assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 0);
 	}
 	assert_int_equal(bench_stats().rx_no_packet, 0);
 }
@@ -468,8 +468,8 @@ static void test_loopback(void **state)
 			memcpy(tx[i]->data, bench_mac, 6);
 			tx[i]->data[6] = (u8)i;
 		}
-		assert_int_equal(bench.ops->tx_burst(&bench.nic, tx, n), n);
-		assert_int_equal(bench.ops->rx_burst(&bench.nic, rx, PKT_BURST), n);
+		assert_int_equal(bench.ops->tx_burst(&bench.nic, 0, tx, n), n);
+		assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, rx, PKT_BURST), n);
 		for (u32 i = 0; i < n; i++) {
 			u8 sent[E1000_MAX_FRAME];
 
@@ -479,7 +479,7 @@ static void test_loopback(void **state)
 			assert_memory_equal(rx[i]->data, sent, tx[i]->len);
 			pkt_put(rx[i]);
 		}
-		assert_int_equal(bench.ops->tx_reclaim(&bench.nic), n);
+		assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), n);
 		bench_drop_wire();
 	}
 }
@@ -495,20 +495,20 @@ static void test_rx_irq(void **state)
 	frame_for_us(f, 64, 0);
 	/* Polled with the interrupt off: unmasking does not interrupt. */
 	e1000_model_rx(&bench.model, f, 64);
-	assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 1);
+	assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 1);
 	pkt_put(p);
-	bench.ops->rx_irq(&bench.nic, true);
+	bench.ops->rx_irq(&bench.nic, 0, true);
 	assert_false(bench.model.irq_line);
 	e1000_model_rx(&bench.model, f, 64);
 	assert_true(bench.model.irq_line);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_RX);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_RX);
 	assert_false(bench.model.irq_line);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), 0);
-	bench.ops->rx_irq(&bench.nic, false);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), 0);
+	bench.ops->rx_irq(&bench.nic, 0, false);
 	/* The frame is still there: unmasking interrupts. */
-	bench.ops->rx_irq(&bench.nic, true);
+	bench.ops->rx_irq(&bench.nic, 0, true);
 	assert_true(bench.model.irq_line);
-	bench.ops->rx_irq(&bench.nic, false);
+	bench.ops->rx_irq(&bench.nic, 0, false);
 	assert_false(bench.model.irq_line);
 	assert_int_equal(bench_stats().irqs, 1);
 }
@@ -518,13 +518,13 @@ static void test_tx_irq(void **state)
 	(void)state;
 	assert_int_equal(bench_send(bench_frame(60, NULL, 0)), 1);
 	assert_false(bench.model.irq_line);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), 0); /* not ours; eats the cause */
-	bench.ops->tx_irq(&bench.nic, true);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), 0); /* not ours; eats the cause */
+	bench.ops->tx_irq(&bench.nic, 0, true);
 	assert_true(bench.model.irq_line);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_TX);
-	bench.ops->tx_reclaim(&bench.nic);
-	bench.ops->tx_irq(&bench.nic, false);
-	bench.ops->tx_irq(&bench.nic, true);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_TX);
+	bench.ops->tx_reclaim(&bench.nic, 0);
+	bench.ops->tx_irq(&bench.nic, 0, false);
+	bench.ops->tx_irq(&bench.nic, 0, true);
 	assert_false(bench.model.irq_line);
 }
 
@@ -533,7 +533,7 @@ static void test_irq_self_test(void **state)
 	(void)state;
 	bench.ops->irq_test(&bench.nic);
 	assert_true(bench.model.irq_line);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_OTHER);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_OTHER);
 	assert_false(bench.model.irq_line);
 	/* Sending sets the same cause, which must be masked again. */
 	assert_int_equal(bench_send(bench_frame(60, NULL, 0)), 1);
@@ -542,15 +542,15 @@ static void test_irq_self_test(void **state)
 	bench.model.no_irq = true;
 	bench.ops->irq_test(&bench.nic);
 	assert_false(bench.model.irq_line);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_OTHER);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_OTHER);
 }
 
 static void test_link_change(void **state)
 {
 	(void)state;
-	bench.ops->rx_irq(&bench.nic, true);
+	bench.ops->rx_irq(&bench.nic, 0, true);
 	e1000_model_set_link(&bench.model, false);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_LINK);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_LINK);
 	assert_false(bench.ops->link(&bench.nic).up);
 	assert_int_equal(bench.ops->link(&bench.nic).mbps, 0);
 	e1000_model_set_link(&bench.model, true);
@@ -566,7 +566,7 @@ static void test_hang(void **state)
 	struct pkt *p;
 
 	(void)state;
-	bench.ops->rx_irq(&bench.nic, true);
+	bench.ops->rx_irq(&bench.nic, 0, true);
 	bench.model.hang_tx = true;
 	for (u32 i = 0; i < 10; i++)
 		assert_int_equal(bench_send(bench_frame(100, NULL, 0)), 1);
@@ -590,7 +590,7 @@ static void test_hang(void **state)
 	frame_for_us(f, 64, 0);
 	assert_true(e1000_model_rx(&bench.model, f, 64));
 	assert_true(bench.model.irq_line);
-	assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 1);
+	assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 1);
 	pkt_put(p);
 	for (u32 i = 0; i < 5; i++)
 		bench.ops->tick(&bench.nic, 4);
@@ -611,8 +611,8 @@ static void test_reset_fails(void **state)
 	assert_int_equal(bench.done, 0);
 	p = bench_frame(100, NULL, 0);
 	assert_int_equal(bench_send(p), 0);
-	assert_int_equal(bench.ops->tx_room(&bench.nic), 0);
-	assert_int_equal(bench.ops->rx_burst(&bench.nic, &p, 1), 0);
+	assert_int_equal(bench.ops->tx_room(&bench.nic, 0), 0);
+	assert_int_equal(bench.ops->rx_burst(&bench.nic, 0, &p, 1), 0);
 	pkt_put(p);
 	/* The next tick tries again. */
 	bench.model.stuck_reset = false;

@@ -316,7 +316,7 @@ static void check_quirk_late(bool empty_segment)
 	bench_drop_wire();
 	assert_int_equal(bench_send(make_tso_simple(&tunnel4)), 1);
 	assert_int_equal(bench.model.wire_count, empty_segment ? 11 : 10);
-	assert_int_equal(bench.ops->tx_reclaim(&bench.nic), 1);
+	assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), 1);
 	for (u32 i = 0; i < 5; i++)
 		send_and_check_simple(&tunnel4);
 }
@@ -434,7 +434,7 @@ static void test_csum_refused(void **state)
 		else
 			assert_int_equal(bench_send(p), 1);
 		bench_drop_wire();
-		bench.ops->tx_reclaim(&bench.nic);
+		bench.ops->tx_reclaim(&bench.nic, 0);
 	}
 	p = bench_frame(71, NULL, 0);
 	p->flags = PKT_F_NEEDS_CSUM;
@@ -470,7 +470,7 @@ static void test_room(void **state)
 	bench.model.empty_segment = true;
 	bench_start();
 	bench.model.hang_tx = true;
-	room = bench.ops->tx_room(&bench.nic);
+	room = bench.ops->tx_room(&bench.nic, 0);
 	assert_true(room >= PKT_BURST);
 	for (; sent < room; sent++)
 		assert_int_equal(bench_send(make_longest()), 1);
@@ -483,14 +483,14 @@ static void test_room(void **state)
 			break;
 		}
 	}
-	assert_int_equal(bench.ops->tx_room(&bench.nic), 0);
+	assert_int_equal(bench.ops->tx_room(&bench.nic, 0), 0);
 	bench.done = 0;
 	bench_drop_wire();
 	e1000_model_run_tx(&bench.model, UINT32_MAX);
-	assert_int_equal(bench.ops->tx_reclaim(&bench.nic), sent);
+	assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), sent);
 	assert_int_equal(bench.done, sent);
 	assert_int_equal(bench.model.wire_count, sent * (E1000_MAX_PAYLOAD / 1400));
-	assert_int_equal(bench.ops->tx_room(&bench.nic), room);
+	assert_int_equal(bench.ops->tx_room(&bench.nic, 0), room);
 }
 
 /* One descriptor at a time: a frame comes back when its last one is done. */
@@ -508,19 +508,19 @@ static void test_done_in_order(void **state)
 		assert_int_equal(bench_send(bench_frame(64, NULL, 0)), 1);
 		bench.done = 0;
 		e1000_model_run_tx(&bench.model, 4);
-		assert_int_equal(bench.ops->tx_reclaim(&bench.nic), 0);
+		assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), 0);
 		e1000_model_run_tx(&bench.model, 1);
-		assert_int_equal(bench.ops->tx_reclaim(&bench.nic), 1);
+		assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), 1);
 		assert_int_equal(bench.done, 1);
 		e1000_model_run_tx(&bench.model, 1);
-		assert_int_equal(bench.ops->tx_reclaim(&bench.nic), 1);
+		assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), 1);
 		assert_int_equal(bench.model.wire_count, 11);
 		bench_drop_wire();
 	}
 	/* A large frame that is slow is no hang; its interrupt comes at its end. */
 	assert_int_equal(bench_send(make_tso(&w, seg, 2)), 1);
-	bench.ops->irq_cause(&bench.nic);
-	bench.ops->tx_irq(&bench.nic, true);
+	bench.ops->irq_cause(&bench.nic, 0);
+	bench.ops->tx_irq(&bench.nic, 0, true);
 	e1000_model_run_tx(&bench.model, 4);
 	assert_false(bench.model.irq_line);
 	e1000_model_run_tx(&bench.model, 1);

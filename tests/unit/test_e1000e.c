@@ -38,7 +38,7 @@ static void take_all(void)
 {
 	struct pkt *p;
 
-	while (bench.ops->rx_burst(&bench.nic, &p, 1))
+	while (bench.ops->rx_burst(&bench.nic, 0, &p, 1))
 		pkt_put(p);
 }
 
@@ -48,19 +48,19 @@ static void test_messages_for_frames(void **state)
 	assert_true(e1000_model_rx(&bench.model, frame, sizeof(frame)));
 	assert_int_equal(messages(), 0); /* masked */
 	take_all();
-	bench.ops->rx_irq(&bench.nic, true);
+	bench.ops->rx_irq(&bench.nic, 0, true);
 	assert_int_equal(messages(), 0); /* polled away */
 	assert_true(e1000_model_rx(&bench.model, frame, sizeof(frame)));
 	assert_int_equal(messages(), 1);
 	assert_true(e1000_model_rx(&bench.model, frame, sizeof(frame)));
 	assert_int_equal(messages(), 1); /* the cause still stands */
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_RX);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), 0);
-	bench.ops->rx_irq(&bench.nic, false);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_RX);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), 0);
+	bench.ops->rx_irq(&bench.nic, 0, false);
 	/* What is there when the interrupt comes on sends one. */
-	bench.ops->rx_irq(&bench.nic, true);
+	bench.ops->rx_irq(&bench.nic, 0, true);
 	assert_int_equal(messages(), 2);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_RX);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_RX);
 	take_all();
 }
 
@@ -69,14 +69,14 @@ static void test_messages_for_sent(void **state)
 	(void)state;
 	assert_int_equal(bench_send(bench_frame(60, NULL, 0)), 1);
 	assert_int_equal(messages(), 0);
-	bench.ops->tx_irq(&bench.nic, true);
+	bench.ops->tx_irq(&bench.nic, 0, true);
 	assert_int_equal(messages(), 1);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_TX);
-	bench.ops->tx_reclaim(&bench.nic);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_TX);
+	bench.ops->tx_reclaim(&bench.nic, 0);
 	assert_int_equal(bench_send(bench_frame(60, NULL, 0)), 1);
 	assert_int_equal(messages(), 2);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_TX);
-	bench.ops->tx_irq(&bench.nic, false);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_TX);
+	bench.ops->tx_irq(&bench.nic, 0, false);
 	assert_int_equal(bench_send(bench_frame(60, NULL, 0)), 1);
 	assert_int_equal(messages(), 2);
 }
@@ -84,11 +84,11 @@ static void test_messages_for_sent(void **state)
 static void test_message_for_link(void **state)
 {
 	(void)state;
-	bench.ops->rx_irq(&bench.nic, true);
+	bench.ops->rx_irq(&bench.nic, 0, true);
 	e1000_model_set_link(&bench.model, false);
 	assert_int_equal(messages(), 1);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_LINK);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), 0);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_LINK);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), 0);
 	assert_false(bench.ops->link(&bench.nic).up);
 }
 
@@ -97,8 +97,8 @@ static void test_message_on_demand(void **state)
 	(void)state;
 	bench.ops->irq_test(&bench.nic);
 	assert_int_equal(messages(), 1);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), NIC_EVENT_OTHER);
-	assert_int_equal(bench.ops->irq_cause(&bench.nic), 0);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), NIC_EVENT_OTHER);
+	assert_int_equal(bench.ops->irq_cause(&bench.nic, 0), 0);
 	assert_int_equal(bench_send(bench_frame(60, NULL, 0)), 1);
 	assert_int_equal(messages(), 1);
 }
@@ -106,7 +106,7 @@ static void test_message_on_demand(void **state)
 static void test_messages_after_a_hang(void **state)
 {
 	(void)state;
-	bench.ops->rx_irq(&bench.nic, true);
+	bench.ops->rx_irq(&bench.nic, 0, true);
 	bench.model.hang_tx = true;
 	assert_int_equal(bench_send(bench_frame(100, NULL, 0)), 1);
 	for (u32 i = 0; i < 4; i++)
@@ -126,8 +126,8 @@ static void test_one_register_access_a_burst(void **state)
 	(void)state;
 	for (u32 i = 0; i < PKT_BURST; i++)
 		p[i] = bench_frame(60, NULL, 0);
-	assert_int_equal(bench.ops->tx_burst(&bench.nic, p, PKT_BURST), PKT_BURST);
-	assert_int_equal(bench.ops->tx_reclaim(&bench.nic), PKT_BURST);
+	assert_int_equal(bench.ops->tx_burst(&bench.nic, 0, p, PKT_BURST), PKT_BURST);
+	assert_int_equal(bench.ops->tx_reclaim(&bench.nic, 0), PKT_BURST);
 	for (u32 i = 0; i < PKT_BURST; i++)
 		assert_true(e1000_model_rx(&bench.model, frame, sizeof(frame)));
 	take_all();

@@ -189,7 +189,7 @@ static void test_tx_all_sizes(void **state)
 		assert_int_equal(ixb_send(ixb_frame(len, NULL, 0)), 1);
 		check_wire(0, want, len);
 		ixb_drop_wire();
-		ixb.ops->tx_reclaim(&ixb.nic);
+		ixb.ops->tx_reclaim(&ixb.nic, 0);
 	}
 	assert_int_equal(ixb.done, USUAL_FRAME);
 	assert_int_equal(ixb_stats().tx_frames, USUAL_FRAME);
@@ -202,7 +202,7 @@ static void test_tx_all_sizes(void **state)
 		assert_int_equal(ixb_send(p), 1);
 		check_wire(0, want, len);
 		ixb_drop_wire();
-		ixb.ops->tx_reclaim(&ixb.nic);
+		ixb.ops->tx_reclaim(&ixb.nic, 0);
 	}
 }
 
@@ -236,7 +236,7 @@ static void test_tx_scatter(void **state)
 	pkt_copy_out(p, 0, want, 14);
 	assert_int_equal(ixb_send(p), 1);
 	check_wire(2, want, 14);
-	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic), 3);
+	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic, 0), 3);
 	assert_int_equal(ixb.done, 3);
 }
 
@@ -247,7 +247,7 @@ static void test_tx_refused(void **state)
 			     ixb_frame(60, NULL, 0) };
 
 	(void)state;
-	assert_int_equal(ixb.ops->tx_burst(&ixb.nic, p, 3), 3);
+	assert_int_equal(ixb.ops->tx_burst(&ixb.nic, 0, p, 3), 3);
 	assert_int_equal(ixb.wire_count, 1);
 	assert_int_equal(ixb_stats().tx_bad, 2);
 	assert_int_equal(ixb.done, 3);
@@ -263,9 +263,9 @@ static void test_tx_one_doorbell(void **state)
 		p[i] = ixb_frame(100 + i, NULL, 0);
 	reads = ixb.model.reads;
 	ixb.model.tdt_writes = 0;
-	assert_int_equal(ixb.ops->tx_burst(&ixb.nic, p, PKT_BURST), PKT_BURST);
+	assert_int_equal(ixb.ops->tx_burst(&ixb.nic, 0, p, PKT_BURST), PKT_BURST);
 	assert_int_equal(ixb.model.tdt_writes, 1);
-	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic), PKT_BURST);
+	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic, 0), PKT_BURST);
 	assert_int_equal(ixb.model.reads, reads);
 	assert_int_equal(ixb.wire_count, PKT_BURST);
 }
@@ -276,11 +276,11 @@ static void test_tx_full_ring(void **state)
 
 	(void)state;
 	ixb.model.hang_tx = true;
-	room = ixb.ops->tx_room(&ixb.nic);
+	room = ixb.ops->tx_room(&ixb.nic, 0);
 	assert_true(room >= PKT_BURST);
 	/* One frame under way shows. */
 	assert_int_equal(ixb_send(ixb_frame(100, NULL, 0)), 1);
-	assert_int_equal(ixb.ops->tx_room(&ixb.nic), room - 1);
+	assert_int_equal(ixb.ops->tx_room(&ixb.nic, 0), room - 1);
 	for (;;) {
 		struct pkt *p = ixb_frame(100, NULL, 0);
 
@@ -297,12 +297,12 @@ static void test_tx_full_ring(void **state)
 	ixb.done = 0;
 	/* Frame by frame, in order. */
 	ixgbe_model_run_tx(&ixb.model, 1);
-	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic), 1);
+	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic, 0), 1);
 	assert_int_equal(ixb.done, 1);
 	ixb.model.hang_tx = false;
 	ixgbe_model_run_tx(&ixb.model, UINT32_MAX);
-	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic), sent - 1);
-	assert_int_equal(ixb.ops->tx_room(&ixb.nic), room);
+	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic, 0), sent - 1);
+	assert_int_equal(ixb.ops->tx_room(&ixb.nic, 0), room);
 }
 
 static void test_tx_room_is_kept(void **state)
@@ -313,7 +313,7 @@ static void test_tx_room_is_kept(void **state)
 
 	(void)state;
 	ixb.model.hang_tx = true;
-	room = ixb.ops->tx_room(&ixb.nic);
+	room = ixb.ops->tx_room(&ixb.nic, 0);
 	for (u32 i = 0; i < room; i++)
 		assert_int_equal(ixb_send(ixb_frame(1, seg, PKT_MAX_SEGS)), 1);
 	assert_int_equal(ixb_stats().tx_full, 0);
@@ -326,7 +326,7 @@ static void test_tx_room_is_kept(void **state)
 		}
 	}
 	assert_true(ixb_stats().tx_full > 0);
-	assert_int_equal(ixb.ops->tx_room(&ixb.nic), 0);
+	assert_int_equal(ixb.ops->tx_room(&ixb.nic, 0), 0);
 	ixgbe_model_run_tx(&ixb.model, UINT32_MAX);
 }
 
@@ -345,7 +345,7 @@ static void test_tx_wraps(void **state)
 		check_wire(0, want, len);
 		ixb_drop_wire();
 	}
-	ixb.ops->tx_reclaim(&ixb.nic);
+	ixb.ops->tx_reclaim(&ixb.nic, 0);
 	assert_int_equal(ixb.done, 3 * IXGBE_TX_RING);
 }
 
@@ -360,7 +360,7 @@ static void test_rx_all_sizes(void **state)
 	for (u32 len = 60; len <= IXGBE_MAX_FRAME; len++) {
 		frame_for_us(f, len, (u8)len);
 		assert_true(ixgbe_model_rx(&ixb.model, f, len));
-		assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 1);
+		assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 1);
 		assert_int_equal(p->len, len);
 		assert_int_equal(p->head_len, MIN(len, 2048u));
 		assert_int_equal(p->nseg, (len - 1) / 2048);
@@ -373,7 +373,7 @@ static void test_rx_all_sizes(void **state)
 	frame_for_us(f, sizeof(f), 0);
 	assert_false(ixgbe_model_rx(&ixb.model, f, sizeof(f)));
 	assert_true(ixgbe_model_rx(&ixb.model, f, 5000));
-	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 1);
+	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 1);
 	assert_int_equal(p->len, 5000);
 	pkt_put(p);
 	assert_int_equal(ixb_stats().rx_frames, IXGBE_MAX_FRAME - 59 + 1);
@@ -418,7 +418,7 @@ static void test_rx_burst_and_refill(void **state)
 			f[20] = (u8)(total + i);
 			assert_true(ixgbe_model_rx(&ixb.model, f, 64));
 		}
-		n = ixb.ops->rx_burst(&ixb.nic, p, PKT_BURST);
+		n = ixb.ops->rx_burst(&ixb.nic, 0, p, PKT_BURST);
 		assert_int_equal(n, PKT_BURST);
 		for (u32 i = 0; i < n; i++) {
 			assert_int_equal(p[i]->data[20], (u8)(total + i));
@@ -442,7 +442,7 @@ static void test_rx_full_ring(void **state)
 		taken++;
 	assert_int_equal(taken, IXGBE_RX_RING - 1);
 	assert_false(ixgbe_model_rx(&ixb.model, f, 64));
-	while ((n = ixb.ops->rx_burst(&ixb.nic, p, PKT_BURST)) > 0) {
+	while ((n = ixb.ops->rx_burst(&ixb.nic, 0, p, PKT_BURST)) > 0) {
 		got += n;
 		for (u32 i = 0; i < n; i++)
 			pkt_put(p[i]);
@@ -464,21 +464,21 @@ static void test_rx_empty_pool(void **state)
 	frame_for_us(f, 64, 0);
 	/* Hold all that arrives: the ring drains, nothing breaks. */
 	while (ixgbe_model_rx(&ixb.model, f, 64)) {
-		got = ixb.ops->rx_burst(&ixb.nic, &p, 1);
+		got = ixb.ops->rx_burst(&ixb.nic, 0, &p, 1);
 		assert_int_equal(got, 1);
 		held[n++] = p;
 	}
 	assert_int_equal(n, 600);
-	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 0);
+	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 0);
 	assert_true(ixb_stats().rx_no_packet > 0);
 	/* No stale descriptor may look like a frame, here or to rx_irq. */
-	ixb.ops->rx_irq(&ixb.nic, true);
+	ixb.ops->rx_irq(&ixb.nic, 0, true);
 	assert_false(ixb.model.irq_line);
 	while (n)
 		pkt_put(held[--n]);
 	ixb.ops->tick(&ixb.nic, 0);
 	assert_true(ixgbe_model_rx(&ixb.model, f, 64));
-	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 1);
+	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 1);
 	pkt_put(p);
 }
 
@@ -492,15 +492,15 @@ static void test_rx_bad_frames(void **state)
 	assert_true(ixgbe_model_rx_bad(&ixb.model, f, 100));
 	assert_true(ixgbe_model_rx_bad(&ixb.model, f, 5000));
 	assert_true(ixgbe_model_rx(&ixb.model, f, 99));
-	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 1);
+	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 1);
 	assert_int_equal(p->len, 99);
 	pkt_put(p);
-	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 0);
+	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 0);
 	assert_int_equal(ixb_stats().rx_errors, 2);
 	/* Their buffers went round: the ring stays full. */
 	for (u32 i = 0; i < 1000; i++) {
 		assert_true(ixgbe_model_rx_bad(&ixb.model, f, 100));
-		assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 0);
+		assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 0);
 	}
 	assert_int_equal(ixb_stats().rx_no_packet, 0);
 }
@@ -525,8 +525,8 @@ static void test_loopback(void **state)
 			memcpy(tx[i]->data, ixb_mac, 6);
 			tx[i]->data[6] = (u8)i;
 		}
-		assert_int_equal(ixb.ops->tx_burst(&ixb.nic, tx, n), n);
-		assert_int_equal(ixb.ops->rx_burst(&ixb.nic, rx, PKT_BURST), n);
+		assert_int_equal(ixb.ops->tx_burst(&ixb.nic, 0, tx, n), n);
+		assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, rx, PKT_BURST), n);
 		for (u32 i = 0; i < n; i++) {
 			u8 sent[IXGBE_MAX_FRAME];
 
@@ -536,7 +536,7 @@ static void test_loopback(void **state)
 			assert_memory_equal(rx[i]->data, sent, tx[i]->len);
 			pkt_put(rx[i]);
 		}
-		assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic), n);
+		assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic, 0), n);
 		ixb_drop_wire();
 	}
 }
@@ -552,20 +552,20 @@ static void test_rx_irq(void **state)
 	frame_for_us(f, 64, 0);
 	/* Polled with the interrupt off: unmasking does not interrupt. */
 	ixgbe_model_rx(&ixb.model, f, 64);
-	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 1);
+	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 1);
 	pkt_put(p);
-	ixb.ops->rx_irq(&ixb.nic, true);
+	ixb.ops->rx_irq(&ixb.nic, 0, true);
 	assert_false(ixb.model.irq_line);
 	ixgbe_model_rx(&ixb.model, f, 64);
 	assert_true(ixb.model.irq_line);
-	assert_int_equal(ixb.ops->irq_cause(&ixb.nic), NIC_EVENT_RX);
+	assert_int_equal(ixb.ops->irq_cause(&ixb.nic, 0), NIC_EVENT_RX);
 	assert_false(ixb.model.irq_line);
-	assert_int_equal(ixb.ops->irq_cause(&ixb.nic), 0);
-	ixb.ops->rx_irq(&ixb.nic, false);
+	assert_int_equal(ixb.ops->irq_cause(&ixb.nic, 0), 0);
+	ixb.ops->rx_irq(&ixb.nic, 0, false);
 	/* The frame is still there: unmasking interrupts. */
-	ixb.ops->rx_irq(&ixb.nic, true);
+	ixb.ops->rx_irq(&ixb.nic, 0, true);
 	assert_true(ixb.model.irq_line);
-	ixb.ops->rx_irq(&ixb.nic, false);
+	ixb.ops->rx_irq(&ixb.nic, 0, false);
 	assert_false(ixb.model.irq_line);
 	assert_int_equal(ixb_stats().irqs, 1);
 }
@@ -575,13 +575,13 @@ static void test_tx_irq(void **state)
 	(void)state;
 	assert_int_equal(ixb_send(ixb_frame(60, NULL, 0)), 1);
 	assert_false(ixb.model.irq_line);
-	assert_int_equal(ixb.ops->irq_cause(&ixb.nic), 0); /* not ours; eats the cause */
-	ixb.ops->tx_irq(&ixb.nic, true);
+	assert_int_equal(ixb.ops->irq_cause(&ixb.nic, 0), 0); /* not ours; eats the cause */
+	ixb.ops->tx_irq(&ixb.nic, 0, true);
 	assert_true(ixb.model.irq_line);
-	assert_int_equal(ixb.ops->irq_cause(&ixb.nic), NIC_EVENT_TX);
-	ixb.ops->tx_reclaim(&ixb.nic);
-	ixb.ops->tx_irq(&ixb.nic, false);
-	ixb.ops->tx_irq(&ixb.nic, true);
+	assert_int_equal(ixb.ops->irq_cause(&ixb.nic, 0), NIC_EVENT_TX);
+	ixb.ops->tx_reclaim(&ixb.nic, 0);
+	ixb.ops->tx_irq(&ixb.nic, 0, false);
+	ixb.ops->tx_irq(&ixb.nic, 0, true);
 	assert_false(ixb.model.irq_line);
 }
 
@@ -590,7 +590,7 @@ static void test_irq_self_test(void **state)
 	(void)state;
 	ixb.ops->irq_test(&ixb.nic);
 	assert_true(ixb.model.irq_line);
-	assert_int_equal(ixb.ops->irq_cause(&ixb.nic), NIC_EVENT_OTHER);
+	assert_int_equal(ixb.ops->irq_cause(&ixb.nic, 0), NIC_EVENT_OTHER);
 	assert_false(ixb.model.irq_line);
 	/* Sending sets the same cause, which must be masked again. */
 	assert_int_equal(ixb_send(ixb_frame(60, NULL, 0)), 1);
@@ -599,7 +599,7 @@ static void test_irq_self_test(void **state)
 	ixb.model.no_irq = true;
 	ixb.ops->irq_test(&ixb.nic);
 	assert_false(ixb.model.irq_line);
-	assert_int_equal(ixb.ops->irq_cause(&ixb.nic), NIC_EVENT_OTHER);
+	assert_int_equal(ixb.ops->irq_cause(&ixb.nic, 0), NIC_EVENT_OTHER);
 }
 
 /* One vector for all that the NIC has to say. */
@@ -613,16 +613,16 @@ static void test_msix(void **state)
 	ixb_prepare(IXB_POOL);
 	ixb.res.irq = NIC_IRQ_MSIX;
 	assert_int_equal(ixb.ops->attach(&ixb.nic, &ixb.res), ERR_OK);
-	ixb.ops->irq_cause(&ixb.nic);
-	ixb.ops->rx_irq(&ixb.nic, true);
+	ixb.ops->irq_cause(&ixb.nic, 0);
+	ixb.ops->rx_irq(&ixb.nic, 0, true);
 	frame_for_us(f, 64, 0);
 	for (u32 i = 0; i < 3; i++) {
 		u32 before = ixb.model.interrupts;
 
 		assert_true(ixgbe_model_rx(&ixb.model, f, 64));
 		assert_int_equal(ixb.model.interrupts, before + 1);
-		assert_int_equal(ixb.ops->irq_cause(&ixb.nic), NIC_EVENT_RX);
-		assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 1);
+		assert_int_equal(ixb.ops->irq_cause(&ixb.nic, 0), NIC_EVENT_RX);
+		assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 1);
 		pkt_put(p);
 	}
 }
@@ -630,9 +630,9 @@ static void test_msix(void **state)
 static void test_link_change(void **state)
 {
 	(void)state;
-	ixb.ops->rx_irq(&ixb.nic, true);
+	ixb.ops->rx_irq(&ixb.nic, 0, true);
 	ixgbe_model_set_link(&ixb.model, false);
-	assert_int_equal(ixb.ops->irq_cause(&ixb.nic), NIC_EVENT_LINK);
+	assert_int_equal(ixb.ops->irq_cause(&ixb.nic, 0), NIC_EVENT_LINK);
 	assert_false(ixb.ops->link(&ixb.nic).up);
 	assert_int_equal(ixb.ops->link(&ixb.nic).mbps, 0);
 	ixgbe_model_set_link(&ixb.model, true);
@@ -648,7 +648,7 @@ static void test_hang(void **state)
 	struct pkt *p;
 
 	(void)state;
-	ixb.ops->rx_irq(&ixb.nic, true);
+	ixb.ops->rx_irq(&ixb.nic, 0, true);
 	ixb.model.hang_tx = true;
 	for (u32 i = 0; i < 10; i++)
 		assert_int_equal(ixb_send(ixb_frame(100, NULL, 0)), 1);
@@ -672,7 +672,7 @@ static void test_hang(void **state)
 	frame_for_us(f, 64, 0);
 	assert_true(ixgbe_model_rx(&ixb.model, f, 64));
 	assert_true(ixb.model.irq_line);
-	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 1);
+	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 1);
 	pkt_put(p);
 	for (u32 i = 0; i < 5; i++)
 		ixb.ops->tick(&ixb.nic, 4);
@@ -694,8 +694,8 @@ static void test_reset_fails(void **state)
 	assert_int_equal(ixb.done, 0);
 	p = ixb_frame(100, NULL, 0);
 	assert_int_equal(ixb_send(p), 0);
-	assert_int_equal(ixb.ops->tx_room(&ixb.nic), 0);
-	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, &p, 1), 0);
+	assert_int_equal(ixb.ops->tx_room(&ixb.nic, 0), 0);
+	assert_int_equal(ixb.ops->rx_burst(&ixb.nic, 0, &p, 1), 0);
 	pkt_put(p);
 	/* Tried again, with growing pauses: 2, 4, 8, 16, 32, 64 ticks. */
 	tries = ixb_stats().resets;

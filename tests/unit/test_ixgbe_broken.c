@@ -213,7 +213,7 @@ static void send_checked(struct pkt *p)
 {
 	if (!ixb_send(p))
 		pkt_put(p);
-	ixb.ops->tx_reclaim(&ixb.nic);
+	ixb.ops->tx_reclaim(&ixb.nic, 0);
 }
 
 /* Something of everything: frames in pieces, a checksum, segments, receiving, a filter, an
@@ -243,10 +243,10 @@ static void exercise(void)
 	p->csum_offset = 16;
 	send_checked(p);
 	memset(f, 0xff, sizeof(f));
-	ixb.ops->rx_irq(&ixb.nic, true);
+	ixb.ops->rx_irq(&ixb.nic, 0, true);
 	for (u32 i = 0; i < 3; i++) {
 		ixgbe_model_rx(&ixb.model, f, sizeof(f));
-		if (ixb.ops->rx_burst(&ixb.nic, &got, 1))
+		if (ixb.ops->rx_burst(&ixb.nic, 0, &got, 1))
 			pkt_put(got);
 	}
 	ixb.ops->promiscuous(&ixb.nic, true);

@@ -370,7 +370,7 @@ static void test_csum_elsewhere(void **state)
 		assert_memory_equal(ixb.wire[0].data, want, len);
 		assert_true(offset == 6 || offset == 16 || ixb.model.contexts == contexts);
 		ixb_drop_wire();
-		ixb.ops->tx_reclaim(&ixb.nic);
+		ixb.ops->tx_reclaim(&ixb.nic, 0);
 	}
 }
 
@@ -395,7 +395,7 @@ static void test_csum_refused(void **state)
 			assert_int_equal(load_be16(ixb.wire[0].data + start + 16), want);
 		}
 		ixb_drop_wire();
-		ixb.ops->tx_reclaim(&ixb.nic);
+		ixb.ops->tx_reclaim(&ixb.nic, 0);
 	}
 	p = ixb_frame(71, NULL, 0);
 	p->flags = PKT_F_NEEDS_CSUM;
@@ -426,7 +426,7 @@ static void test_room(void **state)
 
 	(void)state;
 	ixb.model.hang_tx = true;
-	room = ixb.ops->tx_room(&ixb.nic);
+	room = ixb.ops->tx_room(&ixb.nic, 0);
 	assert_true(room >= PKT_BURST);
 	for (; sent < room; sent++)
 		assert_int_equal(ixb_send(make_longest()), 1);
@@ -439,14 +439,14 @@ static void test_room(void **state)
 			break;
 		}
 	}
-	assert_int_equal(ixb.ops->tx_room(&ixb.nic), 0);
+	assert_int_equal(ixb.ops->tx_room(&ixb.nic, 0), 0);
 	ixb.done = 0;
 	ixb_drop_wire();
 	ixgbe_model_run_tx(&ixb.model, UINT32_MAX);
-	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic), sent);
+	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic, 0), sent);
 	assert_int_equal(ixb.done, sent);
 	assert_int_equal(ixb.wire_count, sent * (IXGBE_MAX_PAYLOAD / 1400));
-	assert_int_equal(ixb.ops->tx_room(&ixb.nic), room);
+	assert_int_equal(ixb.ops->tx_room(&ixb.nic, 0), room);
 }
 
 /* One descriptor at a time: a frame comes back when its last one is done. */
@@ -466,19 +466,19 @@ static void test_done_in_order(void **state)
 		assert_int_equal(ixb_send(ixb_frame(64, NULL, 0)), 1);
 		ixb.done = 0;
 		ixgbe_model_run_tx(&ixb.model, descs - 1);
-		assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic), 0);
+		assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic, 0), 0);
 		ixgbe_model_run_tx(&ixb.model, 1);
-		assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic), 1);
+		assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic, 0), 1);
 		assert_int_equal(ixb.done, 1);
 		ixgbe_model_run_tx(&ixb.model, 1);
-		assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic), 1);
+		assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic, 0), 1);
 		assert_int_equal(ixb.wire_count, 11);
 		ixb_drop_wire();
 	}
 	/* A large frame that is slow is no hang; its interrupt comes at its end. */
 	assert_int_equal(ixb_send(make_tso(&w, seg, 2)), 1);
-	ixb.ops->irq_cause(&ixb.nic);
-	ixb.ops->tx_irq(&ixb.nic, true);
+	ixb.ops->irq_cause(&ixb.nic, 0);
+	ixb.ops->tx_irq(&ixb.nic, 0, true);
 	ixgbe_model_run_tx(&ixb.model, 3);
 	assert_false(ixb.model.irq_line);
 	ixgbe_model_run_tx(&ixb.model, 1);

@@ -77,7 +77,7 @@ static void test_bring_up(void **state)
 	assert_true(ops()->link(&vbench.nic).up);
 	assert_true(ops()->link(&vbench.nic).full_duplex);
 	assert_int_equal(vbench.pool.free_count, VBENCH_POOL - VNIC_RING_MAX);
-	assert_int_equal(ops()->tx_room(&vbench.nic), VNIC_RING_MAX);
+	assert_int_equal(ops()->tx_room(&vbench.nic, 0), VNIC_RING_MAX);
 	assert_int_equal(vbench.messages, 0);
 }
 
@@ -156,7 +156,7 @@ static void send_and_check(u32 head, const u32 *seg, u32 nseg, u32 pull)
 	pkt_copy_out(p, 0, want, len);
 	assert_int_equal(vbench_send(p), 1);
 	check_sent(want, len);
-	ops()->tx_reclaim(&vbench.nic);
+	ops()->tx_reclaim(&vbench.nic, 0);
 }
 
 static void tx_all_shapes(void)
@@ -187,7 +187,7 @@ static void test_tx(void **state)
 	(void)state;
 	tx_all_shapes();
 	attach_without(VIRTIO_F_INDIRECT_DESC);
-	assert_int_equal(ops()->tx_room(&vbench.nic), VNIC_RING_MAX / VNIC_PIECES);
+	assert_int_equal(ops()->tx_room(&vbench.nic, 0), VNIC_RING_MAX / VNIC_PIECES);
 	tx_all_shapes();
 	attach_without(VIRTIO_F_EVENT_IDX);
 	tx_all_shapes();
@@ -205,7 +205,7 @@ static void test_tx_refused(void **state)
 	p[3]->flags = PKT_F_NEEDS_CSUM;
 	p[3]->csum_start = 50;
 	p[3]->csum_offset = 9;
-	assert_int_equal(ops()->tx_burst(&vbench.nic, p, 5), 5);
+	assert_int_equal(ops()->tx_burst(&vbench.nic, 0, p, 5), 5);
 	assert_int_equal(stats().tx_bad, 4);
 	pkt_put(vbench_sent());
 	assert_null(vbench_sent());
@@ -235,7 +235,7 @@ static void test_tx_one_doorbell(void **state)
 	(void)state;
 	for (u32 i = 0; i < PKT_BURST; i++)
 		p[i] = vbench_frame(60, NULL, 0);
-	assert_int_equal(ops()->tx_burst(&vbench.nic, p, PKT_BURST), PKT_BURST);
+	assert_int_equal(ops()->tx_burst(&vbench.nic, 0, p, PKT_BURST), PKT_BURST);
 	assert_int_equal(vbench.bells, bells + 1);
 	/* The device works on it: it needs none. */
 	assert_int_equal(vbench_send(vbench_frame(60, NULL, 0)), 1);
@@ -245,14 +245,14 @@ static void test_tx_one_doorbell(void **state)
 	}
 	assert_int_equal(n, PKT_BURST + 1);
 	vbench.net.port.ops->notify(&vbench.net.port, true);
-	assert_int_equal(ops()->tx_reclaim(&vbench.nic), PKT_BURST + 1);
+	assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), PKT_BURST + 1);
 	assert_true(vbench.bells <= bells + 2);
 	assert_int_equal(vbench.reads, reads);
 }
 
 static void test_tx_full_ring(void **state)
 {
-	u32 room = ops()->tx_room(&vbench.nic), sent = 0;
+	u32 room = ops()->tx_room(&vbench.nic, 0), sent = 0;
 	struct pkt *p;
 
 	(void)state;
@@ -261,11 +261,11 @@ static void test_tx_full_ring(void **state)
 	pkt_put(p);
 	assert_int_equal(sent, room);
 	assert_int_equal(stats().tx_full, 1);
-	assert_int_equal(ops()->tx_room(&vbench.nic), 0);
+	assert_int_equal(ops()->tx_room(&vbench.nic, 0), 0);
 	/* One comes back: one goes. */
 	pkt_put(vbench_sent());
 	vbench.net.port.ops->notify(&vbench.net.port, true);
-	assert_int_equal(ops()->tx_room(&vbench.nic), 1);
+	assert_int_equal(ops()->tx_room(&vbench.nic, 0), 1);
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
 }
 
@@ -283,7 +283,7 @@ static void test_tx_any_order(void **state)
 		for (u32 i = 0; i < 5; i++)
 			pkt_put(p[order[i]]);
 		vbench.net.port.ops->notify(&vbench.net.port, true);
-		assert_int_equal(ops()->tx_reclaim(&vbench.nic), 5);
+		assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), 5);
 	}
 	assert_int_equal(vbench.done, 5000);
 }
@@ -296,7 +296,7 @@ static void receive_and_check(u32 len, u32 seed)
 	struct pkt *p = NULL;
 
 	vbench_deliver(len, seed);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 1);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 1);
 	assert_int_equal(p->len, len);
 	assert_int_equal(p->head_len, MIN(len, VNIC_RX_BUF));
 	assert_int_equal(pkt_headroom(p), PKT_HEADROOM);
@@ -333,7 +333,7 @@ static void test_rx_burst(void **state)
 
 		for (u32 i = 0; i < PKT_BURST; i++)
 			vbench_deliver(100, total + i);
-		n = ops()->rx_burst(&vbench.nic, p, PKT_BURST);
+		n = ops()->rx_burst(&vbench.nic, 0, p, PKT_BURST);
 		assert_int_equal(n, PKT_BURST);
 		for (u32 i = 0; i < n; i++) {
 			assert_int_equal(p[i]->data[20], vbench_byte(total + i, 20));
@@ -356,11 +356,11 @@ static void test_rx_dry(void **state)
 		held[n++] = p;
 	for (u32 i = 0; i < VNIC_RING_MAX; i++) {
 		vbench_deliver(60, i);
-		assert_int_equal(ops()->rx_burst(&vbench.nic, &held[n], 1), 1);
+		assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &held[n], 1), 1);
 		n++;
 	}
 	vbench_deliver(60, 0);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	assert_true(stats().rx_no_packet > 0);
 	while (n)
 		pkt_put(held[--n]);
@@ -378,23 +378,23 @@ static void test_rx_messages(void **state)
 	(void)state;
 	vbench_deliver(60, 0);
 	assert_int_equal(vbench.messages, 0); /* off */
-	ops()->rx_irq(&vbench.nic, true);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 1);
+	ops()->rx_irq(&vbench.nic, 0, true);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 1);
 	pkt_put(p);
-	ops()->rx_irq(&vbench.nic, true);
+	ops()->rx_irq(&vbench.nic, 0, true);
 	vbench_deliver(60, 1);
 	assert_int_equal(vbench.messages, 1);
 	vbench_deliver(60, 2);
 	assert_int_equal(vbench.messages, 1); /* one for all until it is asked for anew */
-	assert_int_equal(ops()->irq_cause(&vbench.nic), NIC_EVENT_RX);
-	ops()->rx_irq(&vbench.nic, false);
+	assert_int_equal(ops()->irq_cause(&vbench.nic, 0), NIC_EVENT_RX);
+	ops()->rx_irq(&vbench.nic, 0, false);
 	for (u32 i = 0; i < 2; i++) {
-		assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 1);
+		assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 1);
 		pkt_put(p);
 	}
 	vbench_deliver(60, 3);
 	assert_int_equal(vbench.messages, 1);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 1);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 1);
 	pkt_put(p);
 }
 
@@ -412,16 +412,16 @@ static void test_tx_messages(void **state)
 	let_go(1);
 	assert_int_equal(vbench.messages, 0);
 	/* What was sent before is taken at once, and the next interrupts. */
-	ops()->tx_irq(&vbench.nic, true);
+	ops()->tx_irq(&vbench.nic, 0, true);
 	assert_int_equal(vbench.done, 1);
 	for (u32 i = 1; i < 4; i++) {
 		assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
 		let_go(1);
 		assert_int_equal(vbench.messages, i);
-		assert_int_equal(ops()->irq_cause(&vbench.nic), NIC_EVENT_TX);
-		assert_int_equal(ops()->tx_reclaim(&vbench.nic), 1);
+		assert_int_equal(ops()->irq_cause(&vbench.nic, 0), NIC_EVENT_TX);
+		assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), 1);
 	}
-	ops()->tx_irq(&vbench.nic, false);
+	ops()->tx_irq(&vbench.nic, 0, false);
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
 	let_go(1);
 	assert_int_equal(vbench.messages, 3);
@@ -434,7 +434,7 @@ static void test_irq_on_demand(void **state)
 	assert_true(vbench.kicks > 0);
 	let_go(1);
 	assert_int_equal(vbench.messages, 1);
-	assert_int_equal(ops()->irq_cause(&vbench.nic), NIC_EVENT_TX);
+	assert_int_equal(ops()->irq_cause(&vbench.nic, 0), NIC_EVENT_TX);
 }
 
 static void test_link(void **state)
@@ -442,7 +442,7 @@ static void test_link(void **state)
 	(void)state;
 	virtio_net_set_link(&vbench.net, false);
 	assert_int_equal(vbench.messages, 1);
-	assert_int_equal(ops()->irq_cause(&vbench.nic), NIC_EVENT_LINK);
+	assert_int_equal(ops()->irq_cause(&vbench.nic, 0), NIC_EVENT_LINK);
 	assert_false(ops()->link(&vbench.nic).up);
 	virtio_net_set_link(&vbench.net, true);
 	ops()->tick(&vbench.nic, 0);
@@ -454,15 +454,15 @@ static void test_line(void **state)
 	struct pkt *p;
 
 	(void)state;
-	assert_int_equal(ops()->irq_cause(&vbench.nic), 0);
-	ops()->rx_irq(&vbench.nic, true);
+	assert_int_equal(ops()->irq_cause(&vbench.nic, 0), 0);
+	ops()->rx_irq(&vbench.nic, 0, true);
 	vbench_deliver(60, 0);
-	assert_int_equal(ops()->irq_cause(&vbench.nic), NIC_EVENT_RX);
-	assert_int_equal(ops()->irq_cause(&vbench.nic), 0);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 1);
+	assert_int_equal(ops()->irq_cause(&vbench.nic, 0), NIC_EVENT_RX);
+	assert_int_equal(ops()->irq_cause(&vbench.nic, 0), 0);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 1);
 	pkt_put(p);
 	virtio_net_set_link(&vbench.net, false);
-	assert_int_equal(ops()->irq_cause(&vbench.nic), NIC_EVENT_LINK);
+	assert_int_equal(ops()->irq_cause(&vbench.nic, 0), NIC_EVENT_LINK);
 	assert_int_equal(vbench.messages, 0);
 }
 
@@ -473,7 +473,7 @@ static void test_hang(void **state)
 	struct pkt *p;
 
 	(void)state;
-	ops()->rx_irq(&vbench.nic, true);
+	ops()->rx_irq(&vbench.nic, 0, true);
 	ops()->promiscuous(&vbench.nic, true);
 	for (u32 i = 0; i < 10; i++)
 		assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
@@ -485,7 +485,7 @@ static void test_hang(void **state)
 	/* It works again, with the interrupts that were on. */
 	vbench_deliver(60, 0);
 	assert_int_equal(vbench.messages, 1);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 1);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 1);
 	pkt_put(p);
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
 	let_go(1);
@@ -515,15 +515,15 @@ static void expect_broken(void)
 	assert_false(vbench_driver()->running);
 	assert_int_equal(vbench_send(p), 0);
 	pkt_put(p);
-	assert_int_equal(ops()->tx_room(&vbench.nic), 0);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+	assert_int_equal(ops()->tx_room(&vbench.nic, 0), 0);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	for (u32 i = 0; i < 70 && stats().resets == resets; i++)
 		ops()->tick(&vbench.nic, 0);
 	assert_int_equal(stats().resets, resets + 1);
 	receive_and_check(100, 1);
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
 	let_go(1);
-	assert_int_equal(ops()->tx_reclaim(&vbench.nic), 1);
+	assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), 1);
 }
 
 /* The device says it is done with this one. */
@@ -547,24 +547,24 @@ static void test_bad_used_rings(void **state)
 	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(rx); i++) {
 		use(&v->rx, rx[i].id, rx[i].len);
-		assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+		assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 		expect_broken();
 	}
 	/* More than it was given. */
 	v->rx.used->idx = (u16)(v->rx.taken + VNIC_RING_MAX + 1);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	expect_broken();
 	/* Nothing is on its way; then another one than that, and one with a length. */
 	use(&v->tx, 0, 0);
-	assert_int_equal(ops()->tx_reclaim(&vbench.nic), 0);
+	assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), 0);
 	expect_broken();
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
 	use(&v->tx, 5, 0);
-	assert_int_equal(ops()->tx_reclaim(&vbench.nic), 0);
+	assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), 0);
 	expect_broken();
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
 	use(&v->tx, v->tx.desc == NULL ? 0 : v->tx.free[v->tx.nfree - 1] + 1, 1);
-	ops()->tx_reclaim(&vbench.nic);
+	ops()->tx_reclaim(&vbench.nic, 0);
 	expect_broken();
 }
 
@@ -584,15 +584,15 @@ static void test_bad_headers(void **state)
 	for (u32 i = 0; i < ARRAY_SIZE(buffers); i++) {
 		header_of(v, 0)->num_buffers = buffers[i];
 		use(&v->rx, 0, 100);
-		assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+		assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 		expect_broken();
 	}
 	/* A buffer in the middle with nothing in it. */
 	header_of(v, 0)->num_buffers = 2;
 	use(&v->rx, 0, 100);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	use(&v->rx, 1, 0);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	expect_broken();
 }
 
@@ -605,26 +605,26 @@ static void test_bad_frames(void **state)
 	(void)state;
 	header_of(v, 0)->num_buffers = 1;
 	use(&v->rx, 0, VNIC_HDR);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	*header_of(v, 1) = (struct virtio_net_hdr){ .num_buffers = 1,
 						    .gso_type = VIRTIO_NET_HDR_GSO_TCPV4 };
 	use(&v->rx, 1, 100);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	*header_of(v, 2) = (struct virtio_net_hdr){ .num_buffers = 1,
 						    .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM };
 	use(&v->rx, 2, 100);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	/* Longer than any frame. */
 	*header_of(v, 3) = (struct virtio_net_hdr){ .num_buffers = 6 };
 	for (u32 i = 3; i < 9; i++) {
 		use(&v->rx, i, VNIC_HDR + VNIC_RX_BUF);
-		assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+		assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	}
 	assert_int_equal(stats().rx_errors, 4);
 	assert_true(v->running);
 	*header_of(v, 10) = (struct virtio_net_hdr){ .num_buffers = 1 };
 	use(&v->rx, 10, 100);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 1);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 1);
 	assert_int_equal(p->len, 100 - VNIC_HDR);
 	pkt_put(p);
 }
@@ -637,7 +637,7 @@ static void test_reset_fails(void **state)
 	(void)state;
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
 	use(&vbench_driver()->rx, UINT32_MAX, 0);
-	assert_int_equal(ops()->rx_burst(&vbench.nic, &p, 1), 0);
+	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	vbench.stuck_status = true;
 	for (u32 i = 0; i < 300; i++)
 		ops()->tick(&vbench.nic, 0);
