@@ -56,7 +56,8 @@ HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-pie -mno-r
 	   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
 	   -ffunction-sections -fdata-sections -fno-common -I. -Iarch/x86_64/include $(WARN)
 # Small rather than fast: what no frame and no exit of a running guest comes by.
-HV_COLD	:= boot/% ctl/% hv/config% hv/console% hv/ctl% hv/report% hv/show% hv/topology% \
+HV_COLD	:= boot/% ctl/% hv/config% hv/console% hv/ctl% hv/modules% hv/report% hv/show% \
+	   hv/topology% \
 	   hv/emul/acpi% hv/emul/linux_load% hv/emul/mb_load% arch/x86_64/acpi% \
 	   arch/x86_64/svm_check% arch/x86_64/vmx_check% vnet/lang% vnet/link_lang% \
 	   vnet/dispatch_lang% vnet/overlay% vnet/route_text% vnet/trace% vnet/net/dhcp%

@@ -3,6 +3,7 @@
 #include "boot/multiboot.h"
 
 #include "hv/base/bytes.h"
+#include "hv/base/fmt.h"
 #include "hv/base/str.h"
 
 /* Multiboot 1: flags, and offsets in the information structure. */
@@ -112,10 +113,27 @@ static struct boot_module *add_module(struct boot_info *bi, u64 start, u64 end)
 	return m;
 }
 
-/* "/boot/vmlinuz console=ttyS0" is named vmlinuz. */
-static void name_module(struct boot_module *m)
+/* What stands behind key, which begins a word of the text. */
+static void take_word(const char *text, const char *key, char *value, size_t size)
+{
+	const char *at = text, *end;
+
+	while (strncmp(at, key, strlen(key))) {
+		at = strchr(at, ' ');
+		if (!at)
+			return;
+		at++;
+	}
+	at += strlen(key);
+	end = strchr(at, ' ');
+	copy_text(value, size, at, end ? (u64)(end - at) : strlen(at));
+}
+
+/* "/boot/vmlinuz bytes=8247232" is named vmlinuz, and has to have that size. */
+static void describe_module(struct boot_module *m)
 {
 	const char *start = m->string, *end;
+	char size[BOOT_SIZE_TEXT];
 
 	while (*start == ' ')
 		start++;
@@ -124,6 +142,9 @@ static void name_module(struct boot_module *m)
 			start = end + 1;
 	}
 	copy_text(m->name, sizeof(m->name), start, (u64)(end - start));
+	take_word(m->string, "bytes=", m->bytes, sizeof(m->bytes));
+	fmt_snprintf(size, sizeof(size), "%lu", m->size);
+	m->wrong = m->bytes[0] && strcmp(m->bytes, size);
 }
 
 /* f: the fields from the address on. */
@@ -178,7 +199,7 @@ static err_t mb1_modules(struct boot_info *bi, u32 addr, u32 count, const struct
 			continue;
 		if (load_le32(e + 8))
 			copy_text_at(m->string, sizeof(m->string), load_le32(e + 8), v);
-		name_module(m);
+		describe_module(m);
 	}
 	return ERR_OK;
 }
@@ -249,7 +270,7 @@ static void mb2_tag(struct boot_info *bi, u32 type, const u8 *tag, u32 size)
 			break;
 		copy_text(m->string, sizeof(m->string), (const char *)tag + MB2_MODULE_STRING,
 			  size - MB2_MODULE_STRING);
-		name_module(m);
+		describe_module(m);
 		break;
 	case MB2_MMAP:
 		mb2_memory_map(bi, tag, size);
@@ -303,22 +324,6 @@ static err_t mb2_parse(struct boot_info *bi, u32 info, const struct phys_view *v
 	return ERR_INVAL; /* no end tag */
 }
 
-/* What stands behind key, which begins a word of the command line. */
-static void take_word(const struct boot_info *bi, const char *key, char *value, size_t size)
-{
-	const char *at = bi->cmdline, *end;
-
-	while (strncmp(at, key, strlen(key))) {
-		at = strchr(at, ' ');
-		if (!at)
-			return;
-		at++;
-	}
-	at += strlen(key);
-	end = strchr(at, ' ');
-	copy_text(value, size, at, end ? (u64)(end - at) : strlen(at));
-}
-
 err_t boot_info_parse(struct boot_info *bi, u32 magic, u32 info, const struct phys_view *view)
 {
 	err_t err;
@@ -336,10 +341,10 @@ err_t boot_info_parse(struct boot_info *bi, u32 magic, u32 info, const struct ph
 	default:
 		return ERR_INVAL;
 	}
-	take_word(bi, "node=", bi->node, sizeof(bi->node));
-	take_word(bi, "mac=", bi->net_mac, sizeof(bi->net_mac));
-	take_word(bi, "ip=", bi->net_ip, sizeof(bi->net_ip));
-	take_word(bi, "report=", bi->report, sizeof(bi->report));
+	take_word(bi->cmdline, "node=", bi->node, sizeof(bi->node));
+	take_word(bi->cmdline, "mac=", bi->net_mac, sizeof(bi->net_mac));
+	take_word(bi->cmdline, "ip=", bi->net_ip, sizeof(bi->net_ip));
+	take_word(bi->cmdline, "report=", bi->report, sizeof(bi->report));
 	if (!err && !bi->range_count)
 		err = ERR_NOENT;
 	return err;

@@ -17,6 +17,7 @@
 #define BOOT_MAX_MODULES 32
 #define BOOT_NAME_MAX 64
 #define BOOT_STRING_MAX 512
+#define BOOT_SIZE_TEXT 24 /* any number of bytes */
 #define BOOT_RSDP_MAX 36 /* ACPI 2.0 and later; 20 for 1.0 */
 
 enum boot_mem_type {
@@ -36,6 +37,11 @@ struct boot_module {
 	u64 start, size;
 	char name[BOOT_NAME_MAX];     /* last path component of the string's first word */
 	char string[BOOT_STRING_MAX]; /* all of it */
+	/* bytes=N in the string: how long the file is where it comes from; "": not said.
+	 * Another length than that is wrong: a network loader may take what a server says
+	 * instead of a file for the file. */
+	char bytes[BOOT_SIZE_TEXT];
+	bool wrong;
 };
 
 enum boot_fb_type { BOOT_FB_NONE, BOOT_FB_RGB, BOOT_FB_TEXT };
@@ -72,7 +78,7 @@ struct boot_info {
  */
 err_t boot_info_parse(struct boot_info *bi, u32 magic, u32 info, const struct phys_view *view);
 
-/* The module of this name, or NULL. */
+/* The module of this name, also a wrong one, or NULL. */
 const struct boot_module *boot_module_find(const struct boot_info *bi, const char *name);
 
 /* Name of a memory type, for messages. */

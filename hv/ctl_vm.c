@@ -13,10 +13,11 @@
 static err_t check_module(struct ctl *c, const char *key)
 {
 	const char *name = ctl_text(c, key);
+	char why[VM_REASON_MAX];
 
-	if (!name[0] || boot_module_find(node_boot_info, name))
+	if (!name[0] || node_module(name, why, sizeof(why)))
 		return ERR_OK;
-	return ctl_fail(c, key, ERR_NOENT, "there is no boot module \"%s\"", name);
+	return ctl_fail(c, key, ERR_NOENT, "%s", why);
 }
 
 static err_t fill(char *field, size_t size, struct ctl *c, const char *key)

@@ -84,7 +84,8 @@ static void find_topology(u32 online)
 
 static void read_config(const struct boot_info *bi)
 {
-	const struct boot_module *m = boot_module_find(bi, CONFIG_MODULE);
+	char why[VM_REASON_MAX];
+	const struct boot_module *m = node_module(CONFIG_MODULE, why, sizeof(why));
 	u8 macs[UPLINK_MAX][6];
 	struct config_self self = { .name = bi->node, .macs = macs, .boot_mac = bi->net_mac };
 
@@ -94,8 +95,7 @@ static void read_config(const struct boot_info *bi)
 	if (m)
 		config_load(CONFIG_MODULE, (const char *)m->start, m->size, &self);
 	else
-		config_degraded("there is no boot module \"%s\": nothing is configured",
-				CONFIG_MODULE);
+		config_degraded("%s: nothing is configured", why);
 }
 
 /* Once a second: what the overlay has to do when time goes by, and what to tell. */
@@ -122,6 +122,7 @@ void hv_main(const struct boot_info *bi)
 	node_boot_info = bi;
 	hostcpu_clock_init();
 	seed_init();
+	node_check_modules();
 	core_init(online);
 	find_topology(online);
 	core_on_event(CORE_EV_VM, vm_core_event);

@@ -15,6 +15,10 @@ u64 node_image_bytes(void);
  * tables, heap; neither guests' memory nor packet buffers nor boot modules. */
 u64 node_resident_bytes(void);
 
+/* The boot module of this name. NULL, and why, when the loader gave none, or a wrong one. */
+const struct boot_module *node_module(const char *name, char *why, size_t size);
+/* Say which modules are wrong, each once: the node is degraded. Boot core, at boot. */
+void node_check_modules(void);
 
 /* What `show boot` shows, on the console. Boot core. */
 void node_show_boot(void);

@@ -10,19 +10,20 @@
 #include "hv/emul/mb_load.h"
 #include "hv/node.h"
 
-/* A boot module as a file. ERR_NOENT (and why) when the loader gave none of
- * this name; "" is no file. */
+/* A boot module as a file. ERR_NOENT (and why) when there is none of this name; "" is no
+ * file. */
 static err_t module_file(const char *what, const char *name, struct boot_file *file, char *why,
 			 size_t size)
 {
+	char fault[VM_REASON_MAX];
 	const struct boot_module *m;
 
 	*file = (struct boot_file){ 0 };
 	if (!name[0])
 		return ERR_OK;
-	m = boot_module_find(node_boot_info, name);
+	m = node_module(name, fault, sizeof(fault));
 	if (!m) {
-		fmt_snprintf(why, size, "%s: there is no boot module \"%s\"", what, name);
+		fmt_snprintf(why, size, "%s: %s", what, fault);
 		return ERR_NOENT;
 	}
 	*file = (struct boot_file){ .data = (const void *)m->start, .size = m->size };

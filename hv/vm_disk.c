@@ -81,13 +81,11 @@ static err_t take_memory(struct vm_disk *disk, u64 image_bytes, char *why, size_
 
 static err_t create(struct vm_disk *disk, char *why, size_t size)
 {
-	const struct boot_module *m = boot_module_find(node_boot_info, disk->module);
+	const struct boot_module *m = node_module(disk->module, why, size);
 	err_t err;
 
-	if (!m) {
-		fmt_snprintf(why, size, "there is no boot module \"%s\"", disk->module);
+	if (!m)
 		return ERR_NOENT;
-	}
 	if (!m->size) {
 		fmt_snprintf(why, size, "the boot module \"%s\" is empty", disk->module);
 		return ERR_INVAL;

@@ -62,15 +62,17 @@ def in_a_directory(tmp_path):
 def test_each_machine_gets_its_own_modules(maker):
     maker.make(*maker.conf(CONF))
     script = maker.read("nodes/52-54-00-00-00-0a/boot.cfg")
-    assert "set node=a\n" in script and 'set modules="shared one two"\n' in script
-    assert "set conf=/caisson/node.conf\n" in script
-    assert 'set modules="shared one"\n' in maker.read("nodes/52-54-00-00-00-0b/boot.cfg")
+    assert "set node=a\n" in script and 'set modules="shared:6 one:3 two:3"\n' in script
+    assert f"set conf=/caisson/node.conf:{len(CONF)}\n" in script
+    assert 'set modules="shared:6 one:3"\n' in maker.read("nodes/52-54-00-00-00-0b/boot.cfg")
     script = maker.read("nodes/default/boot.cfg")
-    assert "set node=\n" in script and 'set modules="shared"\n' in script
+    assert "set node=\n" in script and 'set modules="shared:6"\n' in script
     assert sorted(os.listdir(maker.tree / "nodes")) == [
         "52-54-00-00-00-0a", "52-54-00-00-00-0b", "default"]
     ipxe = maker.read("nodes/52-54-00-00-00-0a/boot.ipxe")
     assert "kernel ../../caisson/caisson.elf node=a mac=${netX/mac} ip=${netX/ip} || exit" in ipxe
+    assert "module ../../caisson/two two bytes=3 || exit" in ipxe
+    assert f"module ../../caisson/node.conf node.conf bytes={len(CONF)} || exit" in ipxe
     assert maker.read("caisson/one") == "one" and maker.read("caisson/node.conf") == CONF
     for core in ("caisson.0", "caisson.efi"):
         assert os.path.getsize(maker.tree / "boot" / core) > 100000
@@ -84,10 +86,10 @@ def test_a_directory_of_configurations(maker):
         (maker.directory / "conf" / name / "node.conf").write_text(text)
     maker.make("--conf", "conf")
     script = maker.read("nodes/52-54-00-00-00-01/boot.cfg")
-    assert "set node=x\n" in script and 'set modules="one"\n' in script
-    assert "set conf=/nodes/52-54-00-00-00-01/node.conf\n" in script
+    assert "set node=x\n" in script and 'set modules="one:3"\n' in script
+    assert "set conf=/nodes/52-54-00-00-00-01/node.conf:41\n" in script
     assert maker.read("nodes/52-54-00-00-00-01/node.conf").startswith("node x")
-    assert 'set modules="two"\n' in maker.read("nodes/default/boot.cfg")
+    assert 'set modules="two:3"\n' in maker.read("nodes/default/boot.cfg")
     os.makedirs(maker.directory / "conf/n01")
     (maker.directory / "conf/n01/node.conf").write_text("")
     assert '"n01" is neither default nor a MAC address' in maker.fail("--conf", "conf")
@@ -105,7 +107,7 @@ def test_nodes_that_are_gone_are_taken_away(maker):
 def test_without_a_configuration(maker):
     maker.make()
     script = maker.read("nodes/default/boot.cfg")
-    assert "set conf=\n" in script and 'set modules="one two shared"\n' in script
+    assert "set conf=\n" in script and 'set modules="one:3 two:3 shared:6"\n' in script
 
 
 @pytest.mark.parametrize("url, base", [

@@ -180,6 +180,41 @@ static void words_of_the_command_line(void **state)
 	assert_string_equal(bi.node, "");
 }
 
+/* The first module has 100h bytes. */
+static const struct boot_module *module_with(const char *string)
+{
+	mb1_build();
+	put_text(MB1_TEXT + 0x100, string);
+	assert_int_equal(parse(MB1_LOADER_MAGIC), ERR_OK);
+	return &bi.module[0];
+}
+
+static void a_module_has_the_size_that_its_line_says(void **state)
+{
+	static const char *const wrong[] = {
+		"node.conf bytes=255", "node.conf bytes=2560", "node.conf bytes=-256",
+		"node.conf bytes=many", "node.conf bytes=0100", "node.conf a bytes=0 b",
+		"node.conf bytes=18446744073709551872", /* 2^64 more */
+		"node.conf bytes=256000000000000000000000000000000000",
+	};
+	static const char *const right[] = {
+		"node.conf bytes=256", "tftp://10.0.0.1/caisson/node.conf node.conf bytes=256",
+		"node.conf  a bytes=256 bytes=1", "node.conf", "node.conf bytes=", "",
+		"node.conf nobytes=1 bytes 1",
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(wrong); i++) {
+		assert_true(module_with(wrong[i])->wrong);
+		assert_ptr_equal(boot_module_find(&bi, "node.conf"), &bi.module[0]);
+		assert_false(bi.module[1].wrong);
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(right); i++)
+		assert_false(module_with(right[i])->wrong);
+	assert_string_equal(module_with("node.conf bytes=4000")->bytes, "4000");
+	assert_string_equal(module_with("node.conf")->bytes, "");
+}
+
 /* --- Multiboot 2 --- */
 
 static u32 end;
@@ -230,7 +265,7 @@ static void mb2_whole(void **state)
 	b = mb2_tag(3, 8 + 21);
 	put32(b, 0x500000);
 	put32(b + 4, 0x500400);
-	put_text(b + 8, "initrd.img some words");
+	put_text(b + 8, "initrd.img bytes=1025");
 	mem[b + 8 + 20 - MEM_BASE] = 0;
 	mb2_mmap();
 	b = mb2_tag(8, 24);
@@ -248,6 +283,7 @@ static void mb2_whole(void **state)
 	assert_string_equal(bi.cmdline, "quiet");
 	assert_string_equal(bi.module[0].name, "initrd.img");
 	assert_int_equal(bi.module[0].size, 0x400);
+	assert_true(bi.module[0].wrong);
 	assert_int_equal(bi.range_count, 2);
 	assert_int_equal(bi.range[1].base, 0x100000000);
 	assert_string_equal(boot_mem_type_name(bi.range[1].type), "ACPI tables");
@@ -311,6 +347,7 @@ int main(void)
 		cmocka_unit_test(mb1_bad),	  cmocka_unit_test(long_text_is_cut),
 		cmocka_unit_test(mb2_whole),	  cmocka_unit_test(mb2_bad),
 		cmocka_unit_test(mb2_short_tags), cmocka_unit_test(words_of_the_command_line),
+		cmocka_unit_test(a_module_has_the_size_that_its_line_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

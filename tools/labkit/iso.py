@@ -21,7 +21,8 @@ def caisson(directory, image, arguments, modules, before=()):
     # By number on the disk: a module's name may be any word.
     files = {"caisson.elf": image}
     files.update((f"module{number}", path) for number, (_, path) in enumerate(modules))
-    lines = [f"module2 /boot/module{number} {name}" for number, (name, _) in enumerate(modules)]
+    lines = [f"module2 /boot/module{number} {name} bytes={os.path.getsize(path)}"
+             for number, (name, path) in enumerate(modules)]
     return make(directory, files,
                 [*before, f"multiboot2 /boot/caisson.elf {arguments}", *lines, TEXT],
                 "multiboot2 setpci")

@@ -102,7 +102,7 @@ def link_modules(directory, modules):
     os.makedirs(links)
     for name, path in modules:
         os.symlink(path, os.path.join(links, name))
-    return ",".join(f"modules/{name}" for name, _ in modules)
+    return ",".join(f"modules/{name} bytes={os.path.getsize(path)}" for name, path in modules)
 
 
 def ends_of(lab, machine, wire):

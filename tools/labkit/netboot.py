@@ -87,24 +87,29 @@ def directory_of(mac):
 
 @dataclasses.dataclass
 class Boot:
-    """What one machine boots: the words behind node=, its node.conf in the tree, modules."""
+    """What one machine boots: the words behind node=, its node.conf in the tree, modules.
+    The hypervisor is told the sizes, and so finds out what is something else than the file."""
 
     name: str
     conf: str
-    modules: list
+    conf_bytes: int
+    modules: dict  # name: bytes
     more_words: str = ""
 
     def grub(self):
-        return (f"# {OURS}\nset node={self.name}\nset conf={self.conf}\n"
-                f"set modules=\"{' '.join(self.modules)}\"\nset more=\"{self.more_words}\"\n")
+        conf = f"{self.conf}:{self.conf_bytes}" if self.conf else ""
+        modules = " ".join(f"{name}:{size}" for name, size in self.modules.items())
+        return (f"# {OURS}\nset node={self.name}\nset conf={conf}\n"
+                f"set modules=\"{modules}\"\nset more=\"{self.more_words}\"\n")
 
     def ipxe(self):
         node = f"node={self.name} " if self.name else ""
         handed = f"{node}mac=${{netX/mac}} ip=${{netX/ip}} {self.more_words}".rstrip()
         lines = [f"kernel ../../caisson/caisson.elf {handed} || exit"]
         if self.conf:
-            lines.append(f"module ../..{self.conf} {CONF} || exit")
-        lines += [f"module ../../caisson/{name} {name} || exit" for name in self.modules]
+            lines.append(f"module ../..{self.conf} {CONF} bytes={self.conf_bytes} || exit")
+        lines += [f"module ../../caisson/{name} {name} bytes={size} || exit"
+                  for name, size in self.modules.items()]
         return "\n".join([f"#!ipxe\n# {OURS}", *lines, "boot"]) + "\n"
 
 
@@ -135,34 +140,34 @@ class Tree:
         self.boots = self._boots_of_directory() if os.path.isdir(conf) else self._boots_of_file()
 
     def _needed(self, *sections):
-        """The modules that these sections name, each of which has to be there."""
-        names = []
+        """The modules that these sections name, each of which has to be there, with its size."""
+        sizes = {}
         for section in sections:
             for name, where in section.modules.items():
                 if name not in self.modules:
                     raise usage_error(f'{where}: there is no module "{name}"; there are: '
                                       f"{', '.join(self.modules) or 'none'}")
-                if name not in names:
-                    names.append(name)
-        return names
+                sizes[name] = os.path.getsize(self.modules[name])
+        return sizes
 
     def _boots_of_file(self):
         if not self.conf:
-            return {DEFAULT: Boot("", "", list(self.modules))}
+            return {DEFAULT: Boot("", "", 0, {name: os.path.getsize(path)
+                                              for name, path in self.modules.items()})}
         everybody, *sections = read_conf(self.conf)
-        path = f"/caisson/{CONF}"
-        boots = {DEFAULT: Boot("", path, self._needed(everybody))}
+        conf = (f"/caisson/{CONF}", os.path.getsize(self.conf))
+        boots = {DEFAULT: Boot("", *conf, self._needed(everybody))}
         for section in sections:
             if section.mac:
                 key = directory_of(section.mac)
                 if key in boots:
                     raise usage_error(f'{self.conf}: the nodes "{boots[key].name}" and '
                                       f'"{section.name}" have the same MAC address')
-                boots[key] = Boot(section.name, path, self._needed(everybody, section))
+                boots[key] = Boot(section.name, *conf, self._needed(everybody, section))
         return boots
 
     def _boots_of_directory(self):
-        boots = {DEFAULT: Boot("", "", [])}
+        boots = {DEFAULT: Boot("", "", 0, {})}
         for name in sorted(os.listdir(self.conf)):
             path = os.path.join(self.conf, name, CONF)
             if not os.path.isfile(path):
@@ -173,7 +178,8 @@ class Tree:
             sections = read_conf(path)
             names = [section.name for section in sections[1:]]
             boots[name] = Boot(names[0] if len(names) == 1 and name != DEFAULT else "",
-                               f"/nodes/{name}/{CONF}", self._needed(*sections))
+                               f"/nodes/{name}/{CONF}", os.path.getsize(path),
+                               self._needed(*sections))
         return boots
 
     def make(self):
