@@ -13,12 +13,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 from labkit.host import Control, why_not  # noqa: E402, F401
+from waitkit import wait_for  # noqa: E402
 
 VNETPD = os.path.join(ROOT, "build/vnetpd")
 NETLOAD = os.path.join(ROOT, "build/bench/netload")
@@ -40,18 +40,6 @@ fcntl.ioctl(socket.socket(), 0x8946, request)
 START_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 5
 ANSWER_TIMEOUT_S = 10
-PAUSE_S = 0.02
-
-
-def wait_for(condition, what, timeout=ANSWER_TIMEOUT_S):
-    """What condition() gives once that is true."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
-        time.sleep(PAUSE_S)
 
 
 class Vnetpd:

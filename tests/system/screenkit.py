@@ -8,9 +8,9 @@ import os
 import re
 import socket
 import subprocess
-import time
 
 from conftest import ROOT
+from waitkit import wait_for
 
 FIRMWARE = "/usr/share/ovmf/OVMF.fd"
 FONT = os.path.join(ROOT, "build/gen/font.asm")
@@ -18,16 +18,6 @@ CELL_WIDTH, CELL_HEIGHT = 8, 16
 LIFE_S = 600  # no machine outlives this, whatever becomes of the tests
 WAIT_S = 120
 PAUSE_S = 0.2
-
-
-def wait_for(condition, what, timeout=WAIT_S):
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
-        time.sleep(PAUSE_S)
 
 
 def font():
@@ -99,7 +89,7 @@ class QmpMachine:
             assert found or self.process.poll() is None, f"it ended:\n{self.log()[-4000:]}"
             return found
         try:
-            return wait_for(look, f"{pattern} on the serial line", timeout)
+            return wait_for(look, f"{pattern} on the serial line", timeout, PAUSE_S)
         except AssertionError as error:
             raise AssertionError(f"{error}; it said:\n{self.log()[-4000:]}") from None
 
@@ -118,4 +108,4 @@ class QmpMachine:
 
     def wait_screen(self, pattern, timeout=WAIT_S):
         return wait_for(lambda: re.search(pattern, self.screen()), f"{pattern} on the screen",
-                        timeout)
+                        timeout, PAUSE_S)

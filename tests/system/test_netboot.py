@@ -1,195 +1,86 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Machines that boot over the network, from a tree that tools/mknetboot made, by dnsmasq
-(Debian's package, unpacked below build/) with the set-up that the tree brings along:
+"""Machines that boot over the network, from a tree that tools/mknetboot made: the rack of
+examples/rack.conf, two more machines, and an MPI job in guests of the first two.
 
-                      dnsmasq, HTTP server 10.0.0.254
+           head: dnsmasq, HTTP, NFS, vnetpd   10.0.0.254 (hpc0 10.1.0.254)
                                   |
     ==+===================+=======+==========+===================+==  eth0, a bridge
       |                   |                  |                   |
-    n01 10.0.0.11       n02 10.0.0.12      n03, DHCP           a stranger
+    n01 10.0.0.1        n02 10.0.0.2       n03 10.0.0.3        a stranger
     BIOS                UEFI               BIOS, a file of     iPXE's script, in
-    g1 10.1.0.1         g1 10.1.0.2        its is missing      no configuration
+    c01 10.1.0.1        c02 10.1.0.2       its is missing      no configuration
 """
 
-import contextlib
+import hashlib
+import json
 import os
 import re
 import subprocess
-import sys
 
 import nskit
 import pytest
-from conftest import ROOT
-from labkit import debs, serial
-from labkit import machine as machines
+import rackkit
+from conftest import ROOT, TOOLS
 from labkit.errors import ToolError
-from screenkit import QmpMachine, wait_for
+from waitkit import wait_for
 
-SERVER = "10.0.0.254"
 MACS = {name: f"52:54:00:00:00:0{number}"
         for number, name in enumerate(("n01", "n02", "n03", "stranger"), 1)}
-GUEST = """\
-node n0{me} mac 52:54:00:00:00:0{me}
-  uplink add 0 address 10.0.0.1{me}/24
-  link add peer geneve remote 10.0.0.1{peer} vni 7
-  vm add g1 memory 192M kernel vmlinuz-cloud initrd initrd-cloud.img cmdline "console=ttyS0 \
-panic=1 caisson.name=g1 caisson.ip=10.1.0.{me}/24"
-  interface add g1.eth0 mac 02:00:00:00:00:0{me}
-  route add src any dst any to edge peer from interface g1.eth0
-  route add src any dst any to interface g1.eth0 from edge peer
-  vm start g1
-"""
-CONF = f"""\
-caisson 1
-{GUEST.format(me=1, peer=2)}{GUEST.format(me=2, peer=1)}\
+HTTP = f"(http,{rackkit.SERVER})"
+RACK = os.path.join(ROOT, "examples/rack.conf")
+LATE = f"""
 node n03 mac {MACS['n03']}
-  uplink add 0 address dhcp
-  vm add g1 memory 192M kernel vmlinuz-cloud initrd late.img
+  uplink add 0 address 10.0.0.3/24
+  vm add g1 memory 192M kernel vmlinuz-amd64 initrd late.img
 """
-PACKAGES = ("dnsmasq-base", "libnetfilter-conntrack3", "libnfnetlink0", "libnftables1",
-            "libnftnl11", "libmnl0", "libjansson4", "libxtables12", "libidn2-0",
-            "libunistring2", "libnettle8", "libhogweed6", "libgmp10", "libdbus-1-3",
-            "libsystemd0")
-READY = "caisson-guest: g1 ready"
+LATE_BYTES = 4000
+GUESTS = {"n01": "c01", "n02": "c02"}
+JOB_S = 300
 
 pytestmark = pytest.mark.skipif(nskit.why_not() is not None, reason=str(nskit.why_not()))
 
 
-@pytest.fixture(scope="module", name="dnsmasq")
-def unpacked_dnsmasq():
+def make_tree(rack):
+    """All that the machines load; one file goes away again. Gives the configuration."""
+    conf = os.path.join(rack.directory, "rack.conf")
+    with open(RACK, encoding="ascii") as rack_conf, open(conf, "w", encoding="ascii") as f:
+        f.write(rack_conf.read() + LATE)
+    late = os.path.join(rack.directory, "late.img")
+    with open(late, "wb") as f:
+        f.write(bytes(LATE_BYTES))
+    rack.make(conf, [late, *(os.path.join(ROOT, "build/guest", name) for name in (
+        "vmlinuz-amd64", "initrd-amd64.img", "root-hpc.squashfs"))])
+    os.remove(f"{rack.tree}/caisson/late.img")
+    return conf
+
+
+@pytest.fixture(scope="module", name="rack")
+def running_rack(tmp_path_factory, hypervisor):
+    subprocess.run([os.path.join(TOOLS, "mkguest"), "--quiet", "amd64", "--hpc"], check=True)
     try:
-        return debs.unpacked(PACKAGES, os.path.join(ROOT, "build/test/dnsmasq"),
-                             os.path.join(ROOT, "build/debs"))
+        rackkit.unpack()
     except ToolError as error:
-        return pytest.skip(f"dnsmasq cannot be downloaded: {error}")
+        pytest.skip(f"the servers cannot be downloaded: {error}")
+    with rackkit.Rack(tmp_path_factory.mktemp("rack")) as rack:
+        conf = make_tree(rack)
+        rack.url_of_files(MACS["n02"], HTTP)
+        rack.serve(f"dhcp-mac=set:script,{MACS['stranger']}",
+                   "dhcp-boot=tag:script,caisson.ipxe")
+        rack.head(conf, "10.1.0.254")
+        with open(os.path.join(rack.share, "from-head"), "w", encoding="ascii") as f:
+            f.write("of the head\n")
+        yield rack
 
 
-class Machine(QmpMachine):
-    """One that boots over the network."""
-
-    def __init__(self, lan, name, memory, uefi=False):
-        self.name = name
-        directory = os.path.join(lan.directory, name)
-        os.makedirs(directory)
-        lan.ip("tuntap", "add", "dev", name, "mode", "tap")
-        lan.ip("link", "set", name, "master", "eth0", "up")
-        super().__init__(directory, [
-            "-accel", "tcg,thread=multi", "-cpu", machines.CPU["svm"], "-machine", "pc",
-            "-vga", "std", "-smp", "2" if uefi else "1", "-m", str(memory),
-            "-netdev", f"tap,id=net0,ifname={name},script=no,downscript=no",
-            "-device", f"e1000,netdev=net0,mac={MACS[name]}", "-boot", "n"], uefi,
-                         lan.inside())
-
-    def port(self):
-        return serial.Port(self.path("serial.sock"), self.name)
-
-    def ask(self, command):
-        with self.port() as port:
-            return serial.Node(port, self.name).command(command)
-
-    def sh(self, guest, command):
-        with self.port() as port:
-            node = serial.Node(port, self.name)
-            node.sync()
-            node.attach(guest)
-            try:
-                return serial.Shell(port, guest).run(command)
-            finally:
-                node.detach()
-
-
-class Lan:
-    """The namespace with the bridge, its servers, and the machines on it."""
-
-    def __init__(self, directory, dnsmasq):
-        self.directory = str(directory)
-        self.tree = os.path.join(self.directory, "tftp")
-        self.name = f"netboot{os.getpid()}"
-        self.stack = contextlib.ExitStack()
-        self.machines = {}
-        self.dnsmasq = dnsmasq
-
-    def __enter__(self):
-        try:
-            self.build()
-        except BaseException:
-            self.stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.stack.close()
-
-    def ip(self, *words):
-        subprocess.run(["ip", "-n", self.name, *words], check=True)
-
-    def inside(self, *command):
-        return ["ip", "netns", "exec", self.name, *command]
-
-    def popen(self, *command, **more):
-        log = self.stack.enter_context(open(os.path.join(self.directory, "servers.log"), "ab"))
-        process = subprocess.Popen(self.inside(*command), stdin=subprocess.DEVNULL, stdout=log,
-                                   stderr=log, **more)
-        self.stack.callback(process.wait, 20)
-        self.stack.callback(process.terminate)
-        return process
-
-    def make(self):
-        guests = os.path.join(ROOT, "build/guest")
-        conf = os.path.join(self.directory, "cluster.conf")
-        late = os.path.join(self.directory, "late.img")
-        with open(conf, "w", encoding="utf-8") as f:
-            f.write(CONF)
-        with open(late, "wb") as f:
-            f.write(b"late" * 1000)
-        subprocess.run(["make", "-s", "-C", ROOT, "netboot", f"DIR={self.tree}", f"CONF={conf}",
-                        f"MODULES={guests}/vmlinuz-cloud "
-                        f"{guests}/initrd-cloud.img {late}"], check=True)
-
-    def build(self):
-        subprocess.run(["ip", "netns", "add", self.name], check=True)
-        self.stack.callback(subprocess.run, ["ip", "netns", "del", self.name], check=False)
-        self.ip("link", "add", "eth0", "type", "bridge")
-        self.ip("address", "add", f"{SERVER}/24", "dev", "eth0")
-        self.ip("link", "set", "eth0", "up")
-        self.ip("link", "set", "lo", "up")
-        self.make()
-        os.rename(f"{self.tree}/caisson/late.img", f"{self.directory}/late.away")
-        # One of them takes the large files from a web server, as URL= has all do.
-        with open(f"{self.tree}/nodes/{MACS['n02'].replace(':', '-')}/boot.cfg", "a",
-                  encoding="ascii") as f:
-            f.write(f"set base=(http,{SERVER})\n")
-        libraries = f"{self.dnsmasq}/usr/lib/x86_64-linux-gnu:{self.dnsmasq}/lib/x86_64-linux-gnu"
-        conf = os.path.join(self.directory, "dnsmasq.conf")
-        with open(conf, "w", encoding="ascii") as f:
-            f.write(f"conf-file={self.tree}/examples/dnsmasq.conf\n"
-                    f"dhcp-mac=set:script,{MACS['stranger']}\n"
-                    "dhcp-boot=tag:script,caisson.ipxe\n")
-        self.popen(f"{self.dnsmasq}/usr/sbin/dnsmasq", "--keep-in-foreground", "--user=root",
-                   "--pid-file=", f"--dhcp-leasefile={self.directory}/leases",
-                   f"--conf-file={conf}",
-                   env={**os.environ, "LD_LIBRARY_PATH": libraries})
-        self.popen(sys.executable, "-m", "http.server", "80", "--bind", SERVER, "--directory",
-                   self.tree)
-
-    def boot(self, name, memory=512, uefi=False):
-        machine = self.stack.enter_context(Machine(self, name, memory, uefi))
-        self.machines[name] = machine
-        return machine
-
-
-@pytest.fixture(scope="module", name="lan")
-def lan_with_machines(tmp_path_factory, dnsmasq, hypervisor):
-    subprocess.run([os.path.join(ROOT, "tools/mkguest"), "--quiet", "cloud"], check=True)
-    with Lan(tmp_path_factory.mktemp("netboot"), dnsmasq) as lan:
-        lan.boot("n01")
-        lan.boot("n02", uefi=True)
-        yield lan
+@pytest.fixture(scope="module", name="nodes")
+def booted(rack):
+    return {"n01": rack.boot("n01", MACS["n01"], 512),
+            "n02": rack.boot("n02", MACS["n02"], 512, uefi=True)}
 
 
 @pytest.mark.parametrize("name", ["n01", "n02"])
-def test_a_machine_becomes_the_node_that_its_mac_says(lan, name):
-    machine = lan.machines[name]
+def test_a_machine_becomes_the_node_that_its_mac_says(nodes, name):
+    machine = nodes[name]
     machine.wait_log(f"caisson:{name}> ")
     log = machine.log()
     assert f'command line "node={name} mac={MACS[name]} ip=10.0.0.' in log
@@ -197,17 +88,16 @@ def test_a_machine_becomes_the_node_that_its_mac_says(lan, name):
     assert "late.img" not in log  # not its module
 
 
-def test_guests_meet_on_the_overlay(lan):
-    for name in ("n01", "n02"):
-        machine = lan.machines[name]
-        machine.wait_log("g1: started on core")
-        wait_for(lambda: READY in machine.ask("console log g1"), f"{name}/g1 has its shell")
-    output, status = lan.machines["n01"].sh("g1", "ping -c 3 -W 30 -w 100 10.1.0.2")
-    assert status == 0, output
+def test_guests_meet_on_the_overlay(nodes):
+    for name, guest in GUESTS.items():
+        nodes[name].wait_log(f"{guest}: started on core")
+        wait_for(lambda node=nodes[name], guest=guest: f"caisson-guest: {guest} ready" in
+                 node.ask(f"console log {guest}"), f"{name}/{guest} has its shell", 240, 1)
+    nodes["n01"].sh("c01", "ping -c 3 -W 30 -w 100 10.1.0.2", 120)
 
 
-def test_uefi_has_its_text_on_the_framebuffer(lan):
-    machine = lan.machines["n02"]
+def test_uefi_has_its_text_on_the_framebuffer(nodes):
+    machine = nodes["n02"]
     log = machine.log()
     assert re.search(r"boot: framebuffer of \d+ by \d+", log)
     assert "acpi: no tables found" not in log and "smp: 2 of 2 cores started" in log
@@ -218,18 +108,60 @@ def test_uefi_has_its_text_on_the_framebuffer(lan):
         assert line.rstrip() in screen
 
 
-def test_a_missing_file_is_said_and_tried_again(lan):
-    machine = lan.boot("n03", 384)
-    machine.wait_log(f"Missing on {SERVER}: *\n? */caisson/late.img")
+def test_the_root_is_on_a_disk_and_the_share_is_mounted(rack, nodes):
+    """The share by the guest's own kernel, through the overlay and vnetpd."""
+    for name, guest in GUESTS.items():
+        mounts = nodes[name].sh(guest, "cat /proc/mounts")
+        assert "\n/dev/vda /disk squashfs ro" in mounts, mounts
+        assert "\n10.1.0.254:/share /mnt nfs4 rw" in mounts, mounts
+    said = nodes["n01"].sh("c01", "cat /mnt/from-head && head -c 3000000 /dev/urandom >/mnt/data"
+                                  " && sync && sha256sum </mnt/data", 120)
+    first, digest = said.splitlines()
+    assert first == "of the head"
+    with open(os.path.join(rack.share, "data"), "rb") as f:
+        assert hashlib.sha256(f.read()).hexdigest() == digest.split()[0]
+
+
+def test_an_mpi_job_of_two_ranks_on_each_guest(nodes):
+    said = nodes["n01"].sh("c01", "mpi-run hello", JOB_S)
+    assert sorted(re.findall(r"^hello rank=(\d) of=4 host=(\w+)$", said, re.M)) == [
+        ("0", "c01"), ("1", "c01"), ("2", "c02"), ("3", "c02")]
+    said = nodes["n01"].sh("c01", "mpi-run check --max 65536", JOB_S)
+    done = re.search(r"^check ranks=4 sizes=(\d+) wrong_bytes=(\d+) ", said, re.M)
+    assert done and int(done[1]) == 9 and int(done[2]) == 0, said
+
+
+def test_it_all_went_over_the_overlay(nodes):
+    """A share's file and an MPI job; every frame is accounted for."""
+    stats = {name: json.loads(nodes[name].ask("show stats json")) for name in nodes}
+    assert all(stats[name]["sum"]["balanced"] for name in stats)
+    assert stats["n01"]["links"]["hpc.head"]["tx_bytes"] > 3000000
+    for name, link in (("n01", "hpc.n02"), ("n02", "hpc.n01")):
+        assert all(stats[name]["links"][link][way] > 300000 for way in ("tx_bytes", "rx_bytes"))
+
+
+def test_a_missing_file_is_said_and_an_error_page_is_no_file(rack):
+    """By TFTP GRUB knows that a file is missing, and comes again; then it takes a web server's
+    error page for the file, and the node does not."""
+    machine = rack.boot("n03", MACS["n03"], 384)
+    machine.wait_log(f"Missing on {rackkit.SERVER}: *\n? */caisson/late.img")
     machine.wait_log("Once more in 2 s")
-    os.rename(f"{lan.directory}/late.away", f"{lan.tree}/caisson/late.img")
-    machine.wait_log(r"uplink: 0: address 10\.0\.0\.1\d\d/24")
-    assert "] error" not in machine.log()
+    rack.url_of_files(MACS["n03"], HTTP)
+    machine.wait_log("caisson:n03> ")
+    wrong = re.search(r"\] error config: (module late\.img has (\d+) bytes, not (\d+): .*)",
+                      machine.log())
+    assert wrong and 0 < int(wrong[2]) < LATE_BYTES == int(wrong[3]), machine.log()[-3000:]
+    shown = machine.ask("show boot")
+    assert "node n03: DEGRADED" in shown and f"FAILED    {wrong[1]}" in shown, shown
+    assert 'the boot module "late.img" is not the file' in shown and "vmlinuz" not in shown
 
 
-def test_a_stranger_is_told_its_mac(lan):
-    machine = lan.boot("stranger", 256)
-    machine.wait_log(r"caisson:\S*> ")
+def test_a_stranger_is_told_its_mac(rack):
+    """It can be given an address by hand."""
+    machine = rack.boot("stranger", MACS["stranger"], 256)
+    machine.name = machine.wait_log(r"caisson:(\S*)> ")[1]
     errors = re.findall(r"\] error (.*)", machine.log())
-    assert len(errors) == 1 and "none of its 3 node sections" in errors[0]
+    assert len(errors) == 1 and "none of its 4 node sections" in errors[0]
     assert MACS["stranger"] in errors[0]
+    machine.ask("uplink add 0 address dhcp")
+    machine.wait_log(r"uplink: 0: address 10\.0\.0\.1\d\d/24")

@@ -19,6 +19,7 @@ from labkit import iso
 from labkit import machine as machines
 from labkit import serial
 from labkit import state as states
+from waitkit import wait_for
 
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # no IPv6 here is no news
 from scapy.layers.inet import ICMP, IP, UDP  # noqa: E402
@@ -42,17 +43,6 @@ PAUSE_S = 0.05
 READ_EVERY = 8  # frames: the sockets' queues are short
 ETH_TYPE = slice(12, 14)
 ARP_TYPE = b"\x08\x06"
-
-
-def wait_for(condition, what, timeout=ANSWER_TIMEOUT_S):
-    """What condition() gives once that is true."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"{what}: not within {timeout} s"
-        time.sleep(PAUSE_S)
 
 
 # --- frames ------------------------------------------------------------------

@@ -3,7 +3,7 @@
 
 A set names its packages, and what of them goes into the image: programs (dynamically
 linked: their libraries follow, and so do those of `plugins`, which programs open by name),
-files and links as they are, and scripts of ours from tools/guest/."""
+files and links as they are, and scripts and programs of ours from tools/guest/."""
 
 import dataclasses
 
@@ -26,6 +26,9 @@ class Set:
     files: list = dataclasses.field(default_factory=list)      # patterns, the same in the image
     links: dict = dataclasses.field(default_factory=dict)      # path in the image: target
     scripts: dict = dataclasses.field(default_factory=dict)    # name in tools/guest: path
+    compiled: dict = dataclasses.field(default_factory=dict)   # the same, of a program in C ...
+    includes: str = ""                                         # ... with these headers ...
+    link_with: str = ""                                        # ... and this library
     library_paths: list = dataclasses.field(default_factory=list)
     ssh: bool = False                                          # keys for dropbear
     modules: list = dataclasses.field(default_factory=list)    # of the kernel, beside the usual
@@ -60,10 +63,10 @@ HPC = Set(
     flavour="amd64", image="initrd-hpc.img", root="root-hpc.squashfs",
     root_modules=["nfsv4"],
     packages=["netpipe-openmpi", "hpcc", "openmpi-bin", "openmpi-common", "libopenmpi3",
-              "libpmix2", "dropbear-bin", "libblas3", "libcrypt1", "libevent-core-2.1-7",
-              "libevent-pthreads-2.1-7", "libgcc-s1", "libgfortran5", "libgmp10", "libhwloc15",
-              "libmunge2", "libquadmath0", "libstdc++6", "libtomcrypt1", "libtommath1",
-              "libudev1", "zlib1g"],
+              "libopenmpi-dev", "libpmix2", "dropbear-bin", "libblas3", "libcrypt1",
+              "libevent-core-2.1-7", "libevent-pthreads-2.1-7", "libgcc-s1", "libgfortran5",
+              "libgmp10", "libhwloc15", "libmunge2", "libquadmath0", "libstdc++6",
+              "libtomcrypt1", "libtommath1", "libudev1", "zlib1g"],
     programs={path: path for path in (
         "usr/bin/NPopenmpi", "usr/bin/hpcc", "usr/bin/orterun", "usr/bin/orted",
         "usr/bin/dbclient", "usr/sbin/dropbear")},
@@ -73,6 +76,8 @@ HPC = Set(
            f"{PMIX}/../share/pmix/help-*.txt"],
     links={"usr/bin/mpirun": "orterun", "usr/bin/ssh": "dbclient"},
     scripts={"mpi-run": "usr/bin/mpi-run"},
+    compiled={"mpi-check.c": "usr/bin/mpi-check"},
+    includes=f"usr/{LIBRARIES}/openmpi/include", link_with=f"usr/{LIBRARIES}/libmpi.so.40",
     library_paths=[f"usr/{LIBRARIES}/blas", PMIX],
     ssh=True)
 
