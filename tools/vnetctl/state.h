@@ -6,6 +6,8 @@
 #include "tools/vnetctl/conf.h"
 #include "vnet/dispatch.h"
 
+#define THING_TEXT_MAX (LANG_LINE_MAX / 2) /* a statement in one spelling */
+
 struct thing {
 	enum lang_id id;
 	char name[LANG_NAME_MAX]; /* "": a route */
