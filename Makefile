@@ -334,8 +334,9 @@ bench-core: $B/bench/bench-core
 	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 BENCH_DIR=$B/bench $< $(RUNS)
 
 .PHONY: bench-path
-## make bench-path a frame's whole way, guest's ring to NIC and back, beside Open vSwitch on DPDK
-##                 (that as root), into build/bench/path.json
+## make bench-path a frame's whole way, guest's ring to NIC and back, with each NIC's driver, beside
+##                 Open vSwitch on DPDK (that as root), into build/bench/path.json
+##                 (BENCH_OPTIONS="--nic ixgbe": with one)
 bench-path: setup $B/bench/bench-path
 	@tests/bench/path $(BENCH_OPTIONS)
 

@@ -7,6 +7,8 @@
  *
  *     bench-path [NAME]                   figures (that begin so): a line "NAME VALUE"
  *     bench-path loop WAY SIZE BURST N    N bursts, and what was counted in them
+ *     bench-path nics                     the names of the NICs, a line each
+ *     bench-path --nic NAME ...           with this one, and not the first of them
  *
  * SIZE counts the FCS, as sizes on a wire do. Warm: the same few buffers and
  * packets over and over. Cold: before each turn of the ring all data has left
@@ -304,16 +306,38 @@ static u32 number(const char *text, u32 least, u32 most)
 	return (u32)v;
 }
 
+static int usage(void)
+{
+	fprintf(stderr, "usage: bench-path [--nic NIC] [NAME]\n"
+			"       bench-path [--nic NIC] loop tx|rx SIZE BURST BURSTS\n"
+			"       bench-path nics\n");
+	return 2;
+}
+
+static int list_nics(void)
+{
+	for (u32 i = 0; path_nic_name(i); i++)
+		puts(path_nic_name(i));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc > 2 && !strcmp(argv[1], "--nic")) {
+		if (!path_nic_use(argv[2])) {
+			fprintf(stderr, "bench-path: there is no NIC \"%s\"\n", argv[2]);
+			return 2;
+		}
+		argc -= 2;
+		argv += 2;
+	}
+	if (argc == 2 && !strcmp(argv[1], "nics"))
+		return list_nics();
 	if (argc == 6 && !strcmp(argv[1], "loop") &&
 	    (!strcmp(argv[2], "tx") || !strcmp(argv[2], "rx")))
 		return loop(argv[2][0] == 't', number(argv[3], 64, PATH_FRAME_MAX + FCS),
 			    number(argv[4], 1, PKT_BURST), number(argv[5], 1, UINT32_MAX));
-	if (argc > 2) {
-		fprintf(stderr, "usage: bench-path [NAME]\n"
-				"       bench-path loop tx|rx SIZE BURST BURSTS\n");
-		return 2;
-	}
+	if (argc > 2)
+		return usage();
 	return run_figures(argc > 1 ? argv[1] : "");
 }
