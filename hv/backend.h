@@ -123,6 +123,8 @@ struct vcpu_exit {
 	const char *name;  /* vendor's word for the exit, static */
 	u64 raw_code, raw_info1, raw_info2; /* for messages only */
 	struct vcpu_event interrupted;	    /* delivery that this exit interrupted */
+	u8 host_vector;	   /* of a physical interrupt that the exit acknowledged and nobody
+			    * has dispatched yet; 0: none */
 	union {
 		struct {
 			u16 port;
@@ -192,6 +194,22 @@ struct apic_delivery {
 	u64 eoi_exits[4]; /* one bit a vector: EXIT_EOI when the guest ends it */
 };
 
+/*
+ * The posted-interrupt descriptor of a vCPU (SDM vol. 3C 29.6): where others leave edge-
+ * triggered interrupts, which a processor that is notified takes in by itself while it runs
+ * the vCPU. Any core; a bit is changed by locked instructions alone.
+ */
+struct posted_intr {
+	u64 requests[4]; /* PIR: one bit a vector */
+	u32 control;
+	u32 unused[7]; /* VT-d's fields, whose unit posts nothing here: 0 */
+} ALIGNED(64);
+
+#define POSTED_OUTSTANDING BIT(0) /* of control: posted since the last look */
+
+STATIC_ASSERT(sizeof(struct posted_intr) == 64, "SDM vol. 3C table 29-1");
+STATIC_ASSERT(offsetof(struct posted_intr, control) == 32, "SDM vol. 3C table 29-1");
+
 /* How the second-level tables' entries are written (hv/mem/npt.h has the formats). */
 enum nested_format { NESTED_NPT, NESTED_EPT };
 
@@ -212,6 +230,7 @@ struct vcpu_hw_setup {
 	u32 asid;	 /* address space id of the VM, never 0 */
 	bool own_hlt;	 /* HLT halts the core itself, without an exit */
 	void *apic_page; /* its local APIC's registers, a page of 4 KiB */
+	struct posted_intr *posted; /* identity-mapped, like the page; NULL: none */
 };
 
 struct vcpu_backend {
@@ -240,7 +259,8 @@ struct vcpu_backend {
 	void (*load)(struct vcpu_hw *hw);
 	void (*put)(struct vcpu_hw *hw);
 	/* Run until the next exit. Interrupts off before and after; a pending
-	 * physical interrupt is taken once the caller enables them. */
+	 * physical interrupt is taken once the caller enables them, but the one of
+	 * exit->host_vector, which is the caller's to dispatch before. */
 	void (*run)(struct vcpu_hw *hw, struct vcpu_exit *exit);
 	/* Register sets. regs() points into the backend's copy, valid between
 	 * runs; sregs are copied. */
@@ -281,6 +301,12 @@ struct vcpu_backend {
 	 * for vectors of the 8259 alone. NULL: never. */
 	bool (*apic_mode)(struct vcpu_hw *hw, enum apic_mode mode);
 	void (*apic_enter)(struct vcpu_hw *hw, const struct apic_delivery *state);
+	/* After apic_mode() said true: does the processor take in what stands in the
+	 * posted-interrupt descriptor, when it is notified while it runs the vCPU? NULL: no. */
+	bool (*takes_posted)(const struct vcpu_hw *hw);
+	/* Notify another core, which runs such a vCPU, or did a moment ago: then its own
+	 * IRQ_VECTOR_POSTED comes. Any core, any context. */
+	void (*notify)(u32 core);
 	/* Advance RIP past the instruction that exited; ends the shadow. */
 	void (*skip_insn)(struct vcpu_hw *hw, u8 len);
 	/* Guest TSC = host TSC + offset. */

@@ -74,9 +74,20 @@ static void timer_irq(void *ctx)
 	core_this()->timer_programmed_ns = TIMER_NEVER;
 }
 
+/*
+ * A notification that no processor took in a guest: the vCPU has left it meanwhile, and may
+ * have looked for the last time before what was posted could be seen.
+ */
+static void posted_irq(void *ctx)
+{
+	(void)ctx;
+	core_raise(plat_core(), CORE_EV_VCPU);
+}
+
 void core_init(u32 online)
 {
 	irq_register(IRQ_VECTOR_TIMER, timer_irq, NULL);
+	irq_register(IRQ_VECTOR_POSTED, posted_irq, NULL);
 	for (u32 i = 0; i < online; i++) {
 		cores[i].index = i;
 		cores[i].online = true;

@@ -29,6 +29,7 @@ struct core_stats {
 	u64 wakeups;
 	u64 halts;
 	u64 entries; /* guest entries */
+	u64 notified; /* of posted interrupts, guests on other cores, which did not exit */
 };
 
 struct core {

@@ -67,6 +67,7 @@ static void json_cores(struct json *j)
 		json_open(j, NULL, '{');
 		json_num(j, "entries", cores[i].stats.entries);
 		json_num(j, "halts", cores[i].stats.halts);
+		json_num(j, "notified", cores[i].stats.notified);
 		json_num(j, "bursts", v.bursts);
 		json_num(j, "cache_hits", v.cache_hits);
 		json_num(j, "cache_misses", v.cache_misses);

@@ -30,7 +30,8 @@ static void exits_table(const struct out *out, const struct vm *vm)
 	out_printf(out, "exits %lu, interrupts taken %lu, EOIs without an exit %lu, kicks %lu\n",
 		   s.total, s.injected, s.pv_eois, s.kicks);
 	if (vm->vcpu[0].apic_accel)
-		out_printf(out, "the processor delivers its APIC's interrupts, uncounted\n");
+		out_printf(out, "the processor delivers its APIC's interrupts%s, uncounted\n",
+			   vm->vcpu[0].takes_posted ? " and takes in posted ones" : "");
 	for (u32 k = 0; k < EXIT_KIND_COUNT; k++) {
 		if (!s.exits[k])
 			continue;

@@ -3,6 +3,7 @@
 #include "hv/vcpu.h"
 
 #include <arch/cpu.h>
+#include <arch/irq.h>
 #include <arch/percpu.h>
 
 #include "hv/base/x86.h"
@@ -50,6 +51,21 @@ void vcpu_kick(struct vcpu *v)
 {
 	if (v->core != plat_core())
 		core_raise(v->core, CORE_EV_VCPU);
+}
+
+/*
+ * The vCPU's core says that it is inside, then looks at what was posted, then enters: either
+ * it sees this one, or we see that it is inside, and the processor takes the notification in
+ * the guest. It may have left by then: see core.c.
+ */
+void vcpu_notify(struct vcpu *v)
+{
+	if (!__atomic_load_n(&v->inside, __ATOMIC_SEQ_CST) || v->core == plat_core()) {
+		vcpu_kick(v);
+		return;
+	}
+	core_this()->stats.notified++;
+	backend->notify(v->core);
 }
 
 static enum vcpu_state state_of(const struct vcpu *v)
@@ -125,6 +141,7 @@ static void take_init(struct vcpu *v)
 	lapic_reset(&v->lapic, true);
 	v->apic_mode = APIC_OFF;
 	v->apic_accel = false;
+	v->takes_posted = false;
 	v->offered = -1;
 	v->extint = -1;
 	v->stats.starts++;
@@ -217,6 +234,7 @@ static void update_apic_mode(struct vcpu *v)
 		return;
 	v->apic_mode = mode;
 	v->apic_accel = backend->apic_mode && backend->apic_mode(v->hw, mode);
+	v->takes_posted = v->apic_accel && backend->takes_posted && backend->takes_posted(v->hw);
 }
 
 /* What the local APIC has for the guest, when the processor delivers by itself. */
@@ -225,6 +243,8 @@ static void enter_accelerated(struct vcpu *v)
 	struct apic_delivery state;
 
 	v->offered = -1;
+	if (v->takes_posted) /* with a fence: before what was posted is looked at */
+		__atomic_store_n(&v->inside, true, __ATOMIC_SEQ_CST);
 	if (lapic_delivery(&v->lapic, &state))
 		backend->apic_enter(v->hw, &state);
 }
@@ -261,6 +281,9 @@ static void account_interrupt(struct vcpu *v)
 {
 	int taken = backend->intr_taken(v->hw);
 
+	/* One that halts looks again behind a fence: vcpu_set_state(). */
+	if (v->takes_posted)
+		__atomic_store_n(&v->inside, false, __ATOMIC_RELEASE);
 	if (taken >= 0) {
 		v->stats.injected++;
 		if (v->offered >= 0)
@@ -361,6 +384,8 @@ void vcpu_run(struct core *c, struct vcpu *v)
 	ledger_back();
 	vnet_core_quiet_leave(c->index);
 	account_interrupt(v);
+	if (v->exit.host_vector)
+		irq_dispatch(v->exit.host_vector);
 	cpu_irq_enable();
 
 	note_left(c, v, this_cpu()->irq_devices != devices);

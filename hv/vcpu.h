@@ -60,6 +60,8 @@ struct vcpu {
 	u64 cr4_allowed; /* what the guest's CPUID offers */
 	enum apic_mode apic_mode; /* as the backend knows it */
 	bool apic_accel; /* the processor delivers from the APIC's page by itself */
+	bool takes_posted; /* ... and takes in what is posted while it runs the guest */
+	bool inside;	 /* it does that now, or is about to enter; atomic */
 	int offered;	 /* by the local APIC for the next run, -1: nothing */
 	int extint;	 /* vector of the 8259, acknowledged but not yet taken; -1 */
 	struct vcpu_exit exit;
@@ -77,6 +79,10 @@ void vcpu_ring_remove(struct vcpu *v);
 /* Something may have made v runnable, or waits for it: any core. It leaves the guest
  * at once; on its own core nothing is needed, as it looks before it runs again. */
 void vcpu_kick(struct vcpu *v);
+
+/* An interrupt was posted (LAPIC_WAKE_NOTIFY): any core. As vcpu_kick(), but where the
+ * processor takes it in by itself the guest is not left. */
+void vcpu_notify(struct vcpu *v);
 
 /* Ask for this, and kick it: any core. An INIT takes the place of a start-up IPI that
  * came before it; what a processor in this state ignores is dropped. */

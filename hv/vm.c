@@ -178,6 +178,7 @@ static err_t create_vcpus(struct vm *vm)
 		v->lapic_page = vm_table_alloc(NULL);
 		vm->lapic[i] = &v->lapic;
 		hw.apic_page = v->lapic_page;
+		hw.posted = &v->lapic.posted.edge;
 		v->hw = v->lapic_page ? backend->create(&hw) : NULL;
 		if (!v->hw)
 			return ERR_NOMEM;

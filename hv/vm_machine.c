@@ -99,8 +99,16 @@ static void deliver(struct vcpu *v, const struct lapic_ipi *msg)
 	switch (msg->mode) {
 	case LAPIC_FIXED:
 	case LAPIC_LOWEST:
-		if (lapic_post(&v->lapic, msg->vector, msg->level))
+		switch (lapic_post(&v->lapic, msg->vector, msg->level)) {
+		case LAPIC_WAKE_NONE:
+			return;
+		case LAPIC_WAKE_NOTIFY:
+			vcpu_notify(v);
+			return;
+		case LAPIC_WAKE_KICK:
 			vcpu_kick(v);
+			return;
+		}
 		return;
 	case LAPIC_NMI:
 		vcpu_request(v, VCPU_REQ_NMI);
@@ -322,6 +330,7 @@ static void reset_vcpu(struct vcpu *v)
 	v->state = v->index ? VCPU_WAIT_SIPI : VCPU_RUNNING;
 	v->apic_mode = APIC_OFF;
 	v->apic_accel = false;
+	v->takes_posted = false;
 	v->offered = -1;
 	v->extint = -1;
 	v->tsc_offset = 0 - v->vm->tsc_start;

@@ -174,6 +174,7 @@ void svm_exit_record(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	exit->raw_info2 = v->exit_info2;
 	exit->insn_len = d->len;
 	exit->insn_bytes_len = 0;
+	exit->host_vector = 0; /* an interrupt is still pending */
 	/* Zero unless an instruction was intercepted (15.7.1). */
 	if (svm_uses(hw, SVM_F_NEXT_RIP) && v->next_rip && v->next_rip - hw->regs.rip <= INSN_MAX)
 		exit->insn_len = (u8)(v->next_rip - hw->regs.rip);

@@ -2,6 +2,8 @@
 /* The VT-x backend: vCPUs, the run function and the table (SDM vol. 3C ch. 24 to 27). */
 #include "arch/x86_64/vmx.h"
 
+#include <arch/irq.h>
+#include <arch/smp.h>
 #include <arch/time.h>
 
 #include "hv/base/plat.h"
@@ -40,13 +42,14 @@ static bool controls_make(struct vcpu_hw *hw, const struct vcpu_hw_setup *setup)
 {
 	u32 procs = setup->own_hlt ? VMX_PROCS & ~(u32)VMX_PROC_HLT : VMX_PROCS;
 	u32 proc2s = vmx_feature_used(VMX_F_VPID) ? VMX_PROC2S | VMX_PROC2_VPID : VMX_PROC2S;
+	u32 exits = vmx_feature_used(VMX_F_ACK_EXIT) ? VMX_EXITS | VMX_EXIT_ACK_INTR : VMX_EXITS;
 	const char *why;
 
 	return !vmx_ctl_make(VMX_CTL_PIN, vmx_cap.ctl[VMX_CTL_PIN], VMX_PINS, 0, &hw->pin, &why) &&
 	       !vmx_ctl_make(VMX_CTL_PROC, vmx_cap.ctl[VMX_CTL_PROC], procs, 0, &hw->proc, &why) &&
 	       !vmx_ctl_make(VMX_CTL_PROC2, vmx_cap.ctl[VMX_CTL_PROC2], proc2s, VMX_PROC2_RDTSCP,
 			     &hw->proc2, &why) &&
-	       !vmx_ctl_make(VMX_CTL_EXIT, vmx_cap.ctl[VMX_CTL_EXIT], VMX_EXITS, 0, &hw->exit,
+	       !vmx_ctl_make(VMX_CTL_EXIT, vmx_cap.ctl[VMX_CTL_EXIT], exits, 0, &hw->exit,
 			     &why) &&
 	       !vmx_ctl_make(VMX_CTL_ENTRY, vmx_cap.ctl[VMX_CTL_ENTRY], VMX_ENTRIES, 0,
 			     &hw->entry, &why);
@@ -78,6 +81,7 @@ static struct vcpu_hw *vmx_create(const struct vcpu_hw_setup *setup)
 	hw->x.area = (u8 *)hw->vmcs + PAGE;
 	*(u32 *)hw->vmcs = (u32)(vmx_cap.basic & VMX_BASIC_REVISION);
 	hw->apic_page = setup->apic_page;
+	hw->posted = setup->posted;
 	vmx_apic_create(hw);
 	hw->vpid = setup->asid;
 	hw->eptp = eptp_make(setup->nested_root);
@@ -330,6 +334,11 @@ static void vmx_set_tsc_offset(struct vcpu_hw *hw, u64 offset)
 	hw->dirty |= VMX_DIRTY_TSC;
 }
 
+static void vmx_notify(u32 core)
+{
+	arch_ipi(core, IRQ_VECTOR_POSTED);
+}
+
 static void vmx_flush_tlb(struct vcpu_hw *hw)
 {
 	hw->flush_ept = true;
@@ -364,6 +373,8 @@ const struct vcpu_backend vmx_backend = {
 	.set_tpr_threshold = vmx_set_tpr_threshold,
 	.apic_mode = vmx_apic_mode,
 	.apic_enter = vmx_apic_enter,
+	.takes_posted = vmx_takes_posted,
+	.notify = vmx_notify,
 	.intr_taken = vmx_intr_taken,
 	.intr_enabled = vmx_intr_enabled,
 	.skip_insn = vmx_skip_insn,

@@ -45,6 +45,7 @@ struct vcpu_hw {
 	void *vmcs;	       /* identity-mapped: the pointer is its physical address */
 	void *block;	       /* the allocation that vmcs and x.area are in */
 	u8 *apic_page;	       /* virtual-APIC page, the caller's */
+	struct posted_intr *posted; /* the caller's, too; may be NULL */
 	u64 eptp;
 	u32 vpid;
 	bool loaded, launched; /* its VMCS is current; goes on by VMRESUME */
@@ -70,6 +71,7 @@ struct vcpu_hw {
 	bool can_deliver;      /* the processor may deliver from the page of an x2APIC */
 	bool delivers;	       /* ... and does so now */
 	bool holds;	       /* ... of requests that the guest can take at once */
+	bool can_post;	       /* while it delivers it takes in what is posted */
 	u64 eoi_exits[4];      /* as the VMCS has them */
 	int offered;	       /* external interrupt, or -1 */
 	bool offered_inside;   /* ... and this entry delivers it */
@@ -112,6 +114,7 @@ enum vmx_feature {
 	VMX_F_APIC_REGISTER,
 	VMX_F_INTR_DELIVERY,
 	VMX_F_HOLD_REQUESTS,
+	VMX_F_ACK_EXIT,
 	VMX_F_POSTED_INTR,
 	VMX_F_PAUSE_LOOP,
 	VMX_F_SHADOWING,
@@ -182,6 +185,7 @@ void vmx_event_settle(struct vcpu_hw *hw, struct vcpu_event *ev);
 void vmx_apic_create(struct vcpu_hw *hw);
 void vmx_apic_reset(struct vcpu_hw *hw);
 bool vmx_apic_mode(struct vcpu_hw *hw, enum apic_mode mode);
+bool vmx_takes_posted(const struct vcpu_hw *hw);
 void vmx_apic_enter(struct vcpu_hw *hw, const struct apic_delivery *state);
 /* At each entry. open: the guest can take an interrupt at once. Gives the window that
  * is to exit for what is held back, VMX_PROC_INTR_WINDOW or 0. */

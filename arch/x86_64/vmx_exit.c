@@ -38,6 +38,16 @@ static void fill_exception(struct vcpu_hw *hw, struct vcpu_exit *exit)
 		exit->name = names[exit->exc.vector];
 }
 
+/* Where the exit acknowledged it (24.7.1); else it is pending still. */
+static void fill_intr(struct vcpu_hw *hw, struct vcpu_exit *exit)
+{
+	if (!(hw->exit & VMX_EXIT_ACK_INTR))
+		return;
+	exit->raw_info2 = vmcs_read(VMCS_EXIT_INTR);
+	if (exit->raw_info2 & VMX_INTR_VALID)
+		exit->host_vector = (u8)(exit->raw_info2 & VMX_INTR_VECTOR);
+}
+
 static void fill_io(struct vcpu_hw *hw, struct vcpu_exit *exit)
 {
 	u64 q = exit->raw_info1;
@@ -134,7 +144,7 @@ static void fill_machine_check(struct vcpu_hw *hw, struct vcpu_exit *exit)
 /* What no control asks for, or no guest can, stands here for its name alone. */
 static const struct exit_desc exits[VMX_REASON_COUNT] = {
 	[VMX_REASON_EXCEPTION] = { "exception", EXIT_EXCEPTION, false, fill_exception },
-	[VMX_REASON_INTR] = { "intr", EXIT_HOST_INTR, false, NULL },
+	[VMX_REASON_INTR] = { "intr", EXIT_HOST_INTR, false, fill_intr },
 	[VMX_REASON_TRIPLE_FAULT] = { "triple-fault", EXIT_SHUTDOWN, false, NULL },
 	[VMX_REASON_INIT] = { "init", EXIT_INIT, false, NULL },
 	[VMX_REASON_SIPI] = { "sipi", EXIT_INIT, false, NULL },
@@ -227,6 +237,7 @@ void vmx_exit_record(struct vcpu_hw *hw, struct vcpu_exit *exit)
 	exit->raw_info2 = 0;
 	exit->insn_len = len <= INSN_MAX ? (u8)len : 0;
 	exit->insn_bytes_len = 0;
+	exit->host_vector = 0;
 	if (d->fill)
 		d->fill(hw, exit);
 }

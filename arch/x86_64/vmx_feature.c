@@ -22,8 +22,9 @@ static struct backend_feature table[VMX_F_COUNT] = {
 				  .note = "interrupts go in at entries" },
 	[VMX_F_HOLD_REQUESTS] = { .name = "hold-requests",
 				  .note = "they wait in the processor while IF is 0" },
-	[VMX_F_POSTED_INTR] = { .name = "posted-interrupts", .always = true,
-				.note = "a guest's interrupts come from its own core" },
+	[VMX_F_ACK_EXIT] = { .name = "ack-exit",
+			     .note = "an interrupt that ends a stay is taken when they are on" },
+	[VMX_F_POSTED_INTR] = { .name = "posted-interrupts", .untested = true },
 	[VMX_F_PAUSE_LOOP] = { .name = "pause-loop", .always = true,
 			       .note = "PAUSE does not exit" },
 	[VMX_F_SHADOWING] = { .name = "vmcs-shadowing", .always = true,
@@ -46,6 +47,7 @@ static const struct {
 	{ VMX_F_APIC_REGISTER, VMX_CTL_PROC2, VMX_PROC2_APIC_REGISTER },
 	{ VMX_F_INTR_DELIVERY, VMX_CTL_PROC2,
 	  VMX_PROC2_INTR_DELIVERY | VMX_PROC2_APIC_REGISTER | VMX_PROC2_X2APIC },
+	{ VMX_F_ACK_EXIT, VMX_CTL_EXIT, VMX_EXIT_ACK_INTR },
 	{ VMX_F_POSTED_INTR, VMX_CTL_PIN, VMX_PIN_POSTED_INTR },
 	{ VMX_F_PAUSE_LOOP, VMX_CTL_PROC2, VMX_PROC2_PAUSE_LOOP },
 	{ VMX_F_SHADOWING, VMX_CTL_PROC2, VMX_PROC2_SHADOWING },
@@ -55,15 +57,29 @@ static const struct {
 
 /* No code here uses these, where the processor has them. */
 static const u8 never_used[] = {
-	VMX_F_POSTED_INTR, VMX_F_PAUSE_LOOP, VMX_F_SHADOWING, VMX_F_TSC_SCALING, VMX_F_PML,
+	VMX_F_PAUSE_LOOP, VMX_F_SHADOWING, VMX_F_TSC_SCALING, VMX_F_PML,
 };
 
+/* What posted interrupts stand on (26.2.1.1). A request that is held back cannot be told
+ * from one that the processor took in. */
+static bool can_post(void)
+{
+	return vmx_feature_used(VMX_F_INTR_DELIVERY) && vmx_feature_used(VMX_F_ACK_EXIT) &&
+	       !vmx_feature_used(VMX_F_HOLD_REQUESTS);
+}
+
 /* Registers are read from the page only while the processor keeps all of it. */
-static void registers_follow(void)
+static void others_follow(void)
 {
 	if (table[VMX_F_APIC_REGISTER].state != FEATURE_ABSENT)
 		table[VMX_F_APIC_REGISTER].state =
 			vmx_feature_used(VMX_F_INTR_DELIVERY) ? FEATURE_USED : FEATURE_UNUSED;
+	if (vmx_feature_used(VMX_F_POSTED_INTR) && !can_post())
+		table[VMX_F_POSTED_INTR].state = FEATURE_UNUSED;
+	table[VMX_F_POSTED_INTR].note = table[VMX_F_POSTED_INTR].state == FEATURE_ABSENT ||
+					can_post() ?
+		"interrupts from other cores end the stay" :
+		"it needs interrupt-delivery and ack-exit, and no hold-requests";
 }
 
 void vmx_feature_detect(const struct backend_caps *caps)
@@ -82,7 +98,7 @@ void vmx_feature_detect(const struct backend_caps *caps)
 	/* No ability of the processor but another way to use one. */
 	table[VMX_F_HOLD_REQUESTS].state = table[VMX_F_INTR_DELIVERY].state == FEATURE_ABSENT ?
 		FEATURE_ABSENT : FEATURE_UNUSED;
-	registers_follow();
+	others_follow();
 }
 
 const struct backend_feature *vmx_features(u32 *count)
@@ -95,7 +111,10 @@ err_t vmx_feature_set(const char *name, bool on)
 {
 	err_t err = feature_choose(table, VMX_F_COUNT, name, on);
 
-	registers_follow();
+	if (!err && on && vmx_feature_used(VMX_F_POSTED_INTR) && !can_post() &&
+	    feature_find(table, VMX_F_COUNT, name) == &table[VMX_F_POSTED_INTR])
+		err = ERR_INVAL;
+	others_follow();
 	return err;
 }
 

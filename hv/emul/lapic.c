@@ -31,6 +31,22 @@ static void reset_registers(struct lapic *l)
 	lapic_timer_stop(l);
 }
 
+/* Something was posted since somebody looked. */
+static bool posted_any(const struct lapic *l)
+{
+	return __atomic_load_n(&l->posted.edge.control, __ATOMIC_SEQ_CST) & POSTED_OUTSTANDING ||
+	       __atomic_load_n(&l->posted.for_us, __ATOMIC_SEQ_CST);
+}
+
+/* Before the bits are looked at. */
+static void posted_looked(struct lapic *l)
+{
+	if (__atomic_load_n(&l->posted.edge.control, __ATOMIC_RELAXED) & POSTED_OUTSTANDING)
+		__atomic_fetch_and(&l->posted.edge.control, ~POSTED_OUTSTANDING, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&l->posted.for_us, __ATOMIC_RELAXED))
+		__atomic_exchange_n(&l->posted.for_us, 0, __ATOMIC_SEQ_CST);
+}
+
 void lapic_init(struct lapic *l, const struct lapic_setup *setup)
 {
 	memset(l, 0, sizeof(*l));
@@ -51,9 +67,9 @@ void lapic_reset(struct lapic *l, bool init)
 				 MACHINE_LAPIC_BASE | APIC_BASE_EN | (l->bsp ? APIC_BASE_BSP : 0),
 				 __ATOMIC_RELAXED);
 	/* In lapic_fold()'s order: what arrives meanwhile is lost or found, not forgotten. */
-	__atomic_exchange_n(&l->posted.any, 0, __ATOMIC_SEQ_CST);
-	for (u32 i = 0; i < ARRAY_SIZE(l->posted.edge); i++) {
-		__atomic_store_n(&l->posted.edge[i], 0, __ATOMIC_RELAXED);
+	posted_looked(l);
+	for (u32 i = 0; i < ARRAY_SIZE(l->posted.level); i++) {
+		__atomic_exchange_n(&l->posted.edge.requests[i], 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&l->posted.level[i], 0, __ATOMIC_RELAXED);
 	}
 	__atomic_store_n(&l->posted.illegal, 0, __ATOMIC_RELAXED);
@@ -112,17 +128,22 @@ static u32 vector_count(const struct lapic *l, u32 bitmap)
 
 /* --- arrival ------------------------------------------------------------- */
 
-bool lapic_post(struct lapic *l, u8 vector, bool level)
+enum lapic_wake lapic_post(struct lapic *l, u8 vector, bool level)
 {
-	u64 *map = level ? l->posted.level : l->posted.edge;
+	struct lapic_posted *p = &l->posted;
+	u64 *map = level ? p->level : p->edge.requests;
 
 	if (vector < LAPIC_FIRST_VECTOR)
-		__atomic_store_n(&l->posted.illegal, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&p->illegal, 1, __ATOMIC_RELAXED);
 	else
 		__atomic_fetch_or(&map[vector / 64], BIT64(vector % 64), __ATOMIC_RELAXED);
-	/* The bit is visible before `any`, and lapic_fold() clears `any` before it
-	 * looks at the bits: nothing is lost, at worst one look too many. */
-	return __atomic_exchange_n(&l->posted.any, 1, __ATOMIC_SEQ_CST) == 0;
+	/* The bit is visible before the flag, and whoever takes bits in clears the flag
+	 * before: nothing is lost, at worst one look too many. */
+	if (level || vector < LAPIC_FIRST_VECTOR || vector_test(l, LAPIC_TMR, vector))
+		return __atomic_exchange_n(&p->for_us, 1, __ATOMIC_SEQ_CST) ? LAPIC_WAKE_NONE :
+									      LAPIC_WAKE_KICK;
+	return __atomic_fetch_or(&p->edge.control, POSTED_OUTSTANDING, __ATOMIC_SEQ_CST) &
+			       POSTED_OUTSTANDING ? LAPIC_WAKE_NONE : LAPIC_WAKE_NOTIFY;
 }
 
 static u32 take_posted(u64 *map, u32 word)
@@ -140,13 +161,13 @@ void lapic_fold(struct lapic *l)
 {
 	bool accepts = lapic_enabled(l) && (lapic_reg(l, LAPIC_SVR) & SVR_ENABLE);
 
-	if (!__atomic_load_n(&l->posted.any, __ATOMIC_RELAXED))
+	if (!posted_any(l))
 		return;
-	__atomic_exchange_n(&l->posted.any, 0, __ATOMIC_SEQ_CST);
+	posted_looked(l);
 	if (__atomic_exchange_n(&l->posted.illegal, 0, __ATOMIC_RELAXED) && accepts)
 		lapic_error(l, ESR_RECV_ILLEGAL);
 	for (u32 word = 0; word < LAPIC_VECTOR_REGS; word++) {
-		u32 edge = take_posted(l->posted.edge, word);
+		u32 edge = take_posted(l->posted.edge.requests, word);
 		u32 level = take_posted(l->posted.level, word);
 		u32 irr = vector_reg(LAPIC_IRR, word), tmr = vector_reg(LAPIC_TMR, word);
 
@@ -241,8 +262,7 @@ void lapic_update_ppr(struct lapic *l)
 
 bool lapic_has_work(const struct lapic *l)
 {
-	return __atomic_load_n(&l->posted.any, __ATOMIC_ACQUIRE) ||
-	       vector_highest(l, LAPIC_IRR) >= 0;
+	return posted_any(l) || vector_highest(l, LAPIC_IRR) >= 0;
 }
 
 int lapic_pending(struct lapic *l)
@@ -350,7 +370,7 @@ void lapic_pv_eoi_enter(struct lapic *l, int offered)
 		return;
 	serving = vector_count(l, LAPIC_ISR);
 	waiting = vector_count(l, LAPIC_IRR);
-	if (serving + waiting != 1 || __atomic_load_n(&l->posted.any, __ATOMIC_RELAXED))
+	if (serving + waiting != 1 || posted_any(l))
 		return;
 	v = serving ? vector_highest(l, LAPIC_ISR) : offered;
 	if (v < 0 || vector_test(l, LAPIC_TMR, (u8)v))

@@ -100,10 +100,18 @@ struct lapic_setup {
 
 /* Written by any core: atomics only. */
 struct lapic_posted {
-	u64 edge[4];
+	struct posted_intr edge;
 	u64 level[4];
-	u32 any;      /* something was posted since the last look */
+	u32 for_us;   /* what a processor cannot take in was posted since the last look */
 	u32 illegal;  /* a vector below 16 arrived */
+};
+
+/* What has to be done for a vCPU once something was posted. */
+enum lapic_wake {
+	LAPIC_WAKE_NONE,   /* somebody did it already and nobody has looked yet */
+	LAPIC_WAKE_NOTIFY, /* wake it; a processor that takes in what is posted needs no more
+			    * than a notification */
+	LAPIC_WAKE_KICK,   /* wake it, or have it leave the guest: lapic_fold() must look */
 };
 
 struct lapic_timer {
@@ -146,9 +154,9 @@ void lapic_virtual_wire(struct lapic *l);
 
 /* --- arrival ---------------------------------------------------------- */
 
-/* Any core. True when the vCPU may have to be woken or kicked; false: somebody
- * did that already and it has not looked yet. */
-bool lapic_post(struct lapic *l, u8 vector, bool level);
+/* Any core. Level-triggered vectors, and edges whose vector was level-triggered before,
+ * are for us: what their EOI does has to change first. */
+enum lapic_wake lapic_post(struct lapic *l, u8 vector, bool level);
 
 /* Does the message address this APIC? Shorthands are not looked at. Any core. */
 bool lapic_matches(const struct lapic *l, const struct lapic_ipi *ipi);

@@ -47,7 +47,7 @@ PATIENCE_S = 120
 # Of its optional abilities; Bochs has no posted interrupts.
 STATES = {
     "used": ("unrestricted-guest", "vpid", "ept-2m-pages", "preemption-timer",
-             "interrupt-delivery"),
+             "interrupt-delivery", "ack-exit"),
     "unused": ("hold-requests", "vmcs-shadowing"),
     "absent": ("posted-interrupts", "page-log"),
 }

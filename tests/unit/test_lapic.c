@@ -226,8 +226,8 @@ static void priorities(void **state)
 
 	(void)state;
 	enable(l);
-	assert_true(lapic_post(l, 0x35, false));
-	assert_false(lapic_post(l, 0x71, false)); /* nobody looked since */
+	assert_int_equal(lapic_post(l, 0x35, false), LAPIC_WAKE_NOTIFY);
+	assert_int_equal(lapic_post(l, 0x71, false), LAPIC_WAKE_NONE); /* nobody looked since */
 	assert_true(lapic_has_work(l));
 	assert_int_equal(deliver(l), 0x71);
 	assert_int_equal(rd(l, PPR), 0x70);
@@ -263,17 +263,27 @@ static void level_trigger_broadcasts_eoi(void **state)
 
 	(void)state;
 	enable(l);
-	lapic_post(l, 0x61, true);
+	assert_int_equal(lapic_post(l, 0x61, true), LAPIC_WAKE_KICK);
 	assert_int_equal(deliver(l), 0x61);
 	assert_int_equal(rd(l, TMR + 0x30), 1u << 1);
 	wr(l, EOI, 0);
 	assert_int_equal(f->eois, 1);
 	assert_int_equal(f->eoi_vector, 0x61);
-	/* The same vector as an edge clears TMR. */
-	lapic_post(l, 0x61, false);
+	/* The same vector as an edge clears TMR: no processor's notification does that. */
+	assert_int_equal(lapic_post(l, 0x61, false), LAPIC_WAKE_KICK);
+	assert_int_equal(lapic_post(l, 0x61, false), LAPIC_WAKE_NONE);
 	assert_int_equal(deliver(l), 0x61);
 	wr(l, EOI, 0);
 	assert_int_equal(f->eois, 1);
+	assert_int_equal(lapic_post(l, 0x61, false), LAPIC_WAKE_NOTIFY);
+	assert_int_equal(deliver(l), 0x61);
+	wr(l, EOI, 0);
+	/* Each way asks once; one that was asked for hides no other. */
+	assert_int_equal(lapic_post(l, 0x71, false), LAPIC_WAKE_NOTIFY);
+	assert_int_equal(lapic_post(l, 0x81, true), LAPIC_WAKE_KICK);
+	assert_int_equal(lapic_post(l, 3, false), LAPIC_WAKE_NONE);
+	assert_int_equal(deliver(l), 0x81);
+	assert_false(l->posted.edge.control || l->posted.for_us || l->posted.illegal);
 }
 
 /* The class that the task priority must fall below, when it alone is in the way. */

@@ -39,6 +39,7 @@ static u8 memory[0x10000] ALIGNED(4096);
 static char crash[VM_REASON_MAX];
 static struct io_access last_io;
 static u32 raised, last_ended;
+static u32 dispatched, last_vector;
 
 /* --- what lies around the run loop ------------------------------------------ */
 
@@ -46,6 +47,14 @@ void core_raise(u32 core, enum core_event event)
 {
 	(void)core;
 	raised |= BIT(event);
+}
+
+/* As an interrupt would have it: off, and the guest's core not quiet. */
+void irq_dispatch(u8 vector)
+{
+	assert_false(host_irqs_on);
+	dispatched++;
+	last_vector = vector;
 }
 
 void core_arm_timer(struct core *c, u64 deadline_ns)
@@ -156,6 +165,7 @@ static int setup(void **state)
 	crash[0] = '\0';
 	raised = 0;
 	last_ended = 0;
+	dispatched = 0;
 	vcpu_ring_add(&vm.vcpu[0]);
 	return 0;
 }
@@ -255,6 +265,23 @@ static void test_interrupts(void **state)
 	vm.vcpu[0].stats.total = 0;
 	run(script, 1);
 	assert_int_equal(fake_hw.offers[0], VEC);
+}
+
+/* The interrupt that an exit acknowledged is ours to handle, any other comes by itself. */
+static void test_acknowledged_by_the_exit(void **state)
+{
+	const struct fake_step script[] = {
+		{ .exit = { .kind = EXIT_HOST_INTR, .host_vector = VEC } },
+		{ .exit = { .kind = EXIT_HOST_INTR } },
+	};
+
+	(void)state;
+	run(script, 1);
+	assert_int_equal(dispatched, 1);
+	assert_int_equal(last_vector, VEC);
+	vm.vcpu[0].stats.total = 0;
+	run(script + 1, 1);
+	assert_int_equal(dispatched, 1);
 }
 
 static void test_priority_by_cr8(void **state)
@@ -791,6 +818,7 @@ int main(void)
 		cmocka_unit_test_setup(test_io, setup),
 		cmocka_unit_test_setup(test_mmio, setup),
 		cmocka_unit_test_setup(test_interrupts, setup),
+		cmocka_unit_test_setup(test_acknowledged_by_the_exit, setup),
 		cmocka_unit_test_setup(test_priority_by_cr8, setup),
 		cmocka_unit_test_setup(test_waits_for_priority, setup),
 		cmocka_unit_test_setup(test_apic_modes, setup),

@@ -270,6 +270,26 @@ static void test_odd_reasons(void **state)
 	assert_int_equal(record.insn_len, 0);
 }
 
+/* Its vector counts where the exit acknowledged it, and says so (24.7.1, 24.9.2). */
+static void test_interrupts(void **state)
+{
+	(void)state;
+	vmcs_write(VMCS_EXIT_INTR, EVENT(VMX_INTR_EXTERNAL, 0x51));
+	exit_as(VMX_REASON_INTR, 0);
+	assert_int_equal(record.host_vector, 0);
+	hw.exit = VMX_EXITS | VMX_EXIT_ACK_INTR;
+	exit_as(VMX_REASON_INTR, 0);
+	assert_int_equal(record.kind, EXIT_HOST_INTR);
+	assert_int_equal(record.host_vector, 0x51);
+	exit_as(VMX_REASON_CPUID, 0);
+	assert_int_equal(record.host_vector, 0);
+	exit_as(VMX_REASON_TIMER, 0);
+	assert_int_equal(record.host_vector, 0);
+	vmcs_write(VMCS_EXIT_INTR, EVENT(VMX_INTR_EXTERNAL, 0x51) & ~VMX_INTR_VALID);
+	exit_as(VMX_REASON_INTR, 0);
+	assert_int_equal(record.host_vector, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +300,7 @@ int main(void)
 		cmocka_unit_test_setup(test_cr, setup),
 		cmocka_unit_test_setup(test_exceptions, setup),
 		cmocka_unit_test_setup(test_apic, setup),
+		cmocka_unit_test_setup(test_interrupts, setup),
 		cmocka_unit_test_setup(test_refused_entry, setup),
 		cmocka_unit_test_setup(test_odd_reasons, setup),
 	};

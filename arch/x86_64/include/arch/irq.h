@@ -15,6 +15,7 @@
 #define IRQ_VECTOR_DYNAMIC_END 0xdf
 #define IRQ_VECTOR_TIMER 0xe0
 #define IRQ_VECTOR_WAKE 0xf0 /* interrupt a core; no handler needed */
+#define IRQ_VECTOR_POSTED 0xf1 /* something was posted for a vCPU; a guest's core takes it in */
 #define IRQ_VECTOR_SPURIOUS 0xff
 
 typedef void (*irq_fn)(void *ctx);
@@ -39,7 +40,8 @@ err_t irq_gsi_enable(u32 gsi, bool level, bool active_low, irq_fn fn, void *ctx)
 err_t irq_pci_enable(u8 irq, irq_fn fn, void *ctx);
 void irq_gsi_mask(u32 gsi, bool masked);
 
-/* The interrupt half of trap_dispatch(). */
+/* Call the handlers of an interrupt that this core took, and end it: the interrupt half of
+ * trap_dispatch(), and for a VM exit that acknowledged one. Interrupts off. */
 void irq_dispatch(u8 vector);
 
 #endif
