@@ -246,6 +246,23 @@ $B/unit/%: tests/unit/%.c $B/host/libpure.a
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) $(UT_CFLAGS) -MMD -MP -o $@ $< $B/host/libpure.a -lcmocka $(LIBS_$*)
 
+# Threads that share words without a lock, under ThreadSanitizer: what it needs of the
+# product is compiled along. It wants addresses where it expects them.
+TS_test_posted := tests/models/vmx_apic_model.c $(addprefix tests/host/,plat_host.c vmx_host.c \
+	   mmio_host.c fake_backend.c) $(wildcard hv/emul/lapic*.c hv/base/[!s]*.c) hv/mem/gmem.c \
+	   hv/mem/iomap.c hv/noise.c hv/reset.c vnet/epoch.c vnet/ledger.c vnet/xcore.c
+
+$B/tsan/%: tests/unit/%.c $(TS_test_posted)
+	@mkdir -p $(@D)
+	$(call say,HOSTCC,$@)
+	$(Q)$(HOSTCC) $(filter-out $(SAN),$(UT_CFLAGS)) -fsanitize=thread -Wno-tsan -ffunction-sections \
+		-fdata-sections -Wl,--gc-sections -MMD -MP -o $@ $< $(TS_$*) -lcmocka
+
+.PHONY: tsan
+## make tsan       what posts interrupts and who takes them in, as threads under ThreadSanitizer
+tsan: $B/tsan/test_posted
+	setarch -R $<
+
 # --- the model of the 82599 as a device of QEMU's ----------------------------
 IXP_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -I. -Itests/host $(WARN)
 IXP_O	:= $(patsubst %.c,$B/ixp/%.o,$(wildcard tests/proxy/*.c tests/models/ixgbe_model*.c))

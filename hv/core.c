@@ -74,10 +74,8 @@ static void timer_irq(void *ctx)
 	core_this()->timer_programmed_ns = TIMER_NEVER;
 }
 
-/*
- * A notification that no processor took in a guest: the vCPU has left it meanwhile, and may
- * have looked for the last time before what was posted could be seen.
- */
+/* A notification that no processor took in a guest: the vCPU has left it meanwhile. Have
+ * the core look again before it halts. */
 static void posted_irq(void *ctx)
 {
 	(void)ctx;

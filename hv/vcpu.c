@@ -54,9 +54,10 @@ void vcpu_kick(struct vcpu *v)
 }
 
 /*
- * The vCPU's core says that it is inside, then looks at what was posted, then enters: either
- * it sees this one, or we see that it is inside, and the processor takes the notification in
- * the guest. It may have left by then: see core.c.
+ * A kick reaches it wherever it is, a notification in the guest. One that has left it by now
+ * looks again before it runs, and before it halts, behind a fence: so what was posted while
+ * it said that it is inside is seen. That the notification then finds another guest there, or
+ * us (core.c), costs nothing.
  */
 void vcpu_notify(struct vcpu *v)
 {
@@ -243,8 +244,8 @@ static void enter_accelerated(struct vcpu *v)
 	struct apic_delivery state;
 
 	v->offered = -1;
-	if (v->takes_posted) /* with a fence: before what was posted is looked at */
-		__atomic_store_n(&v->inside, true, __ATOMIC_SEQ_CST);
+	if (v->takes_posted)
+		__atomic_store_n(&v->inside, true, __ATOMIC_RELAXED);
 	if (lapic_delivery(&v->lapic, &state))
 		backend->apic_enter(v->hw, &state);
 }
@@ -281,7 +282,7 @@ static void account_interrupt(struct vcpu *v)
 {
 	int taken = backend->intr_taken(v->hw);
 
-	/* One that halts looks again behind a fence: vcpu_set_state(). */
+	/* The fence of vcpu_notify() is vcpu_set_state()'s. */
 	if (v->takes_posted)
 		__atomic_store_n(&v->inside, false, __ATOMIC_RELEASE);
 	if (taken >= 0) {

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -29,8 +30,8 @@
 #define POSTER 1u /* the core that posts; the vCPU is on core 0 */
 #define RANDOM_TURNS 60000u
 #define POSTERS 2u
-#define ROUNDS 4000u
-#define PATIENCE 50000000u
+#define ROUNDS 600u
+#define PATIENCE 20000000u
 
 struct core cores[PLAT_MAX_CORES];
 struct vmx_cap vmx_cap;
@@ -317,6 +318,9 @@ static void host_interrupts(void)
 		core_raise(0, CORE_EV_VCPU);
 }
 
+/* While this vCPU is halted its core runs another one, which takes notifications in. */
+static bool other_guest;
+
 /* As core_loop(); false: it halts. */
 static bool turn(void)
 {
@@ -328,7 +332,8 @@ static bool turn(void)
 		vcpu_run(&cores[0], v);
 		return true;
 	}
-	host_interrupts();
+	if (!other_guest)
+		host_interrupts();
 	return core_has_events(&cores[0]);
 }
 
@@ -597,6 +602,17 @@ static void test_off(void **state)
 
 static bool posters_done;
 
+/* Three threads, and as many processors or fewer. */
+static void relax(void)
+{
+	static _Thread_local u32 times;
+
+	if (++times % 64)
+		sched_yield();
+	else
+		usleep(50);
+}
+
 /* Posts, and waits for the handler before it posts that vector again: one wake-up that got
  * lost is one that it waits for in vain. */
 static void *poster(void *arg)
@@ -612,7 +628,7 @@ static void *poster(void *arg)
 		while (i % 2 && patience-- && __atomic_load_n(&seen[vector], __ATOMIC_SEQ_CST) !=
 						      __atomic_load_n(&sent[vector],
 								      __ATOMIC_SEQ_CST))
-			sched_yield();
+			relax();
 		if (patience == ~0u)
 			return arg;
 	}
@@ -640,31 +656,65 @@ static void *posters_run(void *arg)
 	return lost;
 }
 
-/* Halted: until an interrupt comes. */
-static void host_halts(void)
+static bool comes(void)
 {
-	while (!__atomic_load_n(&wake_pending, __ATOMIC_SEQ_CST) &&
-	       !__atomic_load_n(&posted_pending, __ATOMIC_SEQ_CST) &&
-	       !__atomic_load_n(&posters_done, __ATOMIC_SEQ_CST))
-		sched_yield();
+	return __atomic_load_n(&wake_pending, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&posted_pending, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&posters_done, __ATOMIC_SEQ_CST);
 }
 
-static void test_threads(void **state)
+/* Every other stay lasts until something comes. */
+static void linger(enum point p)
+{
+	static u32 stays;
+
+	if (p != INSIDE || stays++ % 2)
+		return;
+	while (!comes())
+		relax();
+}
+
+/* Halted, until an interrupt comes; a notification is none where another guest runs. */
+static void host_halts(void)
+{
+	while (!comes())
+		relax();
+	if (other_guest)
+		__atomic_store_n(&posted_pending, false, __ATOMIC_SEQ_CST);
+}
+
+static void run_threads(bool beside_another)
 {
 	pthread_t thread;
 	void *lost;
 
-	(void)state;
+	other_guest = beside_another;
+	at_point = linger;
 	__atomic_store_n(&posters_done, false, __ATOMIC_SEQ_CST);
 	assert_int_equal(pthread_create(&thread, NULL, posters_run, NULL), 0);
 	while (!__atomic_load_n(&posters_done, __ATOMIC_SEQ_CST))
 		if (!turn())
 			host_halts();
 	pthread_join(thread, &lost);
+	other_guest = false;
+	at_point = NULL;
 	assert_null(lost);
 	until_halted();
 	assert_idle();
 	assert_true(notifications && kicks);
+}
+
+static void test_threads(void **state)
+{
+	(void)state;
+	run_threads(false);
+}
+
+/* What it looks at before it halts is all that it has. */
+static void test_threads_beside_another_guest(void **state)
+{
+	(void)state;
+	run_threads(true);
 }
 
 int main(void)
@@ -679,6 +729,7 @@ int main(void)
 		cmocka_unit_test_setup(test_as_our_own_look, setup),
 		cmocka_unit_test_setup(test_off, setup),
 		cmocka_unit_test_setup(test_threads, setup),
+		cmocka_unit_test_setup(test_threads_beside_another_guest, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
