@@ -255,8 +255,8 @@ TS_test_posted := tests/models/vmx_apic_model.c $(addprefix tests/host/,plat_hos
 $B/tsan/%: tests/unit/%.c $(TS_test_posted)
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
-	$(Q)$(HOSTCC) $(filter-out $(SAN),$(UT_CFLAGS)) -fsanitize=thread -Wno-tsan -ffunction-sections \
-		-fdata-sections -Wl,--gc-sections -MMD -MP -o $@ $< $(TS_$*) -lcmocka
+	$(Q)$(HOSTCC) $(filter-out $(SAN),$(UT_CFLAGS)) -fsanitize=thread -Wno-tsan \
+		-ffunction-sections -fdata-sections -Wl,--gc-sections -o $@ $< $(TS_$*) -lcmocka
 
 .PHONY: tsan
 ## make tsan       what posts interrupts and who takes them in, as threads under ThreadSanitizer

@@ -201,11 +201,11 @@ struct apic_delivery {
  */
 struct posted_intr {
 	u64 requests[4]; /* PIR: one bit a vector */
-	u32 control;
-	u32 unused[7]; /* VT-d's fields, whose unit posts nothing here: 0 */
+	u32 control;	 /* 0 or POSTED_OUTSTANDING: VT-d's fields are 0, its unit posts nothing */
+	u32 unused[7];
 } ALIGNED(64);
 
-#define POSTED_OUTSTANDING BIT(0) /* of control: posted since the last look */
+#define POSTED_OUTSTANDING BIT(0) /* ON: posted since the last look */
 
 STATIC_ASSERT(sizeof(struct posted_intr) == 64, "SDM vol. 3C table 29-1");
 STATIC_ASSERT(offsetof(struct posted_intr, control) == 32, "SDM vol. 3C table 29-1");

@@ -34,15 +34,15 @@ static void reset_registers(struct lapic *l)
 /* Something was posted since somebody looked. */
 static bool posted_any(const struct lapic *l)
 {
-	return __atomic_load_n(&l->posted.edge.control, __ATOMIC_SEQ_CST) & POSTED_OUTSTANDING ||
+	return __atomic_load_n(&l->posted.edge.control, __ATOMIC_SEQ_CST) ||
 	       __atomic_load_n(&l->posted.for_us, __ATOMIC_SEQ_CST);
 }
 
 /* Before the bits are looked at. */
 static void posted_looked(struct lapic *l)
 {
-	if (__atomic_load_n(&l->posted.edge.control, __ATOMIC_RELAXED) & POSTED_OUTSTANDING)
-		__atomic_fetch_and(&l->posted.edge.control, ~POSTED_OUTSTANDING, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&l->posted.edge.control, __ATOMIC_RELAXED))
+		__atomic_exchange_n(&l->posted.edge.control, 0, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&l->posted.for_us, __ATOMIC_RELAXED))
 		__atomic_exchange_n(&l->posted.for_us, 0, __ATOMIC_SEQ_CST);
 }
@@ -142,8 +142,8 @@ enum lapic_wake lapic_post(struct lapic *l, u8 vector, bool level)
 	if (level || vector < LAPIC_FIRST_VECTOR || vector_test(l, LAPIC_TMR, vector))
 		return __atomic_exchange_n(&p->for_us, 1, __ATOMIC_SEQ_CST) ? LAPIC_WAKE_NONE :
 									      LAPIC_WAKE_KICK;
-	return __atomic_fetch_or(&p->edge.control, POSTED_OUTSTANDING, __ATOMIC_SEQ_CST) &
-			       POSTED_OUTSTANDING ? LAPIC_WAKE_NONE : LAPIC_WAKE_NOTIFY;
+	return __atomic_exchange_n(&p->edge.control, POSTED_OUTSTANDING, __ATOMIC_SEQ_CST) ?
+		LAPIC_WAKE_NONE : LAPIC_WAKE_NOTIFY;
 }
 
 static u32 take_posted(u64 *map, u32 word)
