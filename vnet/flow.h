@@ -22,29 +22,36 @@ u32 flow_hash(const u8 *frame, u32 len);
 
 /* --- its steps ------------------------------------------------------------------- */
 
-/* In either order: sum and product say which two they are. */
-static inline u64 flow_ports(const u8 *l4)
-{
-	u64 src = load_le16(l4), dst = load_le16(l4 + sizeof(u16));
+STATIC_ASSERT(IP_DST == IP_SRC + sizeof(u32) && ETH_SRC + sizeof(u64) == ETH_HLEN,
+	      "what is loaded together");
 
-	return (src + dst) << 32 | src * dst;
+/* A word's two halves in either order: their product and the sum of their squares say which
+ * two they are. */
+static inline u64 flow_pair(u64 both)
+{
+	return both * (both << 32 | both >> 32);
 }
 
-/* MACs and what IPv4 says, by one multiplication. ports: 0 where there are none. */
+static inline u64 flow_ports(const u8 *l4)
+{
+	u32 both = load_le32(l4);
+
+	return (u64)both * (both << 16 | both >> 16);
+}
+
+/* MACs and what IPv4 says, by one multiplication more. ports: 0 where there are none. */
 static inline u64 flow_mix_ip4(const u8 *frame, const u8 *ip, u64 ports)
 {
-	u64 to = mac_load_wide(frame + ETH_DST), from = mac_load_wide(frame + ETH_SRC);
-	u64 src = load_le32(ip + IP_SRC), dst = load_le32(ip + IP_DST);
+	u64 macs = (load_le64(frame + ETH_DST) ^ load_le64(frame + ETH_SRC)) << 16;
 
-	return hash_mix(HASH_K0 ^ (src * dst + to + from),
-			(HASH_K1 ^ (ports << 8 | ip[IP_PROTO]) ^ to ^ from) + src + dst);
+	return hash_mix(HASH_K0 ^ flow_pair(load_le64(ip + IP_SRC)), HASH_K1 ^ macs ^ ports);
 }
 
 static inline u32 flow_fold(u64 h)
 {
 	u32 folded = (u32)(h >> 32) ^ (u32)h;
 
-	return folded ? folded : 1;
+	return folded + !folded;
 }
 
 /* --- for whoever hashes each frame ------------------------------------------------ */

@@ -93,7 +93,7 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 	}
 	/* The end first, some of which is copied twice. */
 	copy_block(d + n - BLOCK, s + n - BLOCK);
-	for (size_t i = 0; i < n - BLOCK; i += BLOCK)
+	for (size_t i = 0; i == 0 || i < n - BLOCK; i += BLOCK)
 		copy_block(d + i, s + i);
 	return dst;
 }
