@@ -139,7 +139,7 @@ static bool pad(struct pkt *p, struct pkt_pool *pool, u32 len)
 		memset(zeroes->buf, 0, MIN(len, zeroes->buf_size));
 	while (ok && p->len < len) {
 		pkt_ref(zeroes);
-		ok = pkt_add_seg(p, zeroes->buf, zeroes->buf_bus,
+		ok = pkt_add_seg(p, zeroes->buf, pkt_bus(zeroes, zeroes->buf),
 				 MIN(len - p->len, zeroes->buf_size), zeroes) == ERR_OK;
 		if (!ok)
 			pkt_put(zeroes);

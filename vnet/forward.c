@@ -138,11 +138,10 @@ static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt
 	/* What of a source that is another one, and of a destination, is suspicious. */
 	u64 src_mask = face->kind == VNET_PORT_INTERFACE && !face->any_source ? UINT64_MAX : 0;
 	u64 dst_mask = face->storm ? 1 : 0;
-	u32 overlay = face->overlay, kept = 0;
+	u32 overlay = face->overlay, kept = 0, offloads = 0;
+	u64 dropped = 0;
 	u16 id = face->id;
 
-	for (u32 i = 0; i < n; i++)
-		__builtin_prefetch(pkts[i]->data);
 	for (u32 i = 0; i < n; i++) {
 		struct pkt *p = pkts[i];
 		struct route_key *k = &b->key[kept];
@@ -152,20 +151,25 @@ static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt
 		p->overlay = overlay;
 		bytes += p->len;
 		if (p->head_len < ETH_HLEN) {
+			dropped += p->len;
 			vnet_port_drop(port, p, why);
 			continue;
 		}
 		route_key_init(k, face, p->data);
 		if (((k->src ^ own) & src_mask) | (k->dst & dst_mask) | pkt_offloads(p)) {
 			if (!frame_may_pass(port, p, k, &why)) {
+				dropped += p->len;
 				vnet_port_drop(port, p, why);
 				continue;
 			}
+			offloads |= pkt_offloads(p);
 			segments += pkt_wire_frames(p) - 1;
 		}
 		b->pkt[kept++] = p;
 	}
 	b->n = kept;
+	b->offloads = offloads;
+	b->bytes = bytes - dropped;
 	port->count.rx_frames += n;
 	port->count.rx_bytes += bytes;
 	port->count.rx_segments += segments;
@@ -248,6 +252,7 @@ static void burst_answer(struct core_state *me, const struct vnet_port *port, st
 		neigh_reply(p, &m, e.mac, e.router);
 		b->verdict[i] = p->ingress;
 		b->cell[i] = route_cell(ROUTE_COUNTER_NONE, plat_core());
+		b->one = false;
 	}
 }
 
@@ -301,9 +306,13 @@ static __attribute__((noinline)) void burst_sort_out(struct burst *b, struct vne
 /* Count the frames for their routes. */
 static void burst_count(struct burst *b, struct vnet_port *port)
 {
-	u64 first = b->verdict[0], any = 0, differ = 0;
+	u64 first = b->verdict[0], any = first, differ = 0;
 
-	for (u32 i = 0; i < b->n; i++) {
+	if (b->one) {
+		b->cell[0]->frames += b->n;
+		b->cell[0]->bytes += b->bytes;
+	}
+	for (u32 i = 0; i < b->n && !b->one; i++) {
 		u64 counted = b->verdict[i];
 		struct route_cell *cell = b->cell[i];
 
@@ -327,19 +336,27 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 	struct learned *learned = __atomic_load_n(&port->learned, __ATOMIC_ACQUIRE);
 	struct neigh *neigh = __atomic_load_n(&port->face->neigh, __ATOMIC_ACQUIRE);
 	struct burst *b = &me->burst;
+	struct route_cell *cell = NULL;
 	unsigned core = port->in_core;
 	u8 miss[PKT_BURST];
-	u32 misses = 0, n = b->n;
+	u32 misses = 0, n = b->n, runs = 0;
+	u64 last = 0;
 
 	for (u32 i = 0; i < n; i++) {
 		u64 counted = cache_find(&b->key[i], &b->ref[i]);
 
 		b->verdict[i] = counted;
-		b->cell[i] = route_cell(verdict_counter(counted), core);
-		__builtin_prefetch(b->cell[i], 1);
+		if (counted != last) {
+			last = counted;
+			runs++;
+			cell = route_cell(verdict_counter(counted), core);
+			__builtin_prefetch(cell, 1);
+		}
+		b->cell[i] = cell;
 		if (!counted)
 			miss[misses++] = (u8)i;
 	}
+	b->one = runs == 1 && !misses;
 	me->cache.hits += n - misses;
 	me->cache.misses += misses;
 	if (misses)

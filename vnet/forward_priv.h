@@ -13,7 +13,10 @@
 /* A burst on its way through: all frames, then those that go on. */
 struct burst {
 	u32 n;
-	bool alike; /* all have the first one's verdict */
+	u32 offloads; /* pkt_offloads() of all of them */
+	u64 bytes;    /* ... and their lengths */
+	bool alike;   /* all have the first one's verdict */
+	bool one;     /* ... and its counter, as looked up */
 	struct pkt *pkt[PKT_BURST];
 	u64 verdict[PKT_BURST];
 	struct route_cell *cell[PKT_BURST]; /* that counts the frame */

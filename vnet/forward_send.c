@@ -23,9 +23,10 @@ static bool is_edge(const struct vnet_port *port)
 	return port->kind == VNET_PORT_EDGE;
 }
 
-void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
+/* offloads: pkt_offloads() of all of them. */
+static void deliver(struct vnet_port *port, struct pkt **pkts, u32 n, u32 offloads)
 {
-	u32 offloads = 0, before;
+	u32 before;
 
 	if (!move_may_deliver(port)) {
 		move_keep(port, pkts, n);
@@ -38,15 +39,20 @@ void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
 	if (capture_is_on())
 		capture_frames(port->face, CAPTURE_OUT, pkts, n);
 	before = ledger_enter(is_edge(port) ? LEDGER_TX_ENCAP : LEDGER_RX_COPY);
-	for (u32 i = 0; i < n; i++) {
-		pkts[i]->egress = port->id;
-		offloads |= pkt_offloads(pkts[i]);
-	}
 	if (offloads)
 		offload_deliver(port, pkts, n);
 	else
 		port->ops->deliver(port, pkts, n);
 	ledger_leave(before);
+}
+
+void forward_deliver(struct vnet_port *port, struct pkt **pkts, u32 n)
+{
+	u32 offloads = 0;
+
+	for (u32 i = 0; i < n; i++)
+		offloads |= pkt_offloads(pkts[i]);
+	deliver(port, pkts, n, offloads);
 }
 
 static void flush_port(struct vnet_port *port)
@@ -115,7 +121,7 @@ static void pass_to_queue(struct core_state *me, struct vnet_port *from, struct 
 
 	if (core == from->in_core) {
 		port_set_add(&me->touched, to->id);
-		forward_deliver(to, pkts, n);
+		deliver(to, pkts, n, me->burst.offloads);
 		return;
 	}
 	sent = xcore_send(from->in_core, core, to, pkts, n);

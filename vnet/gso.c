@@ -226,7 +226,6 @@ static struct pkt *make_segment(const struct gso_cut *cut, struct pkt_pool *pool
 	memcpy(q->data, p->data, p->payload_start);
 	q->head_len = p->payload_start;
 	q->len += p->payload_start;
-	q->egress = p->egress;
 	fix_l3(p, q->data + p->l3_start, i, q->len - p->l3_start);
 	fix_l4(cut, q, i);
 	return q;

@@ -55,8 +55,6 @@ static struct pkt *ours(struct batch *b, struct pkt *p)
 
 	if (!q)
 		vnet_port_drop(b->port, p, VNET_DROP_NO_PACKET);
-	else
-		q->egress = b->port->id;
 	return q;
 }
 

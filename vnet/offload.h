@@ -20,9 +20,8 @@ struct offload_stats {
 };
 
 /*
- * Hand n frames (with p->egress set, at most PKT_BURST) to port->ops->deliver(),
- * some with fields as port->caps says, the others as plain frames. Consumed.
- * Port's core, not re-entrant.
+ * Hand n frames (at most PKT_BURST) to port->ops->deliver(), some with fields as
+ * port->caps says, the others as plain frames. Consumed. Port's core, not re-entrant.
  */
 void offload_deliver(struct vnet_port *port, struct pkt **pkts, u32 n);
 

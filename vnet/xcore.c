@@ -196,7 +196,7 @@ void xcore_put(struct pkt *p)
 	unsigned core = plat_core(), owner = p->pool->owner;
 	struct core_state *me = xc.core[core];
 	struct lane *l = &xc.core[owner]->in[HOME][core];
-	bool urgent = p->done != NULL; /* a guest may be waiting for it */
+	bool urgent = p->ties & PKT_TIE_DONE; /* a guest may be waiting for it */
 	void *item = p;
 
 	me->stats.returned++;
@@ -254,11 +254,11 @@ static u32 drain_frames(struct core_state *me, unsigned core, struct lane *l)
 /* A guest's buffers that were sent, or a NIC's whose frames were copied. */
 static void take_home(unsigned core, void *const *items, u32 n)
 {
-	const struct pkt *first = items[0];
+	bool sent = ((const struct pkt *)items[0])->ties & PKT_TIE_DONE;
 	u32 before;
 
-	ledger_claim(core, first->done ? LEDGER_TX_EXIT : LEDGER_RX_EXIT);
-	before = ledger_enter(first->done ? LEDGER_TX_COMPLETION : LEDGER_RX_RECEIVE);
+	ledger_claim(core, sent ? LEDGER_TX_EXIT : LEDGER_RX_EXIT);
+	before = ledger_enter(sent ? LEDGER_TX_COMPLETION : LEDGER_RX_RECEIVE);
 	for (u32 i = 0; i < n; i++)
 		pkt_put(items[i]);
 	ledger_leave(before);

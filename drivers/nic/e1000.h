@@ -82,7 +82,7 @@ struct e1000_part {
 	struct e1000_reg_want wants[NIC_IRQ_KINDS][E1000_WANTS_MAX]; /* until reg 0 */
 };
 
-/* A frame in the transmit ring. */
+/* A frame in the transmit ring, from its first descriptor until it is put. */
 struct e1000_tx_frame {
 	struct pkt *pkt;
 	u16 last; /* its last descriptor */
@@ -143,6 +143,12 @@ static inline u32 e1000_read(const struct e1000 *e, u32 reg)
 static inline void e1000_write(const struct e1000 *e, u32 reg, u32 value)
 {
 	mmio_write32((volatile u8 *)e->regs + reg, value);
+}
+
+/* What the frames that p stands for amount to. */
+static inline u64 e1000_wire_bytes(const struct pkt *p)
+{
+	return p->len + (pkt_wire_frames(p) - 1ull) * p->payload_start;
 }
 
 /* The device is done with the frame that starts at descriptor `first`. Pairs

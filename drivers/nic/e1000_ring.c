@@ -115,6 +115,7 @@ static __attribute__((noinline)) u32 rx_take_whole(struct e1000 *e, struct pkt *
 		    (d->errors & E1000_RXD_ERR_FRAME) || len - 1u >= E1000_RX_BUF)
 			break;
 		p = e->rx_pkt[i];
+		__builtin_prefetch(p->data);
 		e->rx_pkt[i] = NULL;
 		p->head_len = len;
 		p->len = len;
@@ -184,15 +185,25 @@ void e1000_rings_free(struct e1000 *e)
 	e->res.dma_free(e->rx, RX_BYTES);
 }
 
+/* Frames that were handed over count as sent until it turns out that they are not. */
+static void tx_lose(struct e1000 *e)
+{
+	for (u32 at = e->tx_clean; at != e->tx_tail;) {
+		const struct e1000_tx_frame *f = &e->tx_frame[at];
+
+		e->count.tx_frames -= pkt_wire_frames(f->pkt);
+		e->count.tx_bytes -= e1000_wire_bytes(f->pkt);
+		e->count.tx_lost++;
+		pkt_put(f->pkt);
+		at = (f->last + 1u) & (E1000_TX_RING - 1);
+	}
+}
+
 void e1000_rings_empty(struct e1000 *e)
 {
-	for (u32 i = 0; i < E1000_TX_RING; i++) {
-		if (e->tx_frame[i].pkt)
-			e->count.tx_lost++;
-		pkt_put(e->tx_frame[i].pkt);
-		e->tx_frame[i].pkt = NULL;
+	tx_lose(e);
+	for (u32 i = 0; i < E1000_TX_RING; i++)
 		e->tx[i] = (union e1000_tx_desc){ 0 };
-	}
 	for (u32 i = 0; i < E1000_RX_RING; i++)
 		e->rx[i].status = 0;
 	e->rx_next = 0;

@@ -71,22 +71,14 @@ static u32 reclaim_burst(struct e1000 *e)
 {
 	u32 at = e->tx_clean, tail = e->tx_tail, n = 0;
 	struct pkt *sent[PKT_BURST];
-	u64 frames = 0, bytes = 0;
 
 	while (n < PKT_BURST && at != tail && e1000_tx_done(e, at)) {
-		struct e1000_tx_frame *f = &e->tx_frame[at];
-		struct pkt *p = f->pkt;
-		u32 parts = pkt_wire_frames(p);
+		const struct e1000_tx_frame *f = &e->tx_frame[at];
 
-		frames += parts;
-		bytes += p->len + (parts - 1) * p->payload_start;
+		sent[n++] = f->pkt;
 		at = tx_after(f->last);
-		f->pkt = NULL;
-		sent[n++] = p;
 	}
 	e->tx_clean = at;
-	e->count.tx_frames += frames;
-	e->count.tx_bytes += bytes;
 	if (n)
 		pkt_put_burst(sent, n);
 	return n;
@@ -322,6 +314,8 @@ static void tx_frame(struct e1000 *e, struct pkt *p)
 	};
 	u32 first = e->tx_tail, last;
 
+	e->count.tx_frames += pkt_wire_frames(p);
+	e->count.tx_bytes += e1000_wire_bytes(p);
 	if (p->gso_type)
 		tso_begin(&b, p);
 	else if (p->flags & PKT_F_NEEDS_CSUM)
@@ -355,6 +349,7 @@ static u32 tx_simple(struct e1000 *e, struct pkt **pkts, u32 n)
 	const u32 last = E1000_TXD_EOP | E1000_TXD_RS;
 	u32 at = e->tx_tail, room = tx_free(e), k = 0;
 	union e1000_tx_desc *ring = e->tx;
+	u64 bytes = 0;
 
 	for (; k < n && is_simple(pkts[k]) && room > pkts[k]->nseg; k++) {
 		struct pkt *p = pkts[k];
@@ -374,8 +369,11 @@ static u32 tx_simple(struct e1000 *e, struct pkt **pkts, u32 n)
 		e->tx_frame[first] = (struct e1000_tx_frame){ p, (u16)at };
 		at = tx_after(at);
 		room -= 1 + nseg;
+		bytes += p->len;
 	}
 	e->tx_tail = at;
+	e->count.tx_frames += k;
+	e->count.tx_bytes += bytes;
 	return k;
 }
 

@@ -108,6 +108,7 @@ u32 ixgbe_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max)
 		if (p) {
 			x->count.rx_frames++;
 			x->count.rx_bytes += p->len;
+			__builtin_prefetch(p->data);
 			pkts[n++] = p;
 		}
 	}

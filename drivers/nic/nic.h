@@ -106,7 +106,8 @@ struct nic_ops {
 	err_t (*attach)(struct nic *nic, const struct nic_resources *res);
 	/* All packets come back first. No other core is at a queue any more. */
 	void (*detach)(struct nic *nic);
-	/* Up to max received frames, each a packet of the queue's rx pool. */
+	/* Up to max received frames, each a packet of the queue's rx pool; their headers
+	 * are being fetched. */
 	u32 (*rx_burst)(struct nic *nic, u32 queue, struct pkt **pkts, u32 max);
 	/* Takes the first k of n and returns k; the packets are put when sent. */
 	u32 (*tx_burst)(struct nic *nic, u32 queue, struct pkt **pkts, u32 n);

@@ -113,6 +113,7 @@ u32 vnic_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max)
 		if (p) {
 			v->count.rx_frames++;
 			v->count.rx_bytes += p->len;
+			__builtin_prefetch(p->data);
 			pkts[n++] = p;
 		}
 	}

@@ -215,10 +215,8 @@ static inline enum vnet_drop tx_refer(struct virtio_net_pair *pair, struct pkt *
 		virtq_break(pair->tx, VIRTQ_BAD_BUFFER);
 		return VNET_DROP_BAD_RING;
 	}
-	p->done = tx_done;
-	p->done_ctx = pair;
-	p->done_cookie = (u64)pair->net->epoch << COOKIE_EPOCH_SHIFT |
-			 (u64)p->nseg << COOKIE_MAPS_SHIFT | head;
+	pkt_set_done(p, tx_done, pair, (u64)pair->net->epoch << COOKIE_EPOCH_SHIFT |
+		     (u64)p->nseg << COOKIE_MAPS_SHIFT | head);
 	__atomic_store_n(&pair->tx_in_flight, pair->tx_in_flight + 1, __ATOMIC_RELAXED);
 	*chain = TX_CHAIN_HELD;
 	return TX_OK;
@@ -287,18 +285,16 @@ static __attribute__((noinline)) u32 copy_short(const struct virtq_piece *piece,
 static u32 collect_pieces(struct virtio_net_pair *pair, struct pkt **pkts, u32 *n, u32 max)
 {
 	struct virtq_piece piece[PKT_BURST];
-	struct pkt *p[PKT_BURST];
 	struct virtq *q = pair->tx;
-	u32 got = virtq_pop_read(q, piece, MIN(max, (u32)PKT_BURST)), i = 0, taken = *n, plain = 0;
+	u32 got = virtq_pop_read(q, piece, MIN(max, (u32)PKT_BURST)), i = 0, taken = *n;
+	struct pkt **p = pkts + taken; /* those that go on move up */
 	struct virtq_fill fill = virtq_fill_begin(q);
 
 	pkt_get_burst(pair->pool, p, got);
 	if (net_link_is_up(pair->net))
-		plain = copy_short(piece, p, got, net_frame_max(pair->net));
-	for (; i < plain; i++) {
+		taken += copy_short(piece, p, got, net_frame_max(pair->net));
+	for (; p + i < pkts + taken; i++)
 		virtq_fill_put(&fill, piece[i].head, 0);
-		pkts[taken++] = p[i];
-	}
 	for (; i < got && !q->fault; i++) {
 		enum tx_chain chain;
 		enum vnet_drop why = tx_build(pair, p[i], &piece[i], piece[i].len, piece[i].head,

@@ -49,6 +49,7 @@ void pkt_pool_init(struct pkt_pool *pool, const char *name, u32 owner, u32 count
 		.owner = owner,
 		.count = count,
 		.buf_size = buf_size,
+		.bus_off = mem_bus.v - (u64)(uintptr_t)mem,
 		.free = (struct pkt **)(void *)((u8 *)mem + heads),
 	};
 	/* Last one first, so that the lowest address is on top. */
@@ -58,7 +59,6 @@ void pkt_pool_init(struct pkt_pool *pool, const char *name, u32 owner, u32 count
 
 		p->pool = pool;
 		p->buf = (u8 *)mem + buf_off;
-		p->buf_bus = (bus_t){ mem_bus.v + buf_off };
 		p->buf_size = buf_size;
 		pool->free[pool->free_count++] = p;
 	}
@@ -73,7 +73,6 @@ void pkt_get_burst(struct pkt_pool *pool, struct pkt **pkts, u32 n)
 	for (u32 i = 0; i < n; i++) {
 		pkts[i] = from[i];
 		__builtin_prefetch(pkts[i], 1);
-		__builtin_prefetch((u8 *)pkts[i] + CACHE_LINE, 1);
 	}
 	for (u32 i = 0; i < n; i++)
 		pkt_init(pkts[i]);
@@ -105,26 +104,34 @@ void pkt_put(struct pkt *p)
 	while (dead) {
 		p = dead;
 		dead = p->next;
-		if (p->done)
+		if (p->ties & PKT_TIE_DONE)
 			p->done(p);
-		for (u32 i = 0; i < p->nseg; i++) {
+		for (u32 i = 0; i < p->nseg && (p->ties & PKT_TIE_OWNERS); i++) {
 			if (p->seg[i].owner)
 				put_one(p->seg[i].owner, &dead);
 		}
-		if (p->parent)
+		if (p->ties & PKT_TIE_PARENT)
 			put_one(p->parent, &dead);
 		p->pool->free[p->pool->free_count++] = p;
 	}
 }
 
+/* refs and ties at once. */
+STATIC_ASSERT(offsetof(struct pkt, ties) == offsetof(struct pkt, refs) + sizeof(u16), "one load");
+static inline u32 refs_and_ties(const struct pkt *p)
+{
+	u32 both;
+
+	__builtin_memcpy(&both, &p->refs, sizeof(both));
+	return both;
+}
+
 /* The last reference on what holds none itself. */
+#define LAST 1u
+
 static inline bool is_plain(const struct pkt *p)
 {
-	bool holds = p->refs != 1 || p->parent;
-
-	for (u32 i = 0; i < p->nseg && !holds; i++)
-		holds = p->seg[i].owner;
-	return !holds;
+	return (refs_and_ties(p) & ~(PKT_TIE_DONE << 16)) == LAST;
 }
 
 void pkt_put_burst(struct pkt *const *pkts, u32 n)
@@ -145,7 +152,7 @@ void pkt_put_burst(struct pkt *const *pkts, u32 n)
 			struct pkt *p = pkts[i];
 
 			p->refs = 0;
-			if (p->done) { /* who may want packets itself */
+			if (p->ties) { /* done() may want packets itself */
 				pool->free_count = count;
 				p->done(p);
 				count = pool->free_count;
@@ -208,6 +215,8 @@ static err_t add_seg(struct pkt *p, void *addr, bus_t bus, u32 len, struct pkt *
 		.owner = owner,
 	};
 	p->len += len;
+	if (owner)
+		p->ties |= PKT_TIE_OWNERS;
 	return ERR_OK;
 }
 
@@ -276,12 +285,12 @@ static struct pkt *derive(struct pkt_pool *pool, struct pkt *p, u32 off, u32 len
 		return NULL;
 	}
 	q->parent = p;
+	q->ties |= PKT_TIE_PARENT;
 	q->ingress = p->ingress;
 	q->overlay = p->overlay;
 	q->hash = p->hash;
 	q->ttl = p->ttl;
 	q->tos = p->tos;
-	q->ts_ns = p->ts_ns;
 	return q;
 }
 

@@ -48,7 +48,7 @@ struct pkt_seg {
 	bus_t bus;	   /* the same bytes as the NIC sees them */
 	u32 len;
 	u32 reserved;
-	struct pkt *owner; /* holds one reference on it; NULL: covered by pkt.done */
+	struct pkt *owner; /* holds one reference on it; NULL: covered by done or the parent */
 };
 
 enum pkt_flags {
@@ -83,8 +83,15 @@ enum pkt_cap {
  */
 typedef void (*pkt_done_fn)(struct pkt *p);
 
+/* What else is to be done when a packet ends. */
+enum pkt_ties {
+	PKT_TIE_DONE = BIT(0),	 /* done() */
+	PKT_TIE_OWNERS = BIT(1), /* segments have owners */
+	PKT_TIE_PARENT = BIT(2), /* it has a parent */
+};
+
 struct pkt {
-	/* first cache line: what the routing path looks at */
+	/* first cache line: all that a plain frame's way looks at */
 	u8 *data;	    /* start of the header fragment */
 	u32 head_len;	    /* bytes of the frame in the header fragment */
 	u32 len;	    /* whole frame: head_len + all segments */
@@ -93,6 +100,7 @@ struct pkt {
 	u32 overlay;	    /* overlay id (VNI); 0 is the default overlay */
 	u32 hash;	    /* flow hash of the inner frame; 0: not computed */
 	u16 refs;	    /* owner core only */
+	u16 ties;	    /* enum pkt_ties; owner core only */
 	u8 flags;	    /* enum pkt_flags */
 	u8 gso_type;	    /* enum pkt_gso */
 	/* Offload fields; the three offsets count from data and move with
@@ -105,21 +113,19 @@ struct pkt {
 	u8 ttl;		    /* outer TTL it arrived with; 0: originated here */
 	u8 tos;		    /* outer TOS it arrived with */
 	u16 gso_segs;	    /* how many it will be; with gso_type only */
-	u16 egress;	    /* vnet port id it was routed to; 0: not routed */
 	struct pkt_pool *pool;
 	u8 *buf;
-	/* second cache line */
-	bus_t buf_bus;	    /* bus address of buf */
+	/* second cache line: ... and that of one which refers to a guest's buffer. Good
+	 * with PKT_TIE_DONE only, see pkt_set_done(). */
+	pkt_done_fn done;
+	void *done_ctx;
+	u64 done_cookie;    /* e.g. the head of a descriptor chain */
 	u32 buf_size;
-	u32 rx_hint;	    /* for the driver that owns the pool */
-	pkt_done_fn done;   /* NULL: nothing to do */
-	void *done_ctx;	    /* with done only, ... */
-	u64 done_cookie;    /* ... e.g. the head of a descriptor chain */
-	struct pkt *parent; /* set in a clone: the packet whose segments it shares */
-	struct pkt *next;   /* free list, or a list of the current owner */
-	u64 ts_ns;
+	u16 egress;	    /* vnet port id that another core hands it to */
 	struct pkt_seg seg[PKT_JOIN_SEGS];
-};
+	struct pkt *parent; /* of a clone, with PKT_TIE_PARENT: whose segments it shares */
+	struct pkt *next;   /* in a list of the current owner */
+} ALIGNED(CACHE_LINE);
 
 /*
  * A pool of `count` packets with one buffer of buf_size bytes each.
@@ -132,6 +138,7 @@ struct pkt_pool {
 	u32 count;
 	u32 buf_size;
 	u32 free_count;
+	u64 bus_off; /* bus address of what lies in the buffers, minus its address */
 	struct pkt **free; /* a stack of free_count packets: the last used goes first */
 	u64 exhausted; /* pkt_get() found nothing */
 	void (*foreign_put)(struct pkt *p);
@@ -157,6 +164,7 @@ static inline void pkt_init(struct pkt *p)
 	p->overlay = 0;
 	p->hash = 0;
 	p->refs = 1;
+	p->ties = 0;
 	p->flags = 0;
 	p->gso_type = PKT_GSO_NONE;
 	p->gso_size = 0;
@@ -167,10 +175,15 @@ static inline void pkt_init(struct pkt *p)
 	p->ttl = 0;
 	p->tos = 0;
 	p->gso_segs = 0;
-	p->egress = 0;
-	p->done = NULL;
-	p->parent = NULL;
-	p->ts_ns = 0;
+}
+
+/* Have done() run at its end. A packet that has none so far; owner core. */
+static inline void pkt_set_done(struct pkt *p, pkt_done_fn done, void *ctx, u64 cookie)
+{
+	p->ties |= PKT_TIE_DONE;
+	p->done = done;
+	p->done_ctx = ctx;
+	p->done_cookie = cookie;
 }
 
 /* One packet as pkt_init() makes it. NULL when there is none (counted). Owner core only. */
@@ -272,10 +285,15 @@ static inline u8 *pkt_pull(struct pkt *p, u32 n)
 	return p->data;
 }
 
-/* Bus address of the header fragment. */
+/* Bus address of a place in the packet's buffer, and of the header fragment. */
+static inline bus_t pkt_bus(const struct pkt *p, const u8 *at)
+{
+	return (bus_t){ (u64)(uintptr_t)at + p->pool->bus_off };
+}
+
 static inline bus_t pkt_data_bus(const struct pkt *p)
 {
-	return (bus_t){ p->buf_bus.v + (u64)(p->data - p->buf) };
+	return pkt_bus(p, p->data);
 }
 
 /* Start fetching what sending needs in front of the frame's own headers. */
@@ -324,6 +342,7 @@ struct pkt *pkt_slice(struct pkt_pool *pool, struct pkt *p, u32 off, u32 len);
 /* Copy bytes [off, off+len) of the frame to dst; the caller checked the range. */
 void pkt_copy_out(const struct pkt *p, u32 off, void *dst, u32 len);
 
-STATIC_ASSERT(offsetof(struct pkt, buf) <= CACHE_LINE, "routing fields come first");
+STATIC_ASSERT(offsetof(struct pkt, done) == CACHE_LINE, "the first line ...");
+STATIC_ASSERT(offsetof(struct pkt, seg[1]) == 2 * CACHE_LINE, "... and the second");
 
 #endif

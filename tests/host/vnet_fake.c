@@ -15,7 +15,6 @@ static void keep(struct vnet_port *port, struct pkt **pkts, u32 n)
 	ASSERT(plat_core() == port->out_owner && n > 0 && n <= PKT_BURST);
 	f->delivers++;
 	for (u32 i = 0; i < n; i++) {
-		ASSERT(pkts[i]->egress == port->id);
 		port->count.tx_frames++;
 		port->count.tx_bytes += pkts[i]->len;
 		port->count.tx_segments += pkt_wire_frames(pkts[i]);

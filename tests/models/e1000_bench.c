@@ -148,7 +148,7 @@ struct pkt *bench_frame(u32 head, const u32 *seg, u32 nseg)
 		assert_int_equal(pkt_add_seg(p, bench.guest + off, bus, seg[i], NULL), ERR_OK);
 		off += seg[i] + 3;
 	}
-	p->done = count_done;
+	pkt_set_done(p, count_done, NULL, 0);
 	return p;
 }
 

@@ -220,7 +220,7 @@ struct pkt *ixb_frame(u32 head, const u32 *seg, u32 nseg)
 		ASSERT(!pkt_add_seg(p, ixb.guest + off, bus, seg[i], NULL));
 		off += seg[i] + 3;
 	}
-	p->done = count_done;
+	pkt_set_done(p, count_done, NULL, 0);
 	return p;
 }
 

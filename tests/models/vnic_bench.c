@@ -270,7 +270,7 @@ struct pkt *vbench_frame(u32 head, const u32 *seg, u32 nseg)
 			mem[k] = vbench_byte(i, k);
 		assert_int_equal(pkt_add_seg(p, mem, bus, seg[i], NULL), ERR_OK);
 	}
-	p->done = count_done;
+	pkt_set_done(p, count_done, NULL, 0);
 	return p;
 }
 

@@ -150,15 +150,14 @@ static void done_runs_at_the_last_put(void **state)
 	struct pkt *p = pkt_get(&pool);
 
 	(void)state;
-	p->done = count_done;
-	p->done_cookie = 42;
+	pkt_set_done(p, count_done, NULL, 42);
 	pkt_ref(p);
 	pkt_put(p);
 	assert_int_equal(done_calls, 0);
 	pkt_put(p);
 	assert_int_equal(done_calls, 1);
 	p = pkt_get(&pool);
-	assert_null(p->done);
+	assert_int_equal(p->ties, 0);
 	pkt_put(p);
 }
 
@@ -184,8 +183,7 @@ static void segments_hold_their_owner(void **state)
 
 	(void)state;
 	fill(o, 100, 7);
-	o->done = count_done;
-	o->done_cookie = 42;
+	pkt_set_done(o, count_done, NULL, 42);
 	for (u32 i = 0; i < PKT_MAX_SEGS; i++) {
 		if (i)
 			pkt_ref(o);
@@ -208,8 +206,7 @@ static void clone_has_a_private_head(void **state)
 	p->hash = 9;
 	p->flags = PKT_F_NEEDS_CSUM;
 	p->csum_start = 34;
-	p->done = count_done;
-	p->done_cookie = 42;
+	pkt_set_done(p, count_done, NULL, 42);
 	memcpy(want, p->data, sizeof(want));
 	q = pkt_clone(&pool, p);
 	assert_non_null(q);

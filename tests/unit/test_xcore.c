@@ -152,7 +152,7 @@ static void a_guests_buffer_hurries_others_wait(void **state)
 	host_core = 0;
 	for (u32 i = 0; i < ARRAY_SIZE(p); i++)
 		p[i] = pkt_get(&pool[0]);
-	p[2]->done = count_done;
+	pkt_set_done(p[2], count_done, NULL, 0);
 	host_core = 1;
 	pkt_put(p[0]);
 	pkt_put(p[1]);

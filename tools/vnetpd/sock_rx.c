@@ -71,8 +71,8 @@ struct pkt *sock_piece(struct pkt_pool *pool, struct pkt *whole, u32 off, u32 le
 		return NULL;
 	pkt_ref(whole);
 	p->parent = whole;
-	p->done = return_buffer;
-	p->done_ctx = p->buf;
+	p->ties |= PKT_TIE_PARENT;
+	pkt_set_done(p, return_buffer, p->buf, 0);
 	p->buf = whole->data + off;
 	p->buf_size = len;
 	p->data = p->buf;
