@@ -93,16 +93,15 @@ static bool run(void *ctx, bool batch, const char *text, size_t len, const struc
 }
 
 /* The answer goes into the packet that the request came in. */
-static void answer(struct uplink *up, struct pkt *p, const struct udp_meta *to)
+static void answer(struct uplink *up, struct pkt *p, u32 ip, u16 port)
 {
 	static u8 out[REMOTE_DATAGRAM_MAX];
-	struct udp_dst dst = { .addr = to->src, .sport = control.port, .dport = to->sport,
+	struct udp_dst dst = { .addr = ip, .sport = control.port, .dport = port,
 			       .ttl = 64, .flags = UDP_DST_CSUM };
 	u32 n = 0;
 
 	if (pkt_pullup(p, p->len))
-		n = remote_input(&control.remote, to->src, to->sport, p->data, p->len,
-				 plat_now_ns(), out);
+		n = remote_input(&control.remote, ip, port, p->data, p->len, plat_now_ns(), out);
 	else
 		control.remote.count.scattered++;
 	if (!n || p->buf_size - pkt_headroom(p) < n) {
@@ -117,10 +116,10 @@ static void answer(struct uplink *up, struct pkt *p, const struct udp_meta *to)
 	udp_send_burst(&up->netif, &dst, &p, 1);
 }
 
-static void received(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+static void received(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
 	for (u32 i = 0; i < n; i++)
-		answer(ctx, pkts[i], &meta[i]);
+		answer(ctx, pkts[i], run->src, run->sport[i]);
 	uplink_flush(ctx);
 }
 

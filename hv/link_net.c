@@ -145,25 +145,19 @@ static const struct link_tx link_tx = {
 
 /* --- receiving ----------------------------------------------------------------- */
 
-/* Runs of datagrams from one sender go on together. Its port is its flow's,
- * unless it may be one of several behind one address. */
-static bool same_sender(const struct edge_local *local, const struct udp_meta *a,
-			const struct udp_meta *b)
-{
-	return a->src == b->src && (!local->nat_users || a->sport == b->sport);
-}
-
-static void received(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+/* What comes from one sender goes on together. Its port is its flow's, unless it may be one
+ * of several behind one address. */
+static void received(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
 	const struct edge_local *local = ctx;
 	u32 i = 0;
 
 	while (i < n) {
-		u32 k = i + 1;
+		u32 k = local->nat_users ? i + 1 : n;
 
-		while (k < n && same_sender(local, &meta[i], &meta[k]))
+		while (k < n && run->sport[i] == run->sport[k])
 			k++;
-		edge_input(local, meta[i].src, meta[i].sport, pkts + i, k - i);
+		edge_input(local, run->src, run->sport[i], pkts + i, k - i);
 		i = k;
 	}
 }

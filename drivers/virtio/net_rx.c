@@ -186,14 +186,8 @@ static bool rx_open(const struct virtio_net_pair *pair)
 	       pair->port.queue < net_used_pairs(pair->net);
 }
 
-static void rx_count(struct vnet_counters *c, struct pkt *const *pkts, u32 n)
+static void rx_count(struct vnet_counters *c, u32 n, u64 bytes, u64 segments)
 {
-	u64 bytes = 0, segments = 0;
-
-	for (u32 i = 0; i < n; i++) {
-		bytes += pkts[i]->len;
-		segments += pkt_wire_frames(pkts[i]);
-	}
 	c->tx_frames += n;
 	c->tx_bytes += bytes;
 	c->tx_segments += segments;
@@ -220,12 +214,14 @@ static inline void rx_fill_piece(const struct vnet_port *port, u8 *at, const str
 }
 
 /* The first frames into pieces, as long as they are in one piece themselves, have nothing
- * to say in their header, and fit. Returns how many. */
+ * to say in their header, and fit. Returns how many; *bytes is what they amount to. */
 static __attribute__((noinline)) u32 copy_plain(const struct virtq_piece *piece,
-						struct pkt *const *pkts, u32 n, u32 most)
+						struct pkt *const *pkts, u32 n, u32 most,
+						u64 *bytes)
 {
 	const struct virtio_net_hdr hdr = { .gso_type = VIRTIO_NET_HDR_GSO_NONE,
 					    .num_buffers = 1 };
+	u64 all = 0;
 	u32 k = 0;
 
 	for (; k < n; k++) {
@@ -237,13 +233,22 @@ static __attribute__((noinline)) u32 copy_plain(const struct virtq_piece *piece,
 			break;
 		__builtin_memcpy(piece[k].at, &hdr, NET_HDR_BYTES);
 		memcpy(piece[k].at + NET_HDR_BYTES, p->data, len);
+		all += len;
 	}
+	*bytes = all;
 	return k;
 }
 
+/* Frames that the guest has, not counted yet. */
 static void rx_done(struct vnet_port *port, struct pkt *const *pkts, u32 n)
 {
-	rx_count(&port->count, pkts, n);
+	u64 bytes = 0, segments = 0;
+
+	for (u32 i = 0; i < n; i++) {
+		bytes += pkts[i]->len;
+		segments += pkt_wire_frames(pkts[i]);
+	}
+	rx_count(&port->count, n, bytes, segments);
 	pkt_put_burst(pkts, n);
 }
 
@@ -254,7 +259,8 @@ static u32 deliver_pieces(struct virtio_net_pair *pair, struct pkt *const *pkts,
 	struct virtq_piece piece[PKT_BURST];
 	u32 most = net_frame_max(pair->net), done = 0;
 	u32 got = virtq_pop_write(pair->rx, piece, MIN(n, (u32)virtq_available(pair->rx)));
-	u32 plain = copy_plain(piece, pkts, got, most);
+	u64 bytes;
+	u32 plain = copy_plain(piece, pkts, got, most, &bytes);
 	struct virtq_fill fill = virtq_fill_begin(pair->rx);
 
 	for (; done < plain; done++)
@@ -270,7 +276,9 @@ static u32 deliver_pieces(struct virtio_net_pair *pair, struct pkt *const *pkts,
 	}
 	virtq_fill_end(pair->rx, &fill);
 	virtq_unpop(pair->rx, (u16)(got - done));
-	rx_done(&pair->port, pkts, done);
+	rx_count(&pair->port.count, plain, bytes, plain);
+	pkt_put_burst(pkts, plain);
+	rx_done(&pair->port, pkts + plain, done - plain);
 	return done;
 }
 

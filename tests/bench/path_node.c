@@ -183,16 +183,9 @@ static const struct link_tx link_tx = {
 	.path_mtu = tx_path_mtu,
 };
 
-/* Runs of datagrams from one sender. */
-static void received(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+static void received(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
-	const struct edge_local *local = ctx;
-
-	for (u32 i = 0, k; i < n; i = k) {
-		for (k = i + 1; k < n && meta[k].src == meta[i].src; k++)
-			;
-		edge_input(local, meta[i].src, meta[i].sport, pkts + i, k - i);
-	}
+	edge_input(ctx, run->src, run->sport[0], pkts, n);
 }
 
 /* --- what is measured ------------------------------------------------------------ */

@@ -197,10 +197,10 @@ static const struct link_tx link_tx = {
 	.path_mtu = tx_path_mtu,
 };
 
-static void received(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+static void received(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
 	(void)ctx;
-	edge_input(edge_local_find(0, meta[0].dport), meta[0].src, meta[0].sport, pkts, n);
+	edge_input(edge_local_find(0, run->dport), run->src, run->sport[0], pkts, n);
 }
 
 /* The neighbour asks for us, so that its address is known. */

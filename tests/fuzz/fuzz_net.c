@@ -61,9 +61,9 @@ static u32 tx_room(void *ctx)
 }
 
 /* A link: looks at all bytes, sends every other datagram back. */
-static void on_udp(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+static void on_udp(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
-	struct udp_dst back = { .addr = meta[0].src, .sport = LINK_PORT, .dport = LINK_PORT };
+	struct udp_dst back = { .addr = run->src, .sport = LINK_PORT, .dport = LINK_PORT };
 	u8 sum = 0, b;
 
 	(void)ctx;

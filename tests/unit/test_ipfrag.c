@@ -9,14 +9,15 @@ static u32 got, got_len, got_seg, got_tos;
 static u8 got_data[65536];
 static u8 datagram[65536]; /* UDP header and data */
 
-static void take(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+static void take(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
 	(void)ctx;
+	(void)run;
 	for (u32 i = 0; i < n; i++) {
 		got++;
 		got_len = pkts[i]->len;
 		got_seg = pkts[i]->nseg;
-		got_tos = meta[i].tos;
+		got_tos = pkts[i]->tos;
 		pkt_copy_out(pkts[i], 0, got_data, got_len);
 		pkt_put(pkts[i]);
 	}
@@ -190,10 +191,10 @@ static void test_limits(void **state)
 /* In IPFRAG_PIECES long pieces, backwards; kept for a look at it. */
 static struct pkt *kept;
 
-static void keep(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+static void keep(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
 	(void)ctx;
-	(void)meta;
+	(void)run;
 	assert_int_equal(n, 1);
 	kept = pkts[0];
 }

@@ -6,10 +6,10 @@ static u32 got;
 static u8 got_data[2048];
 static u32 got_len;
 
-static void take(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+static void take(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
 	(void)ctx;
-	(void)meta;
+	(void)run;
 	for (u32 i = 0; i < n; i++) {
 		got++;
 		got_len = pkts[i]->len;

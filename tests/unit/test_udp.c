@@ -6,20 +6,24 @@
 
 static struct {
 	u32 calls, packets, first_burst;
-	struct udp_meta meta;
+	u32 src, dst;
+	u16 sport, dport;
 	u32 len;
 	u8 data[2048];
 	u8 ttl, tos;
 } got;
 
-static void take(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+static void take(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
 	assert_ptr_equal(ctx, &got);
 	if (!got.calls++)
 		got.first_burst = n;
 	for (u32 i = 0; i < n; i++) {
 		got.packets++;
-		got.meta = meta[i];
+		got.src = run->src;
+		got.dst = run->dst;
+		got.sport = run->sport[i];
+		got.dport = run->dport;
 		got.ttl = pkts[i]->ttl;
 		got.tos = pkts[i]->tos;
 		got.len = pkts[i]->len;
@@ -55,12 +59,10 @@ static void test_meta(void **state)
 
 	(void)state;
 	netif_input(&nif, &p, 1);
-	assert_int_equal(got.meta.src, PEER);
-	assert_int_equal(got.meta.dst, OWN);
-	assert_int_equal(got.meta.sport, 7);
-	assert_int_equal(got.meta.dport, 9000);
-	assert_int_equal(got.meta.ttl, 9);
-	assert_int_equal(got.meta.tos, 0x2e);
+	assert_int_equal(got.src, PEER);
+	assert_int_equal(got.dst, OWN);
+	assert_int_equal(got.sport, 7);
+	assert_int_equal(got.dport, 9000);
 	assert_int_equal(got.ttl, 9);
 	assert_int_equal(got.tos, 0x2e);
 	assert_int_equal(got.len, 3);
@@ -87,7 +89,7 @@ static void test_bursts(void **state)
 	p[3] = frame_in(9000);
 	netif_input(&nif, p, 4);
 	assert_int_equal(got.calls, 3);
-	assert_int_equal(got.meta.dport, 9000);
+	assert_int_equal(got.dport, 9000);
 }
 
 static void test_bind(void **state)
@@ -302,12 +304,12 @@ static void test_no_headroom(void **state)
 }
 
 /* A handler that sends what it got: the packet goes out with new headers. */
-static void echo(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+static void echo(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
 	static struct udp_dst d;
 
 	(void)ctx;
-	d = (struct udp_dst){ .addr = meta[0].src, .sport = 9001, .dport = meta[0].sport };
+	d = (struct udp_dst){ .addr = run->src, .sport = 9001, .dport = run->sport[0] };
 	udp_send_burst(&nif, &d, pkts, n);
 }
 

@@ -45,6 +45,13 @@ static inline u16 csum_fold(u64 sum)
 	return (u16)((sum >> 16) + (u16)sum);
 }
 
+/* The same of a sum of 16-bit words in 32 bits: added to itself the other way round, the
+ * upper half gets the carry of the lower one. */
+static inline u16 csum_fold32(u32 sum)
+{
+	return (u16)((sum + (sum << 16 | sum >> 16)) >> 16);
+}
+
 /* The 16-bit checksum of a sum; 0 when the sum covered a right checksum. */
 static inline u16 csum_finish(u64 sum)
 {

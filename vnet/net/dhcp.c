@@ -20,7 +20,7 @@
 #define LEASE_MIN_S 60u	   /* shorter ones are treated as this long */
 #define RENEW_PAUSE_NS (60 * NS_PER_S) /* 4.4.5: not more often than this */
 
-static void handle_burst(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n);
+static void handle_burst(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n);
 
 const char *dhcp_state_name(const struct netif *nif)
 {
@@ -314,12 +314,12 @@ static void handle(struct netif *nif, const struct pkt *p)
 		d->ignored++;
 }
 
-static void handle_burst(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n)
+static void handle_burst(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n)
 {
 	struct netif *nif = ctx;
 
 	for (u32 i = 0; i < n; i++) {
-		if (meta[i].sport == DHCP_SERVER_PORT)
+		if (run->sport[i] == DHCP_SERVER_PORT)
 			handle(nif, pkts[i]);
 		else
 			nif->dhcp.ignored++;

@@ -62,23 +62,31 @@ bool net_limit_pass(struct token_bucket *b, u32 rate, u32 burst)
 
 /* --- out ----------------------------------------------------------------- */
 
+/* To the NIC. bytes: added up before, as a driver may end a packet as soon as it has it. */
+static void give(struct netif *nif, struct pkt **pkts, u32 n, u64 bytes)
+{
+	u32 taken = nif->setup.tx(nif->setup.tx_ctx, pkts, n);
+
+	nif->count.tx_frames += taken;
+	nif->count.tx_bytes += bytes;
+	for (u32 i = taken; i < n; i++) {
+		nif->count.tx_bytes -= pkts[i]->len;
+		net_drop(nif, pkts[i], NET_DROP_TX_FULL);
+	}
+}
+
 void netif_flush(struct netif *nif)
 {
-	const struct netif_setup *s = &nif->setup;
-	u32 n = nif->txq_len, taken;
-
-	if (!n)
-		return;
-	/* Added up before: a driver may end a packet as soon as it has it. */
-	nif->count.tx_bytes += nif->txq_bytes;
+	if (nif->txq_len)
+		give(nif, nif->txq, nif->txq_len, nif->txq_bytes);
 	nif->txq_bytes = 0;
-	taken = s->tx(s->tx_ctx, nif->txq, n);
-	nif->count.tx_frames += taken;
-	for (u32 i = taken; i < n; i++) {
-		nif->count.tx_bytes -= nif->txq[i]->len;
-		net_drop(nif, nif->txq[i], NET_DROP_TX_FULL);
-	}
 	nif->txq_len = 0;
+}
+
+void netif_flush_with(struct netif *nif, struct pkt **pkts, u32 n, u64 bytes)
+{
+	netif_flush(nif);
+	give(nif, pkts, n, bytes);
 }
 
 u32 netif_send_raw(struct netif *nif, struct pkt **pkts, u32 n)
@@ -144,21 +152,17 @@ static void eth_input(struct netif *nif, struct pkt *p, struct udp_batch *batch)
 void netif_input(struct netif *nif, struct pkt **pkts, u32 n)
 {
 	struct udp_batch batch;
-	u64 bytes = 0;
 
 	batch.port = NULL;
 	batch.n = 0;
 	nif->count.rx_frames += n;
 	for (u32 i = 0; i < n; i++) {
-		bytes += pkts[i]->len;
-		__builtin_prefetch(pkts[i]->data);
-	}
-	for (u32 i = 0; i < n; i++) {
 		i += udp_input_run(nif, pkts + i, n - i, &batch);
-		if (i < n)
-			eth_input(nif, pkts[i], &batch);
+		if (i == n)
+			break;
+		nif->count.rx_bytes += pkts[i]->len;
+		eth_input(nif, pkts[i], &batch);
 	}
-	nif->count.rx_bytes += bytes;
 	udp_batch_flush(nif, &batch);
 	netif_flush(nif);
 }

@@ -8,7 +8,7 @@
 
 extern const u8 eth_broadcast[ETH_ALEN];
 
-/* What the IPv4 header of a received datagram said. What struct udp_meta has as
+/* What the IPv4 header of a received datagram said. What struct udp_run has as
  * neighbours is apart here: copied by one load right after two stores, it would
  * wait for both to reach the cache. */
 struct ip_meta {
@@ -27,14 +27,13 @@ struct ip_meta {
 /* Received datagrams for one port, gathered while they follow each other. */
 struct udp_batch {
 	const struct udp_port *port; /* NULL: none yet */
-	u32 src; /* the last one's sender, whom they may come from */
 	/* Of a frame like the last one, as they lie: our MAC, both addresses, the port. */
 	u64 mac, addrs;
 	u32 gen; /* the netif's then */
 	u16 dport;
 	u32 n;
 	struct pkt *pkt[PKT_BURST];
-	struct udp_meta meta[PKT_BURST];
+	struct udp_run run;
 };
 
 /* What to put into the IPv4 header of a datagram to send. */
@@ -51,6 +50,8 @@ struct ip_out {
 void net_drop(struct netif *nif, struct pkt *p, enum net_drop reason);
 /* End the current burst: give it to the NIC. */
 void netif_flush(struct netif *nif);
+/* ... and behind it complete frames of so many bytes. Consumed. */
+void netif_flush_with(struct netif *nif, struct pkt **pkts, u32 n, u64 bytes);
 
 /* A complete frame into the current burst; every entry into the stack ends it
  * with netif_flush(). */

@@ -62,31 +62,35 @@ void udp_batch_flush(struct netif *nif, struct udp_batch *b)
 		return;
 	b->n = 0;
 	nif->count.rx_udp += n;
-	b->port->handler(b->port->ctx, b->pkt, b->meta, n);
+	b->port->handler(b->port->ctx, b->pkt, &b->run, n);
 }
 
-/* Where fields lie that are looked at together: type and the first byte of IPv4, both
- * addresses, ... */
+/* Where fields lie that are loaded together: type, version and TOS; fragment, TTL and
+ * protocol; both addresses; UDP's length and checksum. */
 #define AT_HEAD ETH_TYPE
 #define AT_FRAG (OFF_IP + IP_FRAG)
 #define AT_ADDRS (OFF_IP + IP_SRC)
 #define AT_DPORT (OFF_UDP + UDP_DPORT)
-#define AT_CSUM (OFF_UDP + UDP_CSUM)
+#define AT_LEN (OFF_UDP + UDP_LEN)
+
+STATIC_ASSERT(OFF_IP + IP_TOS == AT_HEAD + 3 && IP_TTL == IP_FRAG + 2 && IP_PROTO == IP_FRAG + 3 &&
+	      IP_DST == IP_SRC + 4 && UDP_CSUM == UDP_LEN + 2, "what is loaded together");
 
 /* As they lie. */
 #define HEAD_PLAIN (__builtin_bswap16(ETH_TYPE_IPV4) | (u32)IP_VER_IHL_PLAIN << 16)
 #define HEAD_MASK 0xffffffu
-#define FRAG_MASK __builtin_bswap16(IP_FRAG_MF | IP_FRAG_OFFSET)
-#define MAC_MASK 0xffffffffffffull
-
-STATIC_ASSERT(IP_DST == IP_SRC + 4, "addresses are loaded together");
+#define FRAG_PLAIN ((u32)IP_PROTO_UDP << 24)
+#define FRAG_MASK (0xffu << 24 | __builtin_bswap16(IP_FRAG_MF | IP_FRAG_OFFSET))
+#define MAC_SHIFT 16u /* the first two bytes behind a MAC go out */
 
 static void batch_expect(const struct netif *nif, struct udp_batch *b)
 {
-	b->mac = (load_le32(nif->setup.mac) | (u64)load_le16(nif->setup.mac + 4) << 32) & MAC_MASK;
-	b->addrs = __builtin_bswap64((u64)b->src << 32 | nif->addr);
+	const u8 *mac = nif->setup.mac;
+
+	b->mac = ((u64)load_le16(mac + sizeof(u32)) << 32 | load_le32(mac)) << MAC_SHIFT;
+	b->addrs = __builtin_bswap64((u64)b->run.src << 32 | b->run.dst);
 	b->dport = __builtin_bswap16(b->port->port);
-	b->gen = nif->gen;
+	b->gen = b->run.dst == nif->addr ? nif->gen : 0;
 }
 
 static bool checksum_good(const struct pkt *p, const struct ip_meta *meta, u32 len)
@@ -127,7 +131,8 @@ void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
 		net_drop(nif, p, NET_DROP_UDP_PORT);
 		return;
 	}
-	if (b->port != port || b->n == PKT_BURST)
+	if (b->port != port || b->run.src != meta->src || b->run.dst != meta->dst ||
+	    b->n == PKT_BURST)
 		udp_batch_flush(nif, b);
 	/* The handler may have unbound the port. */
 	if (!port->handler) {
@@ -135,16 +140,11 @@ void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
 		return;
 	}
 	b->port = port;
-	b->src = meta->src;
+	b->run.src = meta->src;
+	b->run.dst = meta->dst;
+	b->run.dport = port->port;
+	b->run.sport[b->n] = load_be16(h + UDP_SPORT);
 	batch_expect(nif, b);
-	b->meta[b->n] = (struct udp_meta){
-		.src = meta->src,
-		.dst = meta->dst,
-		.sport = load_be16(h + UDP_SPORT),
-		.dport = load_be16(h + UDP_DPORT),
-		.ttl = meta->ttl,
-		.tos = meta->tos,
-	};
 	if (!p->nseg) {
 		p->len = len;
 		p->head_len = len;
@@ -154,45 +154,39 @@ void udp_input(struct netif *nif, struct pkt *p, const struct ip_meta *meta,
 }
 
 /* What of the headers is not as expected: 0 for a plain datagram like the one before. */
-static inline u64 differs(const u8 *h, u64 mac, u64 addrs, u32 dport)
+static inline u64 differs(const u8 *h, u32 head, u32 frag, const struct udp_batch *b)
 {
-	return ((load_le64(h) ^ mac) & MAC_MASK) |
-	       ((load_le32(h + AT_HEAD) ^ HEAD_PLAIN) & HEAD_MASK) |
-	       (load_le16(h + AT_FRAG) & FRAG_MASK) | (h[OFF_IP + IP_PROTO] ^ IP_PROTO_UDP) |
-	       (load_le64(h + AT_ADDRS) ^ addrs) | (load_le16(h + AT_DPORT) ^ dport) |
-	       load_le16(h + AT_CSUM);
+	return ((load_le64(h) << MAC_SHIFT) ^ b->mac) | ((head ^ HEAD_PLAIN) & HEAD_MASK) |
+	       ((frag ^ FRAG_PLAIN) & FRAG_MASK) | (load_le64(h + AT_ADDRS) ^ b->addrs) |
+	       (u32)(load_le16(h + AT_DPORT) ^ b->dport);
 }
 
 u32 udp_input_run(struct netif *nif, struct pkt **pkts, u32 n, struct udp_batch *b)
 {
-	const u64 mac = b->mac, addrs = b->addrs;
-	const u32 dport = b->dport, src = b->src, dst = nif->addr;
 	u32 at = b->n, k = 0;
+	u64 bytes = 0;
 
 	if (!b->port || b->gen != nif->gen || !b->port->handler)
 		return 0;
 	for (n = MIN(n, PKT_BURST - at); k < n; k++, at++) {
 		struct pkt *p = pkts[k];
-		const u8 *h = p->data, *udp = h + OFF_UDP;
-		u32 len = p->len, ttl, tos, total;
+		const u8 *h = p->data;
+		u32 len = p->len, head, frag, total;
 
-		if (len < UDP_HEADROOM || p->head_len != len || differs(h, mac, addrs, dport))
+		if (len < UDP_HEADROOM || p->head_len != len)
 			break;
+		head = load_le32(h + AT_HEAD);
+		frag = load_le32(h + AT_FRAG);
 		total = load_be16(h + OFF_IP + IP_TOTAL);
-		ttl = h[OFF_IP + IP_TTL];
-		tos = h[OFF_IP + IP_TOS];
-		if (total < UDP_OVERHEAD || total > len - ETH_HLEN || !ttl ||
-		    load_be16(udp + UDP_LEN) != total - IP_HLEN ||
-		    !csum_ip_header_good(h + OFF_IP))
+		/* Without a checksum its field is 0. */
+		if (differs(h, head, frag, b) || total < UDP_OVERHEAD || total > len - ETH_HLEN ||
+		    load_le32(h + AT_LEN) != __builtin_bswap16((u16)(total - IP_HLEN)) ||
+		    !(u8)(frag >> 16) || !csum_ip_header_good(h + OFF_IP))
 			break;
-		b->meta[at].src = src;
-		b->meta[at].dst = dst;
-		b->meta[at].sport = load_be16(udp + UDP_SPORT);
-		b->meta[at].dport = __builtin_bswap16((u16)dport);
-		b->meta[at].ttl = (u8)ttl;
-		b->meta[at].tos = (u8)tos;
-		p->ttl = (u8)ttl;
-		p->tos = (u8)tos;
+		b->run.sport[at] = load_be16(h + OFF_UDP + UDP_SPORT);
+		p->ttl = (u8)(frag >> 16);
+		p->tos = (u8)(head >> 24);
+		bytes += len;
 		/* What is behind the datagram is Ethernet's padding. */
 		p->len = total - UDP_OVERHEAD;
 		p->head_len = total - UDP_OVERHEAD;
@@ -200,6 +194,7 @@ u32 udp_input_run(struct netif *nif, struct pkt **pkts, u32 n, struct udp_batch 
 		b->pkt[at] = p;
 	}
 	b->n = at;
+	nif->count.rx_bytes += bytes;
 	return k;
 }
 
@@ -308,19 +303,18 @@ static bool send_prepared(struct netif *nif, struct udp_dst *d, struct pkt *p, u
 	} else if (d->flags & UDP_DST_CSUM) {
 		set_checksum(nif, d, p, OFF_UDP);
 	}
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	store_le64(h + WORD_CSUM, load_le64(t + WORD_CSUM) | __builtin_bswap16((u16)~sum));
+	sum = ~(u32)csum_fold32(sum);
+	store_le64(h + WORD_CSUM, load_le64(t + WORD_CSUM) | __builtin_bswap16((u16)sum));
 	netif_queue(nif, p);
 	return true;
 }
 
 /*
- * The first packets of the burst behind prepared headers, as long as there is nothing
- * but the headers to do; the template in registers. Returns how many.
+ * Headers for the first packets of the burst, as long as there is nothing else to do; the
+ * template in registers. Returns how many; *bytes is what they amount to then.
  */
 static __attribute__((noinline)) u32 send_plain(struct netif *nif, const struct udp_dst *d,
-						struct pkt **pkts, u32 n, u32 mtu)
+						struct pkt **pkts, u32 n, u32 mtu, u64 *bytes)
 {
 	const u64 t0 = load_le64(d->hdr), t1 = load_le64(d->hdr + WORD_TOS),
 		  t2 = load_le64(d->hdr + WORD_TOTAL), t3 = load_le64(d->hdr + WORD_CSUM),
@@ -328,9 +322,8 @@ static __attribute__((noinline)) u32 send_plain(struct netif *nif, const struct 
 	const u32 tos_mask = d->flags & UDP_DST_TOS ? UINT8_MAX : 0;
 	const u32 hash_mask = d->flags & UDP_DST_SPORT_HASH ? SPORT_HASH_MASK : 0;
 	const u32 sport = hash_mask ? SPORT_HASH_BASE : d->sport, ip_sum = d->ip_sum;
-	struct pkt **queue = nif->txq + nif->txq_len;
 	u32 id = nif->ip_id, k = 0;
-	u64 bytes = 0;
+	u64 all = 0;
 
 	for (; k < n; k++) {
 		struct pkt *p = pkts[k];
@@ -340,14 +333,12 @@ static __attribute__((noinline)) u32 send_plain(struct netif *nif, const struct 
 
 		if (pkt_offloads(p) || !ttl || total > mtu || h < p->buf)
 			break;
-		sum = ip_sum + total + (u16)id + (ttl << 8) + tos;
-		sum = (sum >> 16) + (sum & 0xffff);
-		sum = (sum >> 16) + (sum & 0xffff);
+		sum = ~(u32)csum_fold32(ip_sum + total + (u16)id + (ttl << 8) + tos);
 		store_le64(h, t0);
 		store_le64(h + WORD_TOS, t1 | (u64)tos << 56);
 		store_le64(h + WORD_TOTAL,
 			   t2 | __builtin_bswap32(total << 16 | (u16)id) | (u64)ttl << 48);
-		store_le64(h + WORD_CSUM, t3 | __builtin_bswap16((u16)~sum));
+		store_le64(h + WORD_CSUM, t3 | __builtin_bswap16((u16)sum));
 		store_le64(h + WORD_PORTS,
 			   t4 | __builtin_bswap64((u64)(sport | (p->hash & hash_mask)) << 32 |
 						  (len + UDP_HLEN)));
@@ -355,13 +346,11 @@ static __attribute__((noinline)) u32 send_plain(struct netif *nif, const struct 
 		p->data = h;
 		p->head_len += UDP_HEADROOM;
 		p->len = len + UDP_HEADROOM;
-		bytes += len + UDP_HEADROOM;
-		queue[k] = p;
+		all += len + UDP_HEADROOM;
 		id++;
 	}
 	nif->ip_id = (u16)id;
-	nif->txq_len += k;
-	nif->txq_bytes += bytes;
+	*bytes = all;
 	return k;
 }
 
@@ -406,11 +395,18 @@ u32 udp_send_burst(struct netif *nif, struct udp_dst *d, struct pkt **pkts, u32 
 	u32 mtu = d->mtu ? MIN(d->mtu, nif->mtu) : nif->mtu;
 	bool ready = d->gen == nif->gen || prepare(nif, d);
 	u32 sent = 0, plain = 0;
+	u64 bytes = 0;
 
 	if (ready && d->neighbour < ARP_ENTRIES)
 		nif->arp.entry[d->neighbour].used = true;
-	if (ready && !(d->flags & UDP_DST_CSUM) && n <= NETIF_TXQ - nif->txq_len)
-		plain = sent = send_plain(nif, d, pkts, n, mtu);
+	if (ready && !(d->flags & UDP_DST_CSUM))
+		plain = sent = send_plain(nif, d, pkts, n, mtu, &bytes);
+	if (plain && plain == n) {
+		netif_flush_with(nif, pkts, n, bytes);
+		return n;
+	}
+	for (u32 i = 0; i < plain; i++)
+		netif_queue(nif, pkts[i]);
 	for (u32 i = plain; i < n; i++) {
 		struct pkt *p = pkts[i];
 		u8 ttl = p->ttl ? (u8)(p->ttl - 1) : d->ttl;

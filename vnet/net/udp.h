@@ -15,22 +15,20 @@
 
 struct netif;
 
-struct udp_meta {
+/* Datagrams from one address that follow each other. */
+struct udp_run {
 	u32 src; /* addresses in host order */
 	u32 dst; /* own or broadcast */
-	u16 sport;
 	u16 dport;
-	u8 ttl;
-	u8 tos;
+	u16 sport[PKT_BURST]; /* each one's */
 };
 
 /*
- * Gets n (1 .. PKT_BURST) packets with data at the UDP payload, meta[i] for
- * pkts[i]; consumes them. p->ttl and p->tos are set as well. A reassembled
- * datagram has segments, and its header fragment may be as short as 0 bytes:
- * look at head_len. Netif's core; may send.
+ * Gets n (1 .. PKT_BURST) packets with data at the UDP payload; consumes them. p->ttl
+ * and p->tos are set as well. A reassembled datagram has segments, and its header
+ * fragment may be as short as 0 bytes: look at head_len. Netif's core; may send.
  */
-typedef void (*udp_handler_fn)(void *ctx, struct pkt **pkts, const struct udp_meta *meta, u32 n);
+typedef void (*udp_handler_fn)(void *ctx, struct pkt **pkts, const struct udp_run *run, u32 n);
 
 struct udp_port {
 	udp_handler_fn handler; /* NULL: free */
