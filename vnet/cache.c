@@ -27,8 +27,10 @@ static struct cache_table *table_new(u32 entries)
 	u32 sets = entries / CACHE_WAYS;
 	struct cache_table *t = plat_alloc(table_bytes(sets));
 
-	if (t)
+	if (t) {
 		t->sets = sets;
+		t->shift = 64 - (u32)__builtin_ctz(sets);
+	}
 	return t;
 }
 
@@ -74,13 +76,13 @@ u64 cache_peek(const struct flow_cache *c, const struct route_key *k)
 	struct cache_view view = cache_view(c, k->ingress);
 	struct cache_ref ref;
 
-	cache_prefetch(&view, k, &ref);
+	cache_prefetch(&view, k->dst, k->src, &ref);
 	for (u32 i = 0; i < CACHE_WAYS; i++) {
 		/* Its owner may write meanwhile: look at one copy. */
 		struct cache_entry e = ref.set->way[i];
 
-		if (e.tag[0] == ref.tag && e.tag[1] == k->src &&
-		    route_stamp_valid(&e.stamp, k->dst))
+		if (e.tag[0] == ref.tag && e.tag[1] == ref.src &&
+		    route_stamp_valid(&e.stamp, view.gen, k->dst))
 			return e.verdict & ~CACHE_NEW;
 	}
 	return 0;
@@ -100,15 +102,15 @@ static struct cache_entry *make_room(struct flow_cache *c, struct cache_set *set
 	return victim;
 }
 
-void cache_fill(struct flow_cache *c, const struct route_key *k, const struct cache_ref *ref,
-		const struct route_stamp *stamp, u64 verdict)
+void cache_fill(struct flow_cache *c, const struct cache_ref *ref, const struct route_stamp *stamp,
+		u64 verdict)
 {
 	struct cache_entry *victim = NULL;
 
 	for (u32 i = 0; i < CACHE_WAYS; i++) {
 		struct cache_entry *e = &ref->set->way[i];
 
-		if (e->tag[0] == ref->tag && e->tag[1] == k->src) {
+		if (e->tag[0] == ref->tag && e->tag[1] == ref->src) {
 			victim = e;
 			break;
 		}
@@ -118,7 +120,7 @@ void cache_fill(struct flow_cache *c, const struct route_key *k, const struct ca
 	if (!victim)
 		victim = make_room(c, ref->set);
 	*victim = (struct cache_entry){
-		.tag = { ref->tag, k->src },
+		.tag = { ref->tag, ref->src },
 		.stamp = *stamp,
 		.verdict = verdict | CACHE_NEW,
 	};

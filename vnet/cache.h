@@ -34,6 +34,7 @@ struct cache_set {
 
 struct cache_table {
 	u32 sets;
+	u32 shift; /* of a hash, to a set's number */
 	struct cache_set set[] ALIGNED(CACHE_LINE);
 };
 
@@ -47,7 +48,7 @@ struct flow_cache {
 
 /* Where a flow is looked for; made once per frame. */
 struct cache_ref {
-	u64 tag; /* the first one; the second is the source */
+	u64 tag, src; /* both tags */
 	struct cache_set *set;
 };
 
@@ -59,10 +60,11 @@ void cache_fini(struct flow_cache *c);
 void cache_fit(struct flow_cache *c, u32 routes);
 u32 cache_entries(const struct flow_cache *c);
 
-/* What is the same for all that comes in by a port, to be had in registers. */
+/* What is the same for a burst that comes in by a port, to be had in registers. */
 struct cache_view {
 	struct cache_set *set;
-	u64 mask; /* of the sets' numbers */
+	u32 shift;
+	u32 gen; /* of everything; a change from here on is one behind the burst */
 	u64 seed[2];
 	u64 ingress; /* its part of a tag */
 };
@@ -76,45 +78,50 @@ static inline struct cache_view cache_view(const struct flow_cache *c,
 
 	return (struct cache_view){
 		.set = t->set,
-		.mask = t->sets - 1,
+		.shift = t->shift,
+		.gen = route_gen_all(),
 		.seed = { c->seed[0], c->seed[1] },
 		.ingress = (u64)ingress->id << 48,
 	};
 }
 
-/* Find the flow's set and start fetching it, a pass over the burst before cache_find(). */
-static inline void cache_prefetch(const struct cache_view *v, const struct route_key *k,
+/*
+ * Find the flow's set and start fetching it, a pass over the burst before cache_find().
+ * Multiplied by a secret, all that MACs differ in reaches the product's top, from which the
+ * set's number is taken.
+ */
+static inline void cache_prefetch(const struct cache_view *v, u64 dst, u64 src,
 				  struct cache_ref *ref)
 {
-	u64 tag = k->dst | v->ingress;
-	struct cache_set *set =
-		&v->set[hash_mix(tag ^ v->seed[0], k->src ^ v->seed[1]) & v->mask];
+	u64 tag = dst | v->ingress;
+	struct cache_set *set = &v->set[(tag ^ v->seed[0]) * (src ^ v->seed[1]) >> v->shift];
 
 	ref->tag = tag;
+	ref->src = src;
 	ref->set = set;
 	/* Most are in the first line: ways are taken in order. */
 	__builtin_prefetch(&set->way[0]);
 }
 
 /* In one line: which of the two it is, nobody can predict, so no branch asks. */
-static inline struct cache_entry *cache_match(struct cache_entry *two, const struct route_key *k,
+static inline struct cache_entry *cache_match(struct cache_entry *two,
 					      const struct cache_ref *ref)
 {
-	bool first = ((two[0].tag[0] ^ ref->tag) | (two[0].tag[1] ^ k->src)) == 0;
-	bool second = ((two[1].tag[0] ^ ref->tag) | (two[1].tag[1] ^ k->src)) == 0;
+	bool first = ((two[0].tag[0] ^ ref->tag) | (two[0].tag[1] ^ ref->src)) == 0;
+	bool second = ((two[1].tag[0] ^ ref->tag) | (two[1].tag[1] ^ ref->src)) == 0;
 
 	return (first | second) ? two + second : NULL;
 }
 
 /* The verdict, or 0: ask the table and keep its answer by cache_fill(). The
  * caller counts hits and misses, once a burst. */
-static inline u64 cache_find(const struct route_key *k, const struct cache_ref *ref)
+static inline u64 cache_find(const struct cache_view *v, const struct cache_ref *ref)
 {
-	struct cache_entry *e = cache_match(ref->set->way, k, ref);
+	struct cache_entry *e = cache_match(ref->set->way, ref);
 
 	if (!e)
-		e = cache_match(ref->set->way + CACHE_WAYS / 2, k, ref);
-	if (!e || !route_stamp_valid(&e->stamp, k->dst))
+		e = cache_match(ref->set->way + CACHE_WAYS / 2, ref);
+	if (!e || !route_stamp_valid(&e->stamp, v->gen, ref->tag))
 		return 0;
 	if (e->verdict & CACHE_NEW)
 		e->verdict &= ~CACHE_NEW;
@@ -126,7 +133,7 @@ u64 cache_peek(const struct flow_cache *c, const struct route_key *k);
 
 /* Keep the answer to what cache_find() did not know. The stamp is from before
  * the table was asked: what a change overtook is void from the start. */
-void cache_fill(struct flow_cache *c, const struct route_key *k, const struct cache_ref *ref,
-		const struct route_stamp *stamp, u64 verdict);
+void cache_fill(struct flow_cache *c, const struct cache_ref *ref, const struct route_stamp *stamp,
+		u64 verdict);
 
 #endif

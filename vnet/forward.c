@@ -99,80 +99,101 @@ static bool is_storm(struct vnet_port *port, u64 dst)
 	return !token_bucket_pass(&port->groups, limit, limit, plat_now_ns());
 }
 
-/* May the frame go on? Else why not. What few frames need stays out of line here, so that
- * it takes no registers from the others. */
-static __attribute__((noinline)) bool frame_may_pass(struct vnet_port *port, struct pkt *p,
-						     const struct route_key *k,
-						     enum vnet_drop *why)
+/* May the frame go on? Else why not. */
+static bool frame_may_pass(struct vnet_port *port, struct pkt *p, u64 dst, u64 src,
+			   enum vnet_drop *why)
 {
 	*why = VNET_DROP_SOURCE;
-	if (port->face->kind == VNET_PORT_INTERFACE && !vnet_port_may_send_from(port->face, k->src))
+	if (port->face->kind == VNET_PORT_INTERFACE && !vnet_port_may_send_from(port->face, src))
 		return false;
 	*why = VNET_DROP_STORM;
-	if (is_storm(port, k->dst))
+	if (is_storm(port, dst))
 		return false;
 	*why = VNET_DROP_BAD_OFFLOAD;
 	return !pkt_is_offloaded(p) || offload_accept(p);
 }
 
-/* Start the cache on what was taken. A loop of its own, so that what each of the two
- * needs finds registers. */
-static void burst_prefetch(struct core_state *me, const struct vnet_port *face)
+/* The first frames, as long as there is nothing to be asked about them, and the cache started
+ * on them. Returns how many. */
+static __attribute__((noinline)) u32 take_plain(struct core_state *me, const struct vnet_port *face,
+						struct pkt **pkts, u32 n)
 {
 	const struct cache_view view = cache_view(&me->cache, face);
 	struct burst *b = &me->burst;
-	u32 n = b->n;
+	const u64 own = mac_load(face->mac);
+	/* What of a source that is another one, and of a destination, is suspicious. */
+	const u64 src_mask = face->kind == VNET_PORT_INTERFACE && !face->any_source ? UINT64_MAX : 0;
+	const u64 dst_mask = face->storm ? 1 : 0;
+	const u32 overlay = face->overlay;
+	const u16 id = face->id;
+	u64 bytes = 0;
+	u32 k = 0;
 
-	for (u32 i = 0; i < n; i++) {
-		cache_prefetch(&view, &b->key[i], &b->ref[i]);
-		pkt_prefetch_room(b->pkt[i]);
+	for (; k < n; k++) {
+		struct pkt *p = pkts[k];
+		const u8 *frame = p->data;
+		u64 dst, src;
+
+		if (pkt_offloads(p) || p->head_len < ETH_HLEN)
+			break;
+		dst = mac_load_wide(frame + ETH_DST);
+		src = mac_load_wide(frame + ETH_SRC);
+		if (((src ^ own) & src_mask) | (dst & dst_mask))
+			break;
+		p->ingress = id;
+		p->overlay = overlay;
+		bytes += p->len;
+		b->pkt[k] = p;
+		cache_prefetch(&view, dst, src, &b->ref[k]);
+		pkt_prefetch_room(p);
 	}
+	b->n = k;
+	b->offloads = 0;
+	b->bytes = bytes;
+	return k;
+}
+
+/* One frame, whatever it is like. */
+static __attribute__((noinline)) void take_any(struct core_state *me, struct vnet_port *port,
+					       struct pkt *p)
+{
+	const struct cache_view view = cache_view(&me->cache, port->face);
+	struct burst *b = &me->burst;
+	enum vnet_drop why = VNET_DROP_RUNT;
+	u64 dst, src;
+
+	p->ingress = port->face->id;
+	p->overlay = port->face->overlay;
+	port->count.rx_bytes += p->len;
+	if (p->head_len < ETH_HLEN) {
+		vnet_port_drop(port, p, why);
+		return;
+	}
+	dst = mac_load_wide(p->data + ETH_DST);
+	src = mac_load_wide(p->data + ETH_SRC);
+	if (!frame_may_pass(port, p, dst, src, &why)) {
+		vnet_port_drop(port, p, why);
+		return;
+	}
+	b->offloads |= pkt_offloads(p);
+	b->bytes += p->len;
+	port->count.rx_segments += pkt_wire_frames(p) - 1;
+	cache_prefetch(&view, dst, src, &b->ref[b->n]);
+	pkt_prefetch_room(p);
+	b->pkt[b->n++] = p;
 }
 
 /* Count and check what came in. */
 static void burst_take(struct core_state *me, struct vnet_port *port, struct pkt **pkts, u32 n)
 {
-	const struct vnet_port *face = port->face;
-	struct burst *b = &me->burst;
-	u64 own = mac_load(face->mac), bytes = 0, segments = n;
-	/* What of a source that is another one, and of a destination, is suspicious. */
-	u64 src_mask = face->kind == VNET_PORT_INTERFACE && !face->any_source ? UINT64_MAX : 0;
-	u64 dst_mask = face->storm ? 1 : 0;
-	u32 overlay = face->overlay, kept = 0, offloads = 0;
-	u64 dropped = 0;
-	u16 id = face->id;
+	u32 plain = take_plain(me, port->face, pkts, n);
 
-	for (u32 i = 0; i < n; i++) {
-		struct pkt *p = pkts[i];
-		struct route_key *k = &b->key[kept];
-		enum vnet_drop why = VNET_DROP_RUNT;
-
-		p->ingress = id;
-		p->overlay = overlay;
-		bytes += p->len;
-		if (p->head_len < ETH_HLEN) {
-			dropped += p->len;
-			vnet_port_drop(port, p, why);
-			continue;
-		}
-		route_key_init(k, face, p->data);
-		if (((k->src ^ own) & src_mask) | (k->dst & dst_mask) | pkt_offloads(p)) {
-			if (!frame_may_pass(port, p, k, &why)) {
-				dropped += p->len;
-				vnet_port_drop(port, p, why);
-				continue;
-			}
-			offloads |= pkt_offloads(p);
-			segments += pkt_wire_frames(p) - 1;
-		}
-		b->pkt[kept++] = p;
-	}
-	b->n = kept;
-	b->offloads = offloads;
-	b->bytes = bytes - dropped;
+	me->burst.face = port->face;
 	port->count.rx_frames += n;
-	port->count.rx_bytes += bytes;
-	port->count.rx_segments += segments;
+	port->count.rx_segments += n;
+	port->count.rx_bytes += me->burst.bytes;
+	for (u32 i = plain; i < n; i++)
+		take_any(me, port, pkts[i]);
 }
 
 /* The table's answers for the frames that the cache does not know. */
@@ -182,13 +203,13 @@ static __attribute__((noinline)) void burst_miss(struct core_state *me, unsigned
 	struct burst *b = &me->burst;
 
 	for (u32 i = 0; i < n; i++) {
-		route_key_hash(&b->key[miss[i]]);
-		route_prefetch_places(&b->key[miss[i]]);
+		b->missed[i] = burst_key(b, miss[i]);
+		route_prefetch_places(&b->missed[i]);
 	}
 	for (u32 i = 0; i < n; i++)
-		route_prefetch_buckets(&b->key[miss[i]]);
+		route_prefetch_buckets(&b->missed[i]);
 	for (u32 i = 0; i < n; i++) {
-		const struct route_key *k = &b->key[miss[i]];
+		const struct route_key *k = &b->missed[i];
 		struct route_stamp stamp = route_stamp_take(k);
 		u64 verdict = route_lookup_counted(k, &me->many);
 
@@ -196,7 +217,7 @@ static __attribute__((noinline)) void burst_miss(struct core_state *me, unsigned
 		b->cell[miss[i]] = route_cell(verdict_counter(verdict), core);
 		__builtin_prefetch(b->cell[miss[i]], 1);
 		if (!(verdict & VERDICT_FLOOD))
-			cache_fill(&me->cache, k, &b->ref[miss[i]], &stamp, verdict);
+			cache_fill(&me->cache, &b->ref[miss[i]], &stamp, verdict);
 	}
 }
 
@@ -205,7 +226,7 @@ static void burst_learn(const struct burst *b, const struct vnet_port *port, str
 {
 	for (u32 i = 0; i < b->n; i++) {
 		if (b->verdict[i] != verdict_drop(VNET_DROP_SOURCE))
-			learned_note(l, b->key[i].src, port->id);
+			learned_note(l, b->ref[i].src, port->id);
 	}
 }
 
@@ -219,8 +240,9 @@ static bool reaches(struct core_state *me, u32 i, u16 id)
 	    __atomic_load_n(&port->lost, __ATOMIC_RELAXED))
 		return false;
 	if (verdict & VERDICT_MANY) {
-		route_key_hash(&me->burst.key[i]);
-		verdict = route_lookup(&me->burst.key[i], &me->many);
+		struct route_key k = burst_key(&me->burst, i);
+
+		verdict = route_lookup(&k, &me->many);
 		return (verdict & VERDICT_MANY) && port_set_has(&me->many, id);
 	}
 	while (verdict && verdict_port(verdict) != id)
@@ -270,7 +292,7 @@ static void burst_drop(struct burst *b, struct vnet_port *port)
 		}
 		b->pkt[n] = b->pkt[i];
 		b->verdict[n] = verdict;
-		b->key[n++] = b->key[i];
+		b->ref[n++] = b->ref[i];
 	}
 	b->n = n;
 }
@@ -279,10 +301,12 @@ static void burst_drop(struct burst *b, struct vnet_port *port)
 static void burst_count_shared(struct burst *b, unsigned core)
 {
 	for (u32 i = 0; i < b->n; i++) {
+		struct route_key k;
+
 		if (!(b->verdict[i] & VERDICT_SHARED))
 			continue;
-		route_key_hash(&b->key[i]);
-		route_count_shared(&b->key[i], core, b->pkt[i]->len);
+		k = burst_key(b, i);
+		route_count_shared(&k, core, b->pkt[i]->len);
 	}
 }
 
@@ -336,6 +360,7 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 	struct learned *learned = __atomic_load_n(&port->learned, __ATOMIC_ACQUIRE);
 	struct neigh *neigh = __atomic_load_n(&port->face->neigh, __ATOMIC_ACQUIRE);
 	struct burst *b = &me->burst;
+	const struct cache_view view = cache_view(&me->cache, port->face);
 	struct route_cell *cell = NULL;
 	unsigned core = port->in_core;
 	u8 miss[PKT_BURST];
@@ -343,7 +368,7 @@ static void burst_route(struct core_state *me, struct vnet_port *port)
 	u64 last = 0;
 
 	for (u32 i = 0; i < n; i++) {
-		u64 counted = cache_find(&b->key[i], &b->ref[i]);
+		u64 counted = cache_find(&view, &b->ref[i]);
 
 		b->verdict[i] = counted;
 		if (counted != last) {
@@ -385,7 +410,6 @@ void vnet_input(struct vnet_port *port, struct pkt **pkts, u32 n)
 		if (matrix_is_on())
 			matrix_count(port, pkts, take);
 		burst_take(me, port, pkts, take);
-		burst_prefetch(me, port->face);
 		if (port->steer)
 			steer_note(port, me->burst.pkt, me->burst.n);
 		burst_route(me, port);

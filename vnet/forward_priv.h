@@ -20,8 +20,9 @@ struct burst {
 	struct pkt *pkt[PKT_BURST];
 	u64 verdict[PKT_BURST];
 	struct route_cell *cell[PKT_BURST]; /* that counts the frame */
-	struct route_key key[PKT_BURST];
 	struct cache_ref ref[PKT_BURST];
+	const struct vnet_port *face; /* they came in by */
+	struct route_key missed[PKT_BURST]; /* of those that the cache does not know */
 };
 
 /* One core's own. */
@@ -36,6 +37,19 @@ struct core_state {
 	bool in_batch;
 	u8 count[VNET_MAX_PORTS]; /* all zero between runs */
 };
+
+/* What the route table is asked about a frame of the burst. */
+static inline struct route_key burst_key(const struct burst *b, u32 i)
+{
+	struct route_key k = {
+		.dst = b->ref[i].tag & MAC_BROADCAST,
+		.src = b->ref[i].src,
+		.ingress = b->face,
+	};
+
+	route_key_hash(&k);
+	return k;
+}
 
 /* The burst's frames to where their verdicts say, and all of them consumed. Its core. */
 void forward_send(struct core_state *me, struct vnet_port *from);

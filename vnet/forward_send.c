@@ -194,12 +194,11 @@ static struct pkt *copy_of(struct core_state *me, struct vnet_port *from, struct
  * the frame itself. */
 static void send_many(struct core_state *me, struct vnet_port *from, u32 i)
 {
+	struct route_key k = burst_key(&me->burst, i);
 	struct pkt *p = me->burst.pkt[i];
 	u16 id, next;
-	u64 verdict;
+	u64 verdict = route_lookup(&k, &me->many);
 
-	route_key_hash(&me->burst.key[i]);
-	verdict = route_lookup(&me->burst.key[i], &me->many);
 	if (verdict & VERDICT_DROP) { /* a change was quicker */
 		vnet_port_drop(from, p, verdict_reason(verdict));
 		return;

@@ -150,11 +150,10 @@ static inline void route_key_init(struct route_key *k, const struct vnet_port *i
  */
 #define ROUTE_GEN_BITS 13
 struct route_gens {
-	u64 seed; /* of hash_dst and hash_src */
+	u32 mac[2 * BIT(ROUTE_GEN_BITS)]; /* of destinations, then of sources */
 	u32 all ALIGNED(CACHE_LINE);
 	u32 group;
-	u32 dst[BIT(ROUTE_GEN_BITS)];
-	u32 src[BIT(ROUTE_GEN_BITS)];
+	u64 seed; /* of hash_dst and hash_src */
 };
 extern struct route_gens route_gens; /* to be read through the functions here */
 
@@ -170,24 +169,36 @@ static inline void route_key_hash(struct route_key *k)
 	k->hash_src = route_hash_mac(k->src, k->ingress->overlay);
 }
 
-static inline u32 route_gen_index(u64 hash)
+/* Places in route_gens.mac. */
+static inline u32 route_gen_dst(u64 hash_dst)
 {
-	return (u32)(hash >> (64 - ROUTE_GEN_BITS));
+	return (u32)(hash_dst >> (64 - ROUTE_GEN_BITS));
+}
+
+static inline u32 route_gen_src(u64 hash_src)
+{
+	return (u32)BIT(ROUTE_GEN_BITS) + (u32)(hash_src >> (64 - ROUTE_GEN_BITS));
 }
 
 /* The generation of an answer: taken before route_lookup() is asked for it. */
 struct route_stamp {
 	u32 sum;
-	u16 dst, src; /* which groups its MACs fall in */
+	u16 dst, src; /* which groups its MACs fall in: places in route_gens.mac */
 };
-STATIC_ASSERT(ROUTE_GEN_BITS <= 16, "in 16 bits");
+STATIC_ASSERT(ROUTE_GEN_BITS < 16, "in 16 bits");
 
-static inline u32 route_stamp_sum(u16 dst, u16 src, bool group)
+/* The generation of everything. Who looks at several answers asks once. */
+static inline u32 route_gen_all(void)
 {
-	u32 sum = __atomic_load_n(&route_gens.all, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&route_gens.all, __ATOMIC_ACQUIRE);
+}
 
-	sum += __atomic_load_n(&route_gens.dst[dst], __ATOMIC_ACQUIRE);
-	sum += __atomic_load_n(&route_gens.src[src], __ATOMIC_ACQUIRE);
+static inline u32 route_stamp_sum(u16 dst, u16 src, u32 all, bool group)
+{
+	u32 sum = all;
+
+	sum += __atomic_load_n(&route_gens.mac[dst], __ATOMIC_ACQUIRE);
+	sum += __atomic_load_n(&route_gens.mac[src], __ATOMIC_ACQUIRE);
 	if (group)
 		sum += __atomic_load_n(&route_gens.group, __ATOMIC_ACQUIRE);
 	return sum;
@@ -195,9 +206,11 @@ static inline u32 route_stamp_sum(u16 dst, u16 src, bool group)
 
 static inline struct route_stamp route_stamp_take(const struct route_key *k)
 {
-	u16 dst = (u16)route_gen_index(k->hash_dst), src = (u16)route_gen_index(k->hash_src);
+	u16 dst = (u16)route_gen_dst(k->hash_dst), src = (u16)route_gen_src(k->hash_src);
 
-	return (struct route_stamp){ route_stamp_sum(dst, src, mac_is_group(k->dst)), dst, src };
+	return (struct route_stamp){
+		route_stamp_sum(dst, src, route_gen_all(), mac_is_group(k->dst)), dst, src
+	};
 }
 
 /*
@@ -205,9 +218,9 @@ static inline struct route_stamp route_stamp_take(const struct route_key *k)
  * seldom make others' answers void. The sum comes round after 2^32 changes: an
  * answer nobody asked for in 50 days of 1,000 changes a second is no flow.
  */
-static inline bool route_stamp_valid(const struct route_stamp *stamp, u64 dst)
+static inline bool route_stamp_valid(const struct route_stamp *stamp, u32 all, u64 dst)
 {
-	return route_stamp_sum(stamp->dst, stamp->src, mac_is_group(dst)) == stamp->sum;
+	return route_stamp_sum(stamp->dst, stamp->src, all, mac_is_group(dst)) == stamp->sum;
 }
 
 /*

@@ -27,7 +27,7 @@ void route_edge_changed(void)
 
 void route_touch_dst(u32 overlay, u64 mac)
 {
-	bump(&route_gens.dst[route_gen_index(route_hash_mac(mac, overlay))]);
+	bump(&route_gens.mac[route_gen_dst(route_hash_mac(mac, overlay))]);
 }
 
 /* Where an entry lies, and the generation that its changes bump. */
@@ -46,11 +46,11 @@ static void entry_home(const struct route_entry *e, struct home *h)
 	switch (h->shape) {
 	case SHAPE_DST:
 	case SHAPE_PAIR:
-		h->gen = &route_gens.dst[route_gen_index(hash_dst)];
+		h->gen = &route_gens.mac[route_gen_dst(hash_dst)];
 		break;
 	case SHAPE_SRC:
 	case SHAPE_SRC_GROUP:
-		h->gen = &route_gens.src[route_gen_index(hash_src)];
+		h->gen = &route_gens.mac[route_gen_src(hash_src)];
 		break;
 	default:
 		h->gen = h->shape == SHAPE_WILD_GROUP ? &route_gens.group : &route_gens.all;

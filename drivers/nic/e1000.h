@@ -151,11 +151,10 @@ static inline u64 e1000_wire_bytes(const struct pkt *p)
 	return p->len + (pkt_wire_frames(p) - 1ull) * p->payload_start;
 }
 
-/* The device is done with the frame that starts at descriptor `first`. Pairs
- * with its writing the status last. */
-static inline bool e1000_tx_done(const struct e1000 *e, u32 first)
+/* The device is done with the frame. Pairs with its writing the status last. */
+static inline bool e1000_tx_done(const struct e1000 *e, const struct e1000_tx_frame *f)
 {
-	const union e1000_tx_desc *d = &e->tx[e->tx_frame[first].last];
+	const union e1000_tx_desc *d = &e->tx[f->last];
 
 	return __atomic_load_n(&d->data.status, __ATOMIC_ACQUIRE) & E1000_TXD_DD;
 }

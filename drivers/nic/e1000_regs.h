@@ -193,6 +193,7 @@ struct e1000_tx_context {
 union e1000_tx_desc {
 	struct e1000_tx_data data;
 	struct e1000_tx_context context;
+	u64 word[2]; /* the address; cmd, and above it nothing yet */
 };
 
 /* cmd of both */

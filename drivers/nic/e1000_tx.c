@@ -72,9 +72,11 @@ static u32 reclaim_burst(struct e1000 *e)
 	u32 at = e->tx_clean, tail = e->tx_tail, n = 0;
 	struct pkt *sent[PKT_BURST];
 
-	while (n < PKT_BURST && at != tail && e1000_tx_done(e, at)) {
+	while (n < PKT_BURST && at != tail) {
 		const struct e1000_tx_frame *f = &e->tx_frame[at];
 
+		if (!e1000_tx_done(e, f))
+			break;
 		sent[n++] = f->pkt;
 		at = tx_after(f->last);
 	}
@@ -335,6 +337,38 @@ static void tx_frame(struct e1000 *e, struct pkt *p)
 	e->tx_tail = b.at;
 }
 
+/*
+ * The first frames of the burst, as long as each is nothing but bytes in one piece and there
+ * is room. How many.
+ */
+static __attribute__((noinline)) u32 tx_whole(struct e1000 *e, struct pkt **pkts, u32 n)
+{
+	const u64 cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS | E1000_TXD_EOP |
+			E1000_TXD_RS;
+	union e1000_tx_desc *ring = e->tx;
+	u32 at = e->tx_tail, k = 0;
+	u64 bytes = 0;
+
+	for (n = MIN(n, tx_free(e)); k < n; k++) {
+		struct pkt *p = pkts[k];
+		u32 len = p->len;
+
+		if (pkt_offloads(p) || p->nseg ||
+		    len - E1000_MIN_FRAME > E1000_TX_PIECE - E1000_MIN_FRAME)
+			break;
+		ring[at].word[0] = pkt_data_bus(p).v;
+		ring[at].word[1] = cmd | len;
+		e->tx_frame[at].pkt = p;
+		e->tx_frame[at].last = (u16)at;
+		at = tx_after(at);
+		bytes += len;
+	}
+	e->tx_tail = at;
+	e->count.tx_frames += k;
+	e->count.tx_bytes += bytes;
+	return k;
+}
+
 /* Nothing but bytes, and a descriptor for each piece: none is long enough to be split. */
 static inline bool is_simple(const struct pkt *p)
 {
@@ -396,7 +430,8 @@ u32 e1000_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 		return 0;
 	if (tx_free(e) < n * E1000_FRAME_DESCS)
 		e1000_tx_reclaim(nic, 0);
-	taken = tx_simple(e, pkts, n);
+	taken = tx_whole(e, pkts, n);
+	taken += tx_simple(e, pkts + taken, n - taken);
 	for (; taken < n; taken++) {
 		struct pkt *p = pkts[taken];
 

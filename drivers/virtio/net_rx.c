@@ -6,6 +6,7 @@
  */
 #include "drivers/virtio/net_priv.h"
 
+#include "hv/base/bytes.h"
 #include "hv/base/str.h"
 #include "vnet/gro.h"
 
@@ -232,7 +233,7 @@ static __attribute__((noinline)) u32 copy_plain(const struct virtq_piece *piece,
 		    piece[k].len < NET_HDR_BYTES + len)
 			break;
 		__builtin_memcpy(piece[k].at, &hdr, NET_HDR_BYTES);
-		memcpy(piece[k].at + NET_HDR_BYTES, p->data, len);
+		copy_short(piece[k].at + NET_HDR_BYTES, p->data, len);
 		all += len;
 	}
 	*bytes = all;

@@ -183,8 +183,8 @@ static inline err_t tx_map(struct virtio_net_pair *pair, struct pkt *p,
 	if (!piece)
 		return tx_map_chain(pair, p, off);
 	gmem_dma_count(&pair->tx_dma);
-	return pkt_add_seg(p, piece->at + skip, (bus_t){ piece->bus.v + skip }, piece->len - skip,
-			   NULL);
+	return pkt_add_seg(p, piece->at + skip, gmem_region_bus(piece->region, piece->at + skip),
+			   piece->len - skip, NULL);
 }
 
 /* The long way for frames in too many pieces: one payload copy. */
@@ -260,7 +260,7 @@ tx_build(struct virtio_net_pair *pair, struct pkt *p, const struct virtq_piece *
 
 /* The first pieces into packets, as long as they hold frames that are copied whole and that
  * nothing is to be done to. Returns how many. */
-static __attribute__((noinline)) u32 copy_short(const struct virtq_piece *piece,
+static __attribute__((noinline)) u32 copy_whole(const struct virtq_piece *piece,
 						struct pkt *const *pkts, u32 n, u32 most)
 {
 	u32 k = 0;
@@ -273,7 +273,7 @@ static __attribute__((noinline)) u32 copy_short(const struct virtq_piece *piece,
 		/* Less than a header comes out as very long. */
 		if (len > most || load_le16(piece[k].at))
 			break;
-		memcpy(p->data, piece[k].at + NET_HDR_BYTES, len);
+		copy_short(p->data, piece[k].at + NET_HDR_BYTES, len);
 		p->head_len = len;
 		p->len = len;
 	}
@@ -292,7 +292,7 @@ static u32 collect_pieces(struct virtio_net_pair *pair, struct pkt **pkts, u32 *
 
 	pkt_get_burst(pair->pool, p, got);
 	if (net_link_is_up(pair->net))
-		taken += copy_short(piece, p, got, net_frame_max(pair->net));
+		taken += copy_whole(piece, p, got, net_frame_max(pair->net));
 	for (; p + i < pkts + taken; i++)
 		virtq_fill_put(&fill, piece[i].head, 0);
 	for (; i < got && !q->fault; i++) {

@@ -230,34 +230,33 @@ static inline __attribute__((always_inline)) u32 pop_pieces(struct virtq *q,
 							     struct virtq_piece *pieces, u32 max,
 							     u16 flags)
 {
+	static const struct gmem_region nowhere;
+	const struct gmem_region *r = &nowhere; /* of the piece before: most often the next's, too */
 	const struct vring_desc *desc = q->desc;
-	const struct vring_avail *avail = q->avail;
-	struct gmem_region r = { 0 }; /* of the piece before: most often the next one's, too */
+	const u16 *ring = q->avail->ring;
 	u32 mask = q->size - 1u, next = q->next, n = 0;
 
 	if (q->fault)
 		return 0;
 	for (; n < max; n++) {
-		u32 head = __atomic_load_n(&avail->ring[(next + n) & mask], __ATOMIC_RELAXED);
+		u32 head = __atomic_load_n(&ring[(next + n) & mask], __ATOMIC_RELAXED);
 		const struct vring_desc *d = &desc[head & mask];
-		u64 addr = vring_desc_addr(d), rest = vring_desc_rest(d), off = addr - r.base.v;
+		u64 addr = vring_desc_addr(d), rest = vring_desc_rest(d), off = addr - r->base.v;
 		u32 len = (u32)rest;
 
 		if (head > mask || (u16)(rest >> 32) != flags)
 			break;
-		if (off >= r.size || len - 1ull >= r.size - off) {
-			const struct gmem_region *found = gmem_region_around(q->gm, gpa(addr), len);
-
-			if (!found || (flags && !found->writable))
+		if (off >= r->size || len > r->size - off) {
+			r = gmem_region_around(q->gm, gpa(addr), len);
+			if (!r || (flags && !r->writable))
 				break;
-			r = *found;
-			off = addr - r.base.v;
+			off = addr - r->base.v;
 		}
-		pieces[n].at = r.host + off;
-		pieces[n].bus.v = r.bus.v + off;
+		pieces[n].at = r->host + off;
+		pieces[n].region = r;
 		pieces[n].len = len;
 		pieces[n].head = (u16)head;
-		__builtin_prefetch(r.host + off);
+		__builtin_prefetch(r->host + off);
 	}
 	q->next = (u16)(q->next + n);
 	return n;

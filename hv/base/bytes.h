@@ -51,6 +51,29 @@ BYTES_LE(16)
 BYTES_LE(32)
 BYTES_LE(64)
 
+/* Bytes that copy_block() copies, by words: a loop would become a call of memcpy(). */
+#define COPY_BLOCK (4 * sizeof(u64))
+
+static inline void copy_block(u8 *d, const u8 *s)
+{
+	store_le64(d, load_le64(s));
+	store_le64(d + 8, load_le64(s + 8));
+	store_le64(d + 16, load_le64(s + 16));
+	store_le64(d + 24, load_le64(s + 24));
+}
+
+/* memcpy() for short frames: what is 32 to 64 bytes long, in line, by the first 32 and the
+ * last 32. */
+static inline void copy_short(u8 *restrict dst, const u8 *restrict src, size_t n)
+{
+	if (n - COPY_BLOCK > COPY_BLOCK) {
+		__builtin_memcpy(dst, src, n);
+		return;
+	}
+	copy_block(dst, src);
+	copy_block(dst + n - COPY_BLOCK, src + n - COPY_BLOCK);
+}
+
 /* The byte that two digits (0-9, a-f) stand for; -1: they are none. */
 static inline int hex_byte(const char *digits)
 {

@@ -126,40 +126,64 @@ static inline u32 refs_and_ties(const struct pkt *p)
 	return both;
 }
 
-/* The last reference on what holds none itself. */
+/* The last reference on what holds none itself, and tells nobody of its end, or does. */
 #define LAST 1u
+#define LAST_AND_DONE (LAST | PKT_TIE_DONE << 16)
 
-static inline bool is_plain(const struct pkt *p)
+/* The pool's, from the first on, as long as there is nothing else to be done. How many. */
+static __attribute__((noinline)) u32 put_plain(struct pkt_pool *pool, struct pkt *const *pkts,
+					       u32 n)
 {
-	return (refs_and_ties(p) & ~(PKT_TIE_DONE << 16)) == LAST;
+	struct pkt **free = pool->free + pool->free_count;
+	u32 k = 0;
+
+	for (; k < n; k++) {
+		struct pkt *p = pkts[k];
+
+		if (p->pool != pool || refs_and_ties(p) != LAST)
+			break;
+		p->refs = 0;
+		free[k] = p;
+	}
+	pool->free_count += k;
+	return k;
+}
+
+/* ... as long as somebody is to be told, who may want packets himself. */
+static u32 put_telling(struct pkt_pool *pool, struct pkt *const *pkts, u32 n)
+{
+	u32 k = 0;
+
+	for (; k < n; k++) {
+		struct pkt *p = pkts[k];
+
+		if (p->pool != pool || refs_and_ties(p) != LAST_AND_DONE)
+			break;
+		p->refs = 0;
+		p->done(p);
+		pool->free[pool->free_count++] = p;
+	}
+	return k;
 }
 
 void pkt_put_burst(struct pkt *const *pkts, u32 n)
 {
 	unsigned core = plat_core();
-	u32 i = 0;
 
-	while (i < n) {
-		struct pkt_pool *pool = pkts[i]->pool;
-		u32 count = pool->free_count;
+	while (n) {
+		struct pkt_pool *pool = pkts[0]->pool;
+		u32 k = 0;
 
-		if (pool->owner != core || !is_plain(pkts[i])) {
-			pkt_put(pkts[i++]);
-			continue;
+		if (pool->owner == core) {
+			k = put_plain(pool, pkts, n);
+			k += put_telling(pool, pkts + k, n - k);
 		}
-		/* Those alike at once. */
-		for (; i < n && pkts[i]->pool == pool && is_plain(pkts[i]); i++) {
-			struct pkt *p = pkts[i];
-
-			p->refs = 0;
-			if (p->ties) { /* done() may want packets itself */
-				pool->free_count = count;
-				p->done(p);
-				count = pool->free_count;
-			}
-			pool->free[count++] = p;
+		if (!k) {
+			pkt_put(pkts[0]);
+			k = 1;
 		}
-		pool->free_count = count;
+		pkts += k;
+		n -= k;
 	}
 }
 

@@ -49,16 +49,6 @@ static inline void copy_few(u8 *d, const u8 *s, size_t n)
 	}
 }
 
-#define BLOCK (4 * WORD)
-
-static inline void copy_block(u8 *d, const u8 *s)
-{
-	copy_word(d, s);
-	copy_word(d + WORD, s + WORD);
-	copy_word(d + 2 * WORD, s + 2 * WORD);
-	copy_word(d + 3 * WORD, s + 3 * WORD);
-}
-
 /* Fewer than a block and no fewer than two words. */
 static inline void copy_some(u8 *d, const u8 *s, size_t n)
 {
@@ -76,7 +66,7 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 	const u8 *s = src;
 	u8 *d = dst;
 
-	if (n < BLOCK) {
+	if (n < COPY_BLOCK) {
 		if (n < 2 * WORD)
 			copy_few(d, s, n);
 		else
@@ -92,8 +82,8 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 		return dst;
 	}
 	/* The end first, some of which is copied twice. */
-	copy_block(d + n - BLOCK, s + n - BLOCK);
-	for (size_t i = 0; i == 0 || i < n - BLOCK; i += BLOCK)
+	copy_block(d + n - COPY_BLOCK, s + n - COPY_BLOCK);
+	for (size_t i = 0; i == 0 || i < n - COPY_BLOCK; i += COPY_BLOCK)
 		copy_block(d + i, s + i);
 	return dst;
 }

@@ -61,6 +61,12 @@ static inline struct gmem_region *gmem_region_around(struct gmem *gm, gpa_t gpa,
 	return NULL;
 }
 
+/* Where a device sees a place in a region. */
+static inline bus_t gmem_region_bus(const struct gmem_region *r, const u8 *at)
+{
+	return (bus_t){ r->bus.v + (u64)(at - r->host) };
+}
+
 /* Are all len bytes in one region? Not counted: for those who ask before they
  * treat the address as a device's. */
 static inline bool gmem_has(struct gmem *gm, gpa_t gpa, u64 len)

@@ -243,16 +243,16 @@ static double lookup_hit(u32 routes)
 		struct cache_view view = cache_view(&cache, keys[0].ingress);
 
 		for (u32 i = 0; i < PKT_BURST; i++)
-			cache_prefetch(&view, &keys[i], &refs[i]);
+			cache_prefetch(&view, keys[i].dst, keys[i].src, &refs[i]);
 		for (u32 i = 0; i < PKT_BURST; i++) {
-			u64 verdict = cache_find(&keys[i], &refs[i]);
+			u64 verdict = cache_find(&view, &refs[i]);
 
 			if (!verdict) {
 				cache.misses++;
 				struct route_stamp stamp = route_stamp_take(&keys[i]);
 
 				verdict = route_lookup(&keys[i], &many);
-				cache_fill(&cache, &keys[i], &refs[i], &stamp, verdict);
+				cache_fill(&cache, &refs[i], &stamp, verdict);
 			}
 			sum += verdict;
 		}

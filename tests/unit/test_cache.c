@@ -65,14 +65,14 @@ static u64 look(const struct fake_port *in, u64 dst, u64 src)
 
 	key_of(&k, in, dst, src);
 	view = cache_view(&cache, k.ingress);
-	cache_prefetch(&view, &k, &ref);
-	verdict = cache_find(&k, &ref);
+	cache_prefetch(&view, k.dst, k.src, &ref);
+	verdict = cache_find(&view, &ref);
 	*(verdict ? &cache.hits : &cache.misses) += 1;
 	if (!verdict) {
 		struct route_stamp stamp = route_stamp_take(&k);
 
 		verdict = route_lookup(&k, &many);
-		cache_fill(&cache, &k, &ref, &stamp, verdict);
+		cache_fill(&cache, &ref, &stamp, verdict);
 	}
 	assert_int_equal(verdict, route_lookup(&k, &many));
 	return verdict & VERDICT_MANY ? verdict : fake_ports(verdict);

@@ -47,6 +47,9 @@ static void copies_of_all_lengths(void **state)
 			memset(dst, GUARD, n + 2 * SHIFTS);
 			assert_ptr_equal(own_memcpy(dst + shift, src + shift, n), dst + shift);
 			assert_memory_equal(dst + shift, src + shift, n);
+			memset(dst + shift, 0, n);
+			copy_short(dst + shift, src + shift, n);
+			assert_memory_equal(dst + shift, src + shift, n);
 			for (u32 i = 0; i < n + 2 * SHIFTS; i++)
 				if (i < shift || i >= shift + n)
 					assert_int_equal(dst[i], GUARD);
