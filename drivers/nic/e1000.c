@@ -73,7 +73,7 @@ static void e1000_tx_irq(struct nic *nic, u32 queue, bool on)
 
 	(void)queue;
 	irq_mask(e, e->causes->tx, on);
-	if (on && e->tx_clean != e->tx_tail && e1000_tx_done(e, &e->tx_frame[e->tx_clean]))
+	if (on && e->group_clean != e->group_tail && e1000_tx_done(e, e->group_clean))
 		e1000_write(e, E1000_ICS, e->causes->tx);
 }
 

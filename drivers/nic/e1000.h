@@ -82,10 +82,10 @@ struct e1000_part {
 	struct e1000_reg_want wants[NIC_IRQ_KINDS][E1000_WANTS_MAX]; /* until reg 0 */
 };
 
-/* A frame in the transmit ring, from its first descriptor until it is put. */
-struct e1000_tx_frame {
-	struct pkt *pkt;
-	u16 last; /* its last descriptor */
+/* Frames whose end the device reports together. */
+struct e1000_tx_group {
+	u16 last; /* descriptor of the last one, the only one with RS */
+	u16 frames;
 };
 
 struct e1000_fold {
@@ -95,7 +95,8 @@ struct e1000_fold {
 
 /*
  * Ring positions run over 0 .. size-1. The device owns
- * receive [rx_next, rx_fill) and transmit [tx_clean, tx_tail).
+ * receive [rx_next, rx_fill) and transmit [tx_clean, tx_tail), in which are the
+ * groups [group_clean, group_tail) of the frames [pkt_clean, pkt_tail).
  */
 struct e1000 {
 	const struct e1000_part *part;
@@ -112,9 +113,11 @@ struct e1000 {
 	bool rx_skip; /* inside a frame that is no good: thrown away */
 
 	union e1000_tx_desc *tx;
-	struct e1000_tx_frame tx_frame[E1000_TX_RING]; /* by first descriptor */
-	u32 tx_clean;
-	u32 tx_tail;
+	struct pkt *tx_pkt[E1000_TX_RING];
+	struct e1000_tx_group tx_group[E1000_TX_RING];
+	u32 tx_clean, tx_tail;
+	u32 group_clean, group_tail;
+	u32 pkt_clean, pkt_tail;
 	u32 tx_csum;   /* checksum context that the device has; 0: none */
 	bus_t pad_bus; /* E1000_MIN_FRAME zero bytes */
 	enum e1000_tso_end tso_end;
@@ -151,10 +154,10 @@ static inline u64 e1000_wire_bytes(const struct pkt *p)
 	return p->len + (pkt_wire_frames(p) - 1ull) * p->payload_start;
 }
 
-/* The device is done with the frame. Pairs with its writing the status last. */
-static inline bool e1000_tx_done(const struct e1000 *e, const struct e1000_tx_frame *f)
+/* The device is done with that group. Pairs with its writing the status last. */
+static inline bool e1000_tx_done(const struct e1000 *e, u32 group)
 {
-	const union e1000_tx_desc *d = &e->tx[f->last];
+	const union e1000_tx_desc *d = &e->tx[e->tx_group[group].last];
 
 	return __atomic_load_n(&d->data.status, __ATOMIC_ACQUIRE) & E1000_TXD_DD;
 }

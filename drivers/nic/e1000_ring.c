@@ -15,7 +15,7 @@ STATIC_ASSERT(RX_BYTES % 128 == 0 && TX_BYTES % 128 == 0, "ring lengths, 13.4.27
 STATIC_ASSERT((E1000_RX_RING & (E1000_RX_RING - 1)) == 0, "a power of two");
 STATIC_ASSERT((E1000_TX_RING & (E1000_TX_RING - 1)) == 0, "a power of two");
 STATIC_ASSERT(E1000_MIN_FRAME <= CACHE_LINE, "padding fits");
-STATIC_ASSERT(E1000_TX_RING <= UINT16_MAX, "e1000_tx_frame.last is 16 bits");
+STATIC_ASSERT(E1000_TX_RING <= UINT16_MAX, "e1000_tx_group has 16 bits");
 
 static inline u32 rx_after(u32 i)
 {
@@ -188,14 +188,13 @@ void e1000_rings_free(struct e1000 *e)
 /* Frames that were handed over count as sent until it turns out that they are not. */
 static void tx_lose(struct e1000 *e)
 {
-	for (u32 at = e->tx_clean; at != e->tx_tail;) {
-		const struct e1000_tx_frame *f = &e->tx_frame[at];
+	for (u32 i = e->pkt_clean; i != e->pkt_tail; i = (i + 1) & (E1000_TX_RING - 1)) {
+		struct pkt *p = e->tx_pkt[i];
 
-		e->count.tx_frames -= pkt_wire_frames(f->pkt);
-		e->count.tx_bytes -= e1000_wire_bytes(f->pkt);
+		e->count.tx_frames -= pkt_wire_frames(p);
+		e->count.tx_bytes -= e1000_wire_bytes(p);
 		e->count.tx_lost++;
-		pkt_put(f->pkt);
-		at = (f->last + 1u) & (E1000_TX_RING - 1);
+		pkt_put(p);
 	}
 }
 
@@ -214,6 +213,10 @@ void e1000_rings_empty(struct e1000 *e)
 	e->rx_skip = false;
 	e->tx_clean = 0;
 	e->tx_tail = 0;
+	e->group_clean = 0;
+	e->group_tail = 0;
+	e->pkt_clean = 0;
+	e->pkt_tail = 0;
 	e->tx_csum = 0;
 	e->tso_full = false;
 	e->tick_clean = 0;

@@ -66,37 +66,31 @@ static void learn_tso_end(struct e1000 *e, struct nic *nic)
 	}
 }
 
-/* Put up to a burst of frames that the device is done with; how many. */
-static u32 reclaim_burst(struct e1000 *e)
+/* Put the first n frames. */
+static void put_sent(struct e1000 *e, u32 n)
 {
-	u32 at = e->tx_clean, tail = e->tx_tail, n = 0;
-	struct pkt *sent[PKT_BURST];
+	u32 at = e->pkt_clean, to_end = MIN(n, E1000_TX_RING - at);
 
-	while (n < PKT_BURST && at != tail) {
-		const struct e1000_tx_frame *f = &e->tx_frame[at];
-
-		if (!e1000_tx_done(e, f))
-			break;
-		sent[n++] = f->pkt;
-		at = tx_after(f->last);
-	}
-	e->tx_clean = at;
-	if (n)
-		pkt_put_burst(sent, n);
-	return n;
+	e->pkt_clean = (at + n) & (E1000_TX_RING - 1);
+	pkt_put_burst(&e->tx_pkt[at], to_end);
+	pkt_put_burst(&e->tx_pkt[0], n - to_end);
 }
 
 u32 e1000_tx_reclaim(struct nic *nic, u32 queue)
 {
 	struct e1000 *e = nic->priv;
-	u32 n = 0, sent;
+	u32 group = e->group_clean, n = 0;
 
 	(void)queue;
-	do {
-		sent = reclaim_burst(e);
-		n += sent;
-	} while (sent == PKT_BURST);
-	if (n && e->tso_full && e->tso_end == E1000_TSO_END_UNKNOWN && e->tx_clean == e->tx_tail)
+	for (; group != e->group_tail && e1000_tx_done(e, group); group = tx_after(group)) {
+		n += e->tx_group[group].frames;
+		e->tx_clean = tx_after(e->tx_group[group].last);
+	}
+	if (!n)
+		return 0;
+	e->group_clean = group;
+	put_sent(e, n);
+	if (e->tso_full && e->tso_end == E1000_TSO_END_UNKNOWN && e->tx_clean == e->tx_tail)
 		learn_tso_end(e, nic);
 	return n;
 }
@@ -303,9 +297,23 @@ static void tso_close_full(struct tx_build *b, const struct pkt *p)
 
 /* --- frames ------------------------------------------------------------------ */
 
+/* So many frames, behind the others, end with that descriptor. Its RS is set. */
+static inline void put_group(struct e1000 *e, u32 frames, u32 last)
+{
+	e->tx_group[e->group_tail] = (struct e1000_tx_group){ (u16)last, (u16)frames };
+	e->group_tail = tx_after(e->group_tail);
+	e->tx_tail = tx_after(last);
+}
+
+static inline void put_pkt(struct e1000 *e, struct pkt *p)
+{
+	e->tx_pkt[e->pkt_tail] = p;
+	e->pkt_tail = tx_after(e->pkt_tail);
+}
+
 /*
- * The descriptors of one frame, from tx_tail; room was checked. RS on each
- * frame's last descriptor, so that no frame's buffers wait for another frame.
+ * The descriptors of one frame, from tx_tail; room was checked. It is a group by
+ * itself, so that no guest's buffers wait for another frame.
  */
 static void tx_frame(struct e1000 *e, struct pkt *p)
 {
@@ -314,7 +322,7 @@ static void tx_frame(struct e1000 *e, struct pkt *p)
 		.at = e->tx_tail,
 		.cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS,
 	};
-	u32 first = e->tx_tail, last;
+	u32 last;
 
 	e->count.tx_frames += pkt_wire_frames(p);
 	e->count.tx_bytes += e1000_wire_bytes(p);
@@ -333,37 +341,41 @@ static void tx_frame(struct e1000 *e, struct pkt *p)
 
 	last = (b.at - 1) & (E1000_TX_RING - 1);
 	e->tx[last].data.cmd |= E1000_TXD_EOP | E1000_TXD_RS;
-	e->tx_frame[first] = (struct e1000_tx_frame){ p, (u16)last };
-	e->tx_tail = b.at;
+	put_pkt(e, p);
+	put_group(e, 1, last);
 }
 
 /*
- * The first frames of the burst, as long as each is nothing but bytes in one piece and there
- * is room. How many.
+ * The first frames of the burst, as long as each is nothing but bytes in one piece, and there
+ * is room: one group, as they hold nothing that a guest could wait for. How many.
  */
 static __attribute__((noinline)) u32 tx_whole(struct e1000 *e, struct pkt **pkts, u32 n)
 {
-	const u64 cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS | E1000_TXD_EOP |
-			E1000_TXD_RS;
+	const u64 cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS | E1000_TXD_EOP;
 	union e1000_tx_desc *ring = e->tx;
-	u32 at = e->tx_tail, k = 0;
+	u32 at = e->tx_tail, to = e->pkt_tail, k = 0;
 	u64 bytes = 0;
 
 	for (n = MIN(n, tx_free(e)); k < n; k++) {
 		struct pkt *p = pkts[k];
 		u32 len = p->len;
 
-		if (pkt_offloads(p) || p->nseg ||
+		if (pkt_offloads(p) || p->nseg || p->ties ||
 		    len - E1000_MIN_FRAME > E1000_TX_PIECE - E1000_MIN_FRAME)
 			break;
 		ring[at].word[0] = pkt_data_bus(p).v;
 		ring[at].word[1] = cmd | len;
-		e->tx_frame[at].pkt = p;
-		e->tx_frame[at].last = (u16)at;
+		e->tx_pkt[to] = p;
+		to = tx_after(to);
 		at = tx_after(at);
 		bytes += len;
 	}
-	e->tx_tail = at;
+	if (!k)
+		return 0;
+	at = (at - 1) & (E1000_TX_RING - 1);
+	ring[at].data.cmd |= E1000_TXD_RS;
+	e->pkt_tail = to;
+	put_group(e, k, at);
 	e->count.tx_frames += k;
 	e->count.tx_bytes += bytes;
 	return k;
@@ -387,7 +399,7 @@ static u32 tx_simple(struct e1000 *e, struct pkt **pkts, u32 n)
 
 	for (; k < n && is_simple(pkts[k]) && room > pkts[k]->nseg; k++) {
 		struct pkt *p = pkts[k];
-		u32 first = at, nseg = p->nseg;
+		u32 nseg = p->nseg;
 
 		ring[at].data = (struct e1000_tx_data){
 			.addr = pkt_data_bus(p).v,
@@ -400,12 +412,12 @@ static u32 tx_simple(struct e1000 *e, struct pkt **pkts, u32 n)
 				.cmd = cmd | p->seg[i].len | (i + 1 < nseg ? 0 : last),
 			};
 		}
-		e->tx_frame[first] = (struct e1000_tx_frame){ p, (u16)at };
+		put_pkt(e, p);
+		put_group(e, 1, at);
 		at = tx_after(at);
 		room -= 1 + nseg;
 		bytes += p->len;
 	}
-	e->tx_tail = at;
 	e->count.tx_frames += k;
 	e->count.tx_bytes += bytes;
 	return k;
