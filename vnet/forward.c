@@ -122,7 +122,8 @@ static __attribute__((noinline)) u32 take_plain(struct core_state *me, const str
 	struct burst *b = &me->burst;
 	const u64 own = mac_load(face->mac);
 	/* What of a source that is another one, and of a destination, is suspicious. */
-	const u64 src_mask = face->kind == VNET_PORT_INTERFACE && !face->any_source ? UINT64_MAX : 0;
+	const bool strict = face->kind == VNET_PORT_INTERFACE && !face->any_source;
+	const u64 src_mask = strict ? UINT64_MAX : 0;
 	const u64 dst_mask = face->storm ? 1 : 0;
 	const u32 overlay = face->overlay;
 	const u16 id = face->id;

@@ -231,7 +231,7 @@ static inline __attribute__((always_inline)) u32 pop_pieces(struct virtq *q,
 							     u16 flags)
 {
 	static const struct gmem_region nowhere;
-	const struct gmem_region *r = &nowhere; /* of the piece before: most often the next's, too */
+	const struct gmem_region *r = &nowhere; /* of the piece before, and mostly the next's */
 	const struct vring_desc *desc = q->desc;
 	const u16 *ring = q->avail->ring;
 	u32 mask = q->size - 1u, next = q->next, n = 0;
@@ -246,7 +246,7 @@ static inline __attribute__((always_inline)) u32 pop_pieces(struct virtq *q,
 
 		if (head > mask || (u16)(rest >> 32) != flags)
 			break;
-		if (off >= r->size || len > r->size - off) {
+		if (off >= r->size || len - 1ull >= r->size - off) {
 			r = gmem_region_around(q->gm, gpa(addr), len);
 			if (!r || (flags && !r->writable))
 				break;

@@ -156,7 +156,7 @@ static inline void virtq_fill_end(struct virtq *q, const struct virtq_fill *f)
 /* A chain of one descriptor, whose buffer lies in one region: as drivers make of what
  * they have in one piece. */
 struct virtq_piece {
-	u8 *at; /* the buffer, of len bytes; its first ones are being fetched */
+	u8 *at; /* the buffer, of len > 0 bytes; its first ones are being fetched */
 	const struct gmem_region *region; /* that it lies in */
 	u32 len;
 	u16 head;

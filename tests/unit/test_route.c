@@ -584,7 +584,8 @@ static void equals_the_twin(u32 max, u32 rounds, u32 changes, u32 lookups)
 			verdict = fake_lookup(&k);
 			assert_int_equal(verdict, twin_lookup(frame, &port[in]));
 			answer = &kept[in][frame[0] * 2 + frame[5]][frame[6] * 2 + frame[11]];
-			if (answer->verdict && route_stamp_valid(&answer->stamp, route_gen_all(), k.dst))
+			if (answer->verdict &&
+			    route_stamp_valid(&answer->stamp, route_gen_all(), k.dst))
 				assert_int_equal(verdict, answer->verdict);
 			answer->stamp = route_stamp_take(&k);
 			answer->verdict = verdict;
