@@ -42,6 +42,8 @@ void edge_learn_mtu(struct edge *e)
 	if (e->path.told)
 		pmtu_age(&e->path, plat_now_ns());
 	mtu = MIN(path_limit(e), pmtu_now(&e->path));
+	if (mtu == e->dst.mtu)
+		return;
 	e->dst.mtu = mtu;
 	frame = e->dst.df ? mtu - MIN(mtu, outer) : most_in_fragments(e, mtu);
 	e->port.mtu = frame - MIN(frame, LINK_ETH_HEADER);
@@ -170,6 +172,7 @@ void edge_path_heard(struct edge *e, const struct link_hello *hello, u32 len, u6
 static void send_probe(struct edge *e, const struct link_hello *hello, u32 size)
 {
 	struct pkt *p = pkt_get(e->setup.pool);
+	u32 mtu = e->dst.mtu;
 	bool df = e->dst.df;
 
 	if (!p)
@@ -183,6 +186,7 @@ static void send_probe(struct edge *e, const struct link_hello *hello, u32 size)
 	e->dst.df = true;
 	edge_send_hello(e, p);
 	e->dst.df = df;
+	e->dst.mtu = mtu;
 }
 
 void edge_path_tick(struct edge *e, const struct link_hello *hello, u64 now_ns)

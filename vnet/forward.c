@@ -315,17 +315,22 @@ static void burst_count_shared(struct burst *b, unsigned core)
 static __attribute__((noinline)) void burst_sort_out(struct burst *b, struct vnet_port *port,
 						     u64 any)
 {
-	u64 differ = 0;
+	u64 differ = 0, all = 0, first;
 
 	if (any & VERDICT_SHARED)
 		burst_count_shared(b, port->in_core);
-	for (u32 i = 0; i < b->n; i++)
-		b->verdict[i] = verdict_of(b->verdict[i]);
 	if (any & VERDICT_DROP)
 		burst_drop(b, port);
-	for (u32 i = 0; i < b->n; i++)
-		differ |= b->verdict[i] ^ b->verdict[0];
+	first = verdict_of(b->verdict[0]);
+	for (u32 i = 0; i < b->n; i++) {
+		u64 verdict = verdict_of(b->verdict[i]);
+
+		b->verdict[i] = verdict;
+		differ |= verdict ^ first;
+		all |= verdict;
+	}
 	b->alike = !differ;
+	b->single = all < VNET_MAX_PORTS;
 }
 
 /* Count the frames for their routes. */
@@ -349,6 +354,7 @@ static void burst_count(struct burst *b, struct vnet_port *port)
 	/* Most often all go to one port, by whichever route. */
 	b->verdict[0] = verdict_of(first);
 	b->alike = true;
+	b->single = b->verdict[0] < VNET_MAX_PORTS;
 	if ((any & (VERDICT_SHARED | VERDICT_DROP)) | verdict_of(differ)) {
 		b->verdict[0] = first;
 		burst_sort_out(b, port, any);

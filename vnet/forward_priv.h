@@ -16,6 +16,7 @@ struct burst {
 	u32 offloads; /* pkt_offloads() of all of them */
 	u64 bytes;    /* ... and their lengths */
 	bool alike;   /* all have the first one's verdict */
+	bool single;  /* each goes to one port */
 	bool one;     /* ... and its counter, as looked up */
 	struct pkt *pkt[PKT_BURST];
 	u64 verdict[PKT_BURST];

@@ -286,13 +286,52 @@ static void send_run(struct core_state *me, struct vnet_port *from, u32 first, u
 	}
 }
 
+/* Frames that go to one port each, which gets its part in one call. */
+static void send_single(struct core_state *me, struct vnet_port *from)
+{
+	struct burst *b = &me->burst;
+	struct pkt *sorted[PKT_BURST];
+	u16 port[PKT_BURST + 1];
+	u32 ports = 0, n = b->n, at = 0;
+
+	/* Which port is a new one, nobody can predict: no branch asks. */
+	for (u32 i = 0; i < n; i++) {
+		u16 id = (u16)b->verdict[i];
+		u8 had = me->count[id];
+
+		port[ports] = id;
+		ports += !had;
+		me->count[id] = (u8)(had + 1);
+	}
+	for (u32 k = 0; k < ports; k++) {
+		u8 end = (u8)(at + me->count[port[k]]);
+
+		me->count[port[k]] = (u8)at;
+		at = end;
+	}
+	for (u32 i = 0; i < n; i++)
+		sorted[me->count[b->verdict[i]]++] = b->pkt[i];
+	/* The counts are where each part ends now. */
+	at = 0;
+	for (u32 k = 0; k < ports; k++) {
+		u32 end = me->count[port[k]];
+
+		me->count[port[k]] = 0;
+		pass_on(me, from, port[k], sorted + at, end - at);
+		at = end;
+	}
+}
+
 void forward_send(struct core_state *me, struct vnet_port *from)
 {
 	struct burst *b = &me->burst;
 	u32 first = 0;
 
-	if (b->n && b->alike && b->verdict[0] < VNET_MAX_PORTS) {
-		pass_on(me, from, verdict_port(b->verdict[0]), b->pkt, b->n);
+	if (b->n && b->single) {
+		if (b->alike)
+			pass_on(me, from, verdict_port(b->verdict[0]), b->pkt, b->n);
+		else
+			send_single(me, from);
 		return;
 	}
 	for (u32 i = 0; i < b->n; i++) {
