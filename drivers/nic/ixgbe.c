@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Driver for Intel's 82599 and X540 (10 Gb/s), after the "82599 10 GbE Controller
- * Datasheet" (331520): interrupts, state, attach and detach. The packet path is in
- * ixgbe_rx.c, ixgbe_tx.c and ixgbe_offload.c.
+ * Datasheet" (331520): state, attach and detach. The packet path is in ixgbe_rx.c,
+ * ixgbe_tx.c and ixgbe_offload.c.
  */
 #include "drivers/nic/ixgbe.h"
 
@@ -10,10 +10,6 @@
 #include "hv/base/log.h"
 #include "hv/base/plat.h"
 
-#define INT_RX (IXGBE_INT_RX | IXGBE_INT_MISS)
-#define INT_TX IXGBE_INT_TX
-/* The self-test's cause: one that nothing else unmasks. */
-#define INT_TEST IXGBE_INT_TIMER
 #define STUCK_TICKS 2u
 #define RETRY_MAX_TICKS 64u
 
@@ -51,81 +47,6 @@ static bool ixgbe_match(u16 vendor, u16 device)
 	return find_part(vendor, device) != NULL;
 }
 
-/* --- interrupts ---------------------------------------------------------- */
-
-static void irq_mask(struct ixgbe *x, u32 bits, bool on)
-{
-	if (on)
-		x->irq_mask |= bits;
-	else
-		x->irq_mask &= ~bits;
-	ixgbe_write(x, on ? IXGBE_EIMS : IXGBE_EIMC, bits);
-}
-
-/*
- * Causes are recorded while they are masked, so that unmasking interrupts at
- * once for frames that polling has long since taken. Clear them first, then
- * look whether something came meanwhile. The register read makes the clearing
- * take effect before the descriptor is looked at.
- */
-static void ixgbe_rx_irq(struct nic *nic, u32 queue, bool on)
-{
-	struct ixgbe *x = nic->priv;
-
-	(void)queue;
-	if (!on) {
-		irq_mask(x, INT_RX | IXGBE_INT_LSC, false);
-		return;
-	}
-	ixgbe_write(x, IXGBE_EICR, INT_RX);
-	ixgbe_read(x, IXGBE_STATUS);
-	irq_mask(x, INT_RX | IXGBE_INT_LSC, true);
-	if (x->rx_next != x->rx_tail && (ixgbe_rx_status(x, x->rx_next) & IXGBE_RXD_DD))
-		ixgbe_write(x, IXGBE_EICS, IXGBE_INT_RX);
-}
-
-/* A completion whose cause was already read away must interrupt as well. */
-static void ixgbe_tx_irq(struct nic *nic, u32 queue, bool on)
-{
-	struct ixgbe *x = nic->priv;
-
-	(void)queue;
-	irq_mask(x, INT_TX, on);
-	if (on && x->tx_clean != x->tx_tail && ixgbe_tx_done(x, x->tx_clean))
-		ixgbe_write(x, IXGBE_EICS, INT_TX);
-}
-
-static u32 ixgbe_irq_cause(struct nic *nic, u32 vector)
-{
-	struct ixgbe *x = nic->priv;
-	u32 cause = ixgbe_read(x, IXGBE_EICR) & x->irq_mask;
-	u32 events = 0;
-
-	(void)vector;
-	if (!cause)
-		return 0;
-	x->count.irqs++;
-	if (cause & INT_RX)
-		events |= NIC_EVENT_RX;
-	if (cause & INT_TX)
-		events |= NIC_EVENT_TX;
-	if (cause & IXGBE_INT_LSC)
-		events |= NIC_EVENT_LINK;
-	if (cause & INT_TEST) {
-		irq_mask(x, INT_TEST, false);
-		events |= NIC_EVENT_OTHER;
-	}
-	return events;
-}
-
-static void ixgbe_irq_test(struct nic *nic)
-{
-	struct ixgbe *x = nic->priv;
-
-	irq_mask(x, INT_TEST, true);
-	ixgbe_write(x, IXGBE_EICS, INT_TEST);
-}
-
 static void ixgbe_promiscuous(struct nic *nic, bool on)
 {
 	struct ixgbe *x = nic->priv;
@@ -149,6 +70,21 @@ static struct nic_link ixgbe_link(struct nic *nic)
 	return link;
 }
 
+static void add_counts(struct nic_stats *sum, const struct nic_stats *c)
+{
+	sum->rx_frames += c->rx_frames;
+	sum->rx_bytes += c->rx_bytes;
+	sum->tx_frames += c->tx_frames;
+	sum->tx_bytes += c->tx_bytes;
+	sum->rx_errors += c->rx_errors;
+	sum->rx_no_packet += c->rx_no_packet;
+	sum->tx_full += c->tx_full;
+	sum->tx_bad += c->tx_bad;
+	sum->tx_lost += c->tx_lost;
+	sum->irqs += c->irqs;
+	sum->doorbells += c->doorbells;
+}
+
 static void ixgbe_stats(struct nic *nic, struct nic_stats *out)
 {
 	struct ixgbe *x = nic->priv;
@@ -156,6 +92,8 @@ static void ixgbe_stats(struct nic *nic, struct nic_stats *out)
 	ixgbe_tx_reclaim(nic, 0);
 	ixgbe_hw_fold(x);
 	*out = x->count;
+	for (u32 i = 0; i < x->queues; i++)
+		add_counts(out, &x->queue[i]->count);
 	out->rx_missed = x->fold[IXGBE_COUNT_MISSED] + x->fold[IXGBE_COUNT_DROPPED];
 	for (u32 i = IXGBE_COUNT_CRCERRS; i < IXGBE_COUNTERS; i++)
 		out->rx_errors += x->fold[i];
@@ -165,26 +103,24 @@ static void ixgbe_stats(struct nic *nic, struct nic_stats *out)
 static err_t restart(struct nic *nic)
 {
 	struct ixgbe *x = nic->priv;
-	u32 wanted = x->irq_mask;
 	err_t err;
 
 	x->running = false;
 	err = ixgbe_hw_reset(x);
-	if (err) {
-		/* Not known to be quiet: its buffers stay where they are. */
-		x->irq_mask = wanted;
-		return err;
+	if (err)
+		return err; /* not known to be quiet: its buffers stay where they are */
+	for (u32 i = 0; i < x->queues; i++) {
+		ixgbe_tx_empty(x->queue[i]);
+		ixgbe_rx_empty(x->queue[i]);
 	}
-	ixgbe_tx_empty(x);
-	ixgbe_rx_empty(x);
+	/* Other queues' pools are their cores': what is missing there comes with the next
+	 * burst. */
+	ixgbe_rx_stock(x->queue[0]);
 	err = ixgbe_hw_start(x, nic->mac);
-	if (err) {
-		x->irq_mask = wanted;
+	if (err)
 		return err;
-	}
 	x->running = true;
-	if (wanted)
-		irq_mask(x, wanted, true);
+	ixgbe_irq_again(x);
 	return ERR_OK;
 }
 
@@ -198,6 +134,8 @@ static void recover(struct nic *nic)
 
 	if (x->retry_in && --x->retry_in)
 		return;
+	if (x->res.may_reset && !x->res.may_reset(x->res.ctx))
+		return;
 	x->count.resets++;
 	if (restart(nic) == ERR_OK) {
 		if (x->retry_wait)
@@ -210,21 +148,33 @@ static void recover(struct nic *nic)
 	log_err(nic->name, "does not come out of reset; next attempt in %u s", x->retry_wait);
 }
 
+/* Frames wait, and none has been sent since so many ticks. The queue may be another
+ * core's, at work. */
+static bool is_stuck(struct ixgbe_queue *q)
+{
+	u32 tail = __atomic_load_n(&q->tx_tail, __ATOMIC_ACQUIRE);
+	u32 clean = __atomic_load_n(&q->tx_clean, __ATOMIC_RELAXED);
+	bool waiting = clean != tail && clean == q->tick_clean && !ixgbe_tx_done(q, clean);
+
+	q->stuck_ticks = waiting ? q->stuck_ticks + 1 : 0;
+	q->tick_clean = clean;
+	return q->stuck_ticks >= STUCK_TICKS;
+}
+
 static void ixgbe_tick(struct nic *nic, u64 now_ns)
 {
 	struct ixgbe *x = nic->priv;
-	bool waiting;
+	bool stuck = false;
 
 	(void)now_ns;
 	if (x->running) {
 		ixgbe_hw_fold(x);
 		ixgbe_link(nic);
 		ixgbe_tx_reclaim(nic, 0);
-		ixgbe_rx_refill(x);
-		waiting = x->tx_clean != x->tx_tail && x->tx_clean == x->tick_clean;
-		x->stuck_ticks = waiting ? x->stuck_ticks + 1 : 0;
-		x->tick_clean = x->tx_clean;
-		if (x->stuck_ticks < STUCK_TICKS)
+		ixgbe_rx_refill(x->queue[0]);
+		for (u32 i = 0; i < x->queues; i++)
+			stuck |= is_stuck(x->queue[i]);
+		if (!stuck)
 			return;
 		log_warn(nic->name, "transmitter stands still%s: reset",
 			 x->link_up ? "" : " (link is down)");
@@ -234,21 +184,50 @@ static void ixgbe_tick(struct nic *nic, u64 now_ns)
 
 /* --- attach and detach --------------------------------------------------- */
 
-static err_t rings_alloc(struct ixgbe *x)
+static void queue_free(struct ixgbe *x, u32 i)
 {
+	struct ixgbe_queue *q = x->queue[i];
+
+	if (!q)
+		return;
+	if (q->tx)
+		x->res.dma_free(q->tx, TX_DMA_BYTES);
+	if (q->rx)
+		x->res.dma_free(q->rx, RX_BYTES);
+	plat_free(q, sizeof(*q));
+	x->queue[i] = NULL;
+}
+
+static err_t queue_alloc(struct ixgbe *x, u32 i)
+{
+	struct ixgbe_queue *q = plat_alloc(sizeof(*q));
 	u8 *tx;
 
-	x->rx = x->res.dma_alloc(RX_BYTES, &x->rx_bus);
-	if (!x->rx)
+	if (!q)
 		return ERR_NOMEM;
-	tx = x->res.dma_alloc(TX_DMA_BYTES, &x->tx_bus);
-	if (!tx) {
-		x->res.dma_free(x->rx, RX_BYTES);
+	x->queue[i] = q;
+	q->x = x;
+	q->index = i;
+	q->pool = x->res.rx_pool[i];
+	ixgbe_irq_init(q);
+	q->rx = x->res.dma_alloc(RX_BYTES, &q->rx_bus);
+	tx = q->rx ? x->res.dma_alloc(TX_DMA_BYTES, &q->tx_bus) : NULL;
+	if (!tx)
 		return ERR_NOMEM;
-	}
-	x->tx = (union ixgbe_tx_desc *)(void *)tx;
-	x->pad_bus = (bus_t){ x->tx_bus.v + TX_BYTES };
+	q->tx = (union ixgbe_tx_desc *)(void *)tx;
+	q->pad_bus = (bus_t){ q->tx_bus.v + TX_BYTES };
 	return ERR_OK;
+}
+
+static err_t queues_alloc(struct ixgbe *x)
+{
+	err_t err = ERR_OK;
+
+	for (u32 i = 0; i < x->queues && !err; i++)
+		err = queue_alloc(x, i);
+	for (u32 i = 0; i < x->queues && err; i++)
+		queue_free(x, i);
+	return err;
 }
 
 /* The device is in reset. */
@@ -256,12 +235,19 @@ static void release(struct nic *nic)
 {
 	struct ixgbe *x = nic->priv;
 
-	ixgbe_tx_empty(x);
-	ixgbe_rx_put(x);
-	x->res.dma_free(x->tx, TX_DMA_BYTES);
-	x->res.dma_free(x->rx, RX_BYTES);
+	for (u32 i = 0; i < x->queues; i++) {
+		ixgbe_tx_empty(x->queue[i]);
+		ixgbe_rx_put(x->queue[i]);
+		queue_free(x, i);
+	}
 	plat_free(x, sizeof(*x));
 	nic->priv = NULL;
+}
+
+/* Several queues need a vector each. */
+static u32 queues_max(enum nic_irq irq)
+{
+	return irq == NIC_IRQ_MSIX ? NIC_QUEUES_MAX : 1;
 }
 
 static err_t bring_up(struct nic *nic)
@@ -275,6 +261,8 @@ static err_t bring_up(struct nic *nic)
 	if (err)
 		log_warn(nic->name, "the EEPROM's checksum is wrong or unknown (%s)", err_str(err));
 	err = ixgbe_hw_read_mac(x, nic->mac);
+	for (u32 i = 0; i < x->queues && !err; i++)
+		ixgbe_rx_stock(x->queue[i]);
 	if (!err)
 		err = ixgbe_hw_start(x, nic->mac);
 	if (err)
@@ -282,30 +270,42 @@ static err_t bring_up(struct nic *nic)
 	nic->max_frame = IXGBE_MAX_FRAME;
 	nic->max_pieces = PKT_MAX_SEGS + 1;
 	nic->caps = NIC_CAP_TSO | NIC_CAP_CSUM;
-	nic->queues_max = nic->queues = nic->vectors = 1;
+	nic->queues_max = queues_max(x->res.irq);
+	nic->queues = x->queues;
+	nic->vectors = ixgbe_irq_vectors(x->res.irq, x->queues);
 	x->running = true;
 	x->link_up = ixgbe_hw_link(x).up;
 	return ERR_OK;
 }
 
+static err_t check_resources(const struct nic_resources *res)
+{
+	if (res->regs_size < IXGBE_REGS_SIZE)
+		return ERR_INVAL;
+	if (!res->queues || res->queues > queues_max(res->irq))
+		return ERR_RANGE;
+	for (u32 i = 0; i < res->queues; i++) {
+		if (res->rx_pool[i]->buf_size < PKT_HEADROOM + IXGBE_RX_BUF)
+			return ERR_INVAL;
+	}
+	return ERR_OK;
+}
+
 static err_t ixgbe_attach(struct nic *nic, const struct nic_resources *res)
 {
+	err_t err = check_resources(res);
 	struct ixgbe *x;
-	err_t err;
 
-	if (res->regs_size < IXGBE_REGS_SIZE ||
-	    res->rx_pool[0]->buf_size < PKT_HEADROOM + IXGBE_RX_BUF)
-		return ERR_INVAL;
-	if (res->queues != 1)
-		return ERR_RANGE;
+	if (err)
+		return err;
 	x = plat_alloc(sizeof(*x));
 	if (!x)
 		return ERR_NOMEM;
 	x->part = find_part(IXGBE_VENDOR, res->device);
 	x->regs = res->regs;
-	x->pool = res->rx_pool[0];
 	x->res = *res;
-	err = x->part ? rings_alloc(x) : ERR_NOENT;
+	x->queues = res->queues;
+	err = x->part ? queues_alloc(x) : ERR_NOENT;
 	if (err) {
 		plat_free(x, sizeof(*x));
 		return err;

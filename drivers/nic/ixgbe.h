@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the parts of the ixgbe driver share: ixgbe_rx.c has the receive ring,
- * ixgbe_tx.c the transmit ring, ixgbe_offload.c checksums and segmentation,
- * ixgbe_hw.c bring-up, link and statistics, ixgbe_reset.c the reset,
- * ixgbe_nvm.c the EEPROM and the semaphores, and ixgbe.c puts them together.
+ * What the parts of the ixgbe driver share: ixgbe_rx.c has the receive rings,
+ * ixgbe_tx.c the transmit rings, ixgbe_offload.c checksums and segmentation,
+ * ixgbe_hw.c bring-up, link and statistics, ixgbe_reset.c the reset, ixgbe_irq.c
+ * interrupts, ixgbe_nvm.c the EEPROM and the semaphores, and ixgbe.c puts them together.
  */
 #ifndef DRIVERS_NIC_IXGBE_H
 #define DRIVERS_NIC_IXGBE_H
@@ -70,11 +70,13 @@ struct ixgbe_tx_frame {
 };
 
 /*
- * Ring positions run over 0 .. size-1. The device owns
- * receive [rx_next, rx_fill) and transmit [tx_clean, tx_tail).
+ * A pair of queues: all of it is its core's, while the device runs. Ring positions run
+ * over 0 .. size-1. The device owns receive [rx_next, rx_fill) and transmit
+ * [tx_clean, tx_tail).
  */
-struct ixgbe {
-	volatile void *regs;
+struct ixgbe_queue {
+	struct ixgbe *x;
+	u32 index;
 	struct pkt_pool *pool;
 
 	union ixgbe_rx_desc *rx;
@@ -87,24 +89,36 @@ struct ixgbe {
 
 	union ixgbe_tx_desc *tx;
 	struct ixgbe_tx_frame tx_frame[IXGBE_TX_RING]; /* by first descriptor */
-	u32 tx_clean;
+	u32 tx_clean; /* atomic, as is: */
 	u32 tx_tail;
 	struct ixgbe_tx_context context[IXGBE_CONTEXTS]; /* that the device has; cmd 0: none */
 	bus_t pad_bus; /* IXGBE_MIN_FRAME zero bytes */
 
+	/* EICR's bits of what it receives and sends, and shadow of EIMS, as far as it is
+	 * the queue's; queue 0 has the causes that are no queue's as well. */
+	u32 rx_cause, tx_cause, irq_mask;
+	struct nic_stats count;
+	bus_t rx_bus, tx_bus;
+
+	/* Queue 0's core: whether it stands still. */
+	u32 tick_clean; /* tx_clean at the last tick */
+	u32 stuck_ticks;
+};
+
+struct ixgbe {
+	volatile void *regs;
+	u32 queues;
+	struct ixgbe_queue *queue[NIC_QUEUES_MAX];
+
 	bool promiscuous;
 	bool running;	/* false: the last reset failed, nothing moves */
 	bool link_up;	/* as last seen */
-	u32 irq_mask;	/* shadow of EIMS */
-	u32 tick_clean; /* tx_clean at the last tick */
-	u32 stuck_ticks;
 	u32 retry_wait; /* ticks between the last attempts to bring it back ... */
 	u32 retry_in;	/* ... and until the next one */
-	struct nic_stats count;
+	struct nic_stats count; /* what no queue counts */
 	u64 fold[IXGBE_COUNTERS];
 
 	const struct ixgbe_part *part;
-	bus_t rx_bus, tx_bus;
 	struct nic_resources res;
 };
 
@@ -120,32 +134,39 @@ static inline void ixgbe_write(const struct ixgbe *x, u32 reg, u32 value)
 
 /* The device is done with the frame that starts at descriptor `first`. Pairs
  * with its writing the status last. */
-static inline bool ixgbe_tx_done(const struct ixgbe *x, u32 first)
+static inline bool ixgbe_tx_done(const struct ixgbe_queue *q, u32 first)
 {
-	const union ixgbe_tx_desc *d = &x->tx[x->tx_frame[first].last];
+	const union ixgbe_tx_desc *d = &q->tx[q->tx_frame[first].last];
 
 	return __atomic_load_n(&d->data.olinfo, __ATOMIC_ACQUIRE) & IXGBE_TXD_DD;
 }
 
 /* The device is done with receive descriptor i; its status. */
-static inline u32 ixgbe_rx_status(const struct ixgbe *x, u32 i)
+static inline u32 ixgbe_rx_status(const struct ixgbe_queue *q, u32 i)
 {
-	return __atomic_load_n(&x->rx[i].done.status, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&q->rx[i].done.status, __ATOMIC_ACQUIRE);
 }
 
 /* --- ixgbe_rx.c --- */
 
-/* Give the device what receive buffers the ring and the pool allow. */
-void ixgbe_rx_refill(struct ixgbe *x);
+/* Give the device what receive buffers the ring and the pool allow. The pool's core. */
+void ixgbe_rx_refill(struct ixgbe_queue *q);
+
+/* Before the queue starts: as many buffers as it takes, as long as the pool has some. The
+ * pool's core, or nobody else is at the pool. */
+void ixgbe_rx_stock(struct ixgbe_queue *q);
+
+/* The queue is on: the device gets the buffers that are there. Any core. */
+void ixgbe_rx_start(struct ixgbe_queue *q);
 
 /* As in struct nic_ops. */
 u32 ixgbe_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max);
 
-/* Forget what is in the ring; the device is in reset. Buffers stay in their places. */
-void ixgbe_rx_empty(struct ixgbe *x);
+/* Forget what is in the ring; the device is in reset. The buffers stay in it. */
+void ixgbe_rx_empty(struct ixgbe_queue *q);
 
 /* Give the buffers back to their pool. */
-void ixgbe_rx_put(struct ixgbe *x);
+void ixgbe_rx_put(struct ixgbe_queue *q);
 
 /* --- ixgbe_tx.c --- */
 
@@ -156,7 +177,7 @@ u32 ixgbe_tx_reclaim(struct nic *nic, u32 queue);
 
 /* Forget what is in the ring; the device is in reset. Frames that were being
  * sent end here and count as lost. */
-void ixgbe_tx_empty(struct ixgbe *x);
+void ixgbe_tx_empty(struct ixgbe_queue *q);
 
 /* --- ixgbe_offload.c --- */
 
@@ -169,6 +190,26 @@ bool ixgbe_offload_fits(const struct pkt *p);
  * False: no context is needed (the checksum was finished in software).
  */
 bool ixgbe_offload_begin(struct pkt *p, struct ixgbe_tx_context *c, u32 *cmd, u32 *olinfo);
+
+/* --- ixgbe_irq.c --- */
+
+/* Vectors for so many queues with such interrupts. */
+u32 ixgbe_irq_vectors(enum nic_irq irq, u32 queues);
+
+/* The queue's causes; before the device starts. */
+void ixgbe_irq_init(struct ixgbe_queue *q);
+
+/* After a reset: which cause raises what; all masked. */
+void ixgbe_irq_start(const struct ixgbe *x);
+
+/* Unmask what was unmasked before a reset. */
+void ixgbe_irq_again(const struct ixgbe *x);
+
+/* As in struct nic_ops. */
+void ixgbe_rx_irq(struct nic *nic, u32 queue, bool on);
+void ixgbe_tx_irq(struct nic *nic, u32 queue, bool on);
+u32 ixgbe_irq_cause(struct nic *nic, u32 vector);
+void ixgbe_irq_test(struct nic *nic);
 
 /* --- ixgbe_reset.c --- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ixgbe: bring-up, link and statistics registers, in the order of 4.6 of the
- * 82599 datasheet. One queue each way, no DCB and no virtualisation (4.6.11.3.4).
+ * 82599 datasheet. Queues of one kind, no DCB and no virtualisation (4.6.11.3.4).
  */
 #include "drivers/nic/ixgbe.h"
 
@@ -10,7 +10,6 @@
 
 #define QUEUE_WAIT_NS 10000000ull
 #define SECRX_WAIT_NS 10000000ull
-#define EITR_INTERVAL_NS 50000u /* at most 20,000 interrupts a second */
 
 static void set_bits(const struct ixgbe *x, u32 reg, u32 bits)
 {
@@ -73,21 +72,6 @@ static void start_link(struct ixgbe *x)
 	ixgbe_sync_give(x, IXGBE_SYNC_MAC_CSR);
 }
 
-/*
- * 7.3.4.1: without multiple MSI-X vectors, IVAR says which of EICR's low bits a queue's
- * causes are, and all of them raise the line, the MSI, or MSI-X vector 0.
- */
-static void start_interrupts(struct ixgbe *x)
-{
-	ixgbe_write(x, IXGBE_GPIE, x->res.irq == NIC_IRQ_MSIX ? IXGBE_GPIE_PBA : 0);
-	ixgbe_write(x, IXGBE_EIAC, 0);
-	ixgbe_write(x, IXGBE_EIAM, 0);
-	ixgbe_write(x, IXGBE_IVAR0,
-		    IXGBE_IVAR_VALID | (IXGBE_IVAR_VALID | 1u) << IXGBE_IVAR_TX_SHIFT);
-	ixgbe_write(x, IXGBE_EITR0,
-		    EITR_INTERVAL_NS / IXGBE_EITR_UNIT_NS << IXGBE_EITR_SHIFT);
-}
-
 /* 4.6.7: tables that hold anything after power-up. */
 static void start_tables(struct ixgbe *x, const u8 mac[6])
 {
@@ -119,6 +103,36 @@ void ixgbe_hw_set_filter(struct ixgbe *x)
 		set_bits(x, IXGBE_RXCTRL, IXGBE_RXCTRL_RXEN);
 }
 
+/* Any key but 0 spreads flows; these are the first digits of pi. */
+static const u32 rss_key[IXGBE_RSSRK_COUNT] = {
+	0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822,
+	0x299f31d0, 0x082efa98, 0xec4e6c89, 0x452821e6, 0x38d01377,
+};
+
+/*
+ * 7.1.2.8: datagrams of UDP over IPv4 are spread by addresses and ports, of which the
+ * sender's is its inner flow's. All else has no hash and comes to queue 0, as do the
+ * fragments of a datagram, all of them. The table's first entry is queue 0, too.
+ */
+static void start_rss(struct ixgbe *x)
+{
+	if (x->queues == 1) {
+		ixgbe_write(x, IXGBE_MRQC, 0);
+		return;
+	}
+	for (u32 i = 0; i < IXGBE_RSSRK_COUNT; i++)
+		ixgbe_write(x, IXGBE_RSSRK0 + 4 * i, rss_key[i]);
+	for (u32 i = 0; i < IXGBE_RETA_COUNT; i++) {
+		u32 four = 0;
+
+		for (u32 k = 0; k < 4; k++)
+			four |= (4 * i + k) % x->queues << 8 * k;
+		ixgbe_write(x, IXGBE_RETA0 + 4 * i, four);
+	}
+	set_bits(x, IXGBE_RXCSUM, IXGBE_RXCSUM_PCSD);
+	ixgbe_write(x, IXGBE_MRQC, IXGBE_MRQC_RSS | IXGBE_MRQC_UDP4);
+}
+
 /* 4.6.7: filters and offloads for all queues */
 static void start_filters(struct ixgbe *x)
 {
@@ -127,7 +141,7 @@ static void start_filters(struct ixgbe *x)
 	ixgbe_hw_set_filter(x);
 	clear_bits(x, IXGBE_VLNCTRL, IXGBE_VLNCTRL_VFE);
 	ixgbe_write(x, IXGBE_MCSTCTRL, 0);
-	ixgbe_write(x, IXGBE_MRQC, 0);
+	start_rss(x);
 	ixgbe_write(x, IXGBE_RDRXCTL, rdrxctl | IXGBE_RDRXCTL_CRCSTRIP | IXGBE_RDRXCTL_RSCACKC |
 					      IXGBE_RDRXCTL_FCOE_WRFIX);
 	ixgbe_write(x, IXGBE_RXPBSIZE0, IXGBE_RXPBSIZE_512K);
@@ -138,21 +152,39 @@ static void start_filters(struct ixgbe *x)
 	ixgbe_write(x, IXGBE_MAXFRS, (IXGBE_MAX_FRAME + 4) << IXGBE_MAXFRS_SHIFT);
 }
 
-/* 4.6.7: the receive queue, its first buffers, and then the receive path */
+/* 4.6.7: a receive queue and its first buffers. One of several has no other wait for
+ * the frames that it finds no place for. */
+static err_t start_rx_queue(struct ixgbe_queue *q)
+{
+	const struct ixgbe *x = q->x;
+	u32 i = q->index, rxdctl = IXGBE_QUEUE(IXGBE_RXDCTL0, i);
+
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RDBAL0, i), (u32)q->rx_bus.v);
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RDBAH0, i), (u32)(q->rx_bus.v >> 32));
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RDLEN0, i), IXGBE_RX_RING * sizeof(union ixgbe_rx_desc));
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RDH0, i), 0);
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RDT0, i), 0);
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_SRRCTL0, i),
+		    IXGBE_SRRCTL_ONE_BUFFER | IXGBE_SRRCTL_KB(IXGBE_RX_BUF) |
+			    (x->queues > 1 ? IXGBE_SRRCTL_DROP : 0));
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RSCCTL0, i), 0);
+	clear_bits(x, IXGBE_QUEUE(IXGBE_DCA_RXCTRL0, i), IXGBE_DCA_RXCTRL_RESERVED);
+	set_bits(x, rxdctl, IXGBE_QUEUE_ENABLE);
+	if (!ixgbe_wait(x, rxdctl, IXGBE_QUEUE_ENABLE, IXGBE_QUEUE_ENABLE, QUEUE_WAIT_NS))
+		return ERR_TIMEOUT;
+	ixgbe_rx_start(q);
+	return ERR_OK;
+}
+
+/* ... and then the receive path */
 static err_t start_receive(struct ixgbe *x)
 {
-	ixgbe_write(x, IXGBE_RDBAL0, (u32)x->rx_bus.v);
-	ixgbe_write(x, IXGBE_RDBAH0, (u32)(x->rx_bus.v >> 32));
-	ixgbe_write(x, IXGBE_RDLEN0, IXGBE_RX_RING * sizeof(union ixgbe_rx_desc));
-	ixgbe_write(x, IXGBE_RDH0, 0);
-	ixgbe_write(x, IXGBE_RDT0, 0);
-	ixgbe_write(x, IXGBE_SRRCTL0, IXGBE_SRRCTL_ONE_BUFFER | IXGBE_SRRCTL_KB(IXGBE_RX_BUF));
-	ixgbe_write(x, IXGBE_RSCCTL0, 0);
-	clear_bits(x, IXGBE_DCA_RXCTRL0, IXGBE_DCA_RXCTRL_RESERVED);
-	set_bits(x, IXGBE_RXDCTL0, IXGBE_QUEUE_ENABLE);
-	if (!ixgbe_wait(x, IXGBE_RXDCTL0, IXGBE_QUEUE_ENABLE, IXGBE_QUEUE_ENABLE, QUEUE_WAIT_NS))
-		return ERR_TIMEOUT;
-	ixgbe_rx_refill(x);
+	for (u32 i = 0; i < x->queues; i++) {
+		err_t err = start_rx_queue(x->queue[i]);
+
+		if (err)
+			return err;
+	}
 	set_bits(x, IXGBE_SECRXCTRL, IXGBE_SECRX_DIS);
 	if (!ixgbe_wait(x, IXGBE_SECRXSTAT, IXGBE_SECRX_READY, IXGBE_SECRX_READY, SECRX_WAIT_NS))
 		return ERR_TIMEOUT;
@@ -162,9 +194,31 @@ static err_t start_receive(struct ixgbe *x)
 	return ERR_OK;
 }
 
+static err_t start_tx_queue(const struct ixgbe_queue *q)
+{
+	const struct ixgbe *x = q->x;
+	u32 i = q->index, txdctl = IXGBE_QUEUE(IXGBE_TXDCTL0, i);
+
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDBAL0, i), (u32)q->tx_bus.v);
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDBAH0, i), (u32)(q->tx_bus.v >> 32));
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDLEN0, i), IXGBE_TX_RING * sizeof(union ixgbe_tx_desc));
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDH0, i), 0);
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDT0, i), 0);
+	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDWBAL0, i), 0);
+	ixgbe_write(x, txdctl, IXGBE_TXDCTL_THRESHOLDS);
+	if (!i)
+		set_bits(x, IXGBE_DMATXCTL, IXGBE_DMATXCTL_TE);
+	ixgbe_write(x, txdctl, IXGBE_TXDCTL_THRESHOLDS | IXGBE_QUEUE_ENABLE);
+	return ixgbe_wait(x, txdctl, IXGBE_QUEUE_ENABLE, IXGBE_QUEUE_ENABLE, QUEUE_WAIT_NS) ?
+		       ERR_OK :
+		       ERR_TIMEOUT;
+}
+
 /* 4.6.8, 4.6.11.3.4 */
 static err_t start_transmit(struct ixgbe *x)
 {
+	err_t err = ERR_OK;
+
 	set_bits(x, IXGBE_RTTDCS, IXGBE_RTTDCS_ARBDIS);
 	ixgbe_write(x, IXGBE_DTXMXSZRQ, IXGBE_DTXMXSZRQ_MAX);
 	ixgbe_write(x, IXGBE_TXPBSIZE0, IXGBE_TXPBSIZE_160K);
@@ -175,19 +229,9 @@ static err_t start_transmit(struct ixgbe *x)
 	ixgbe_write(x, IXGBE_MTQC, 0);
 	clear_bits(x, IXGBE_RTTDCS, IXGBE_RTTDCS_ARBDIS);
 
-	ixgbe_write(x, IXGBE_TDBAL0, (u32)x->tx_bus.v);
-	ixgbe_write(x, IXGBE_TDBAH0, (u32)(x->tx_bus.v >> 32));
-	ixgbe_write(x, IXGBE_TDLEN0, IXGBE_TX_RING * sizeof(union ixgbe_tx_desc));
-	ixgbe_write(x, IXGBE_TDH0, 0);
-	ixgbe_write(x, IXGBE_TDT0, 0);
-	ixgbe_write(x, IXGBE_TDWBAL0, 0);
-	ixgbe_write(x, IXGBE_TXDCTL0, IXGBE_TXDCTL_THRESHOLDS);
-	set_bits(x, IXGBE_DMATXCTL, IXGBE_DMATXCTL_TE);
-	ixgbe_write(x, IXGBE_TXDCTL0, IXGBE_TXDCTL_THRESHOLDS | IXGBE_QUEUE_ENABLE);
-	return ixgbe_wait(x, IXGBE_TXDCTL0, IXGBE_QUEUE_ENABLE, IXGBE_QUEUE_ENABLE,
-			  QUEUE_WAIT_NS) ?
-		       ERR_OK :
-		       ERR_TIMEOUT;
+	for (u32 i = 0; i < x->queues && !err; i++)
+		err = start_tx_queue(x->queue[i]);
+	return err;
 }
 
 err_t ixgbe_hw_start(struct ixgbe *x, const u8 mac[6])
@@ -196,7 +240,7 @@ err_t ixgbe_hw_start(struct ixgbe *x, const u8 mac[6])
 
 	set_bits(x, IXGBE_CTRL_EXT, IXGBE_CTRL_EXT_DRV_LOAD);
 	start_flow_control(x);
-	start_interrupts(x);
+	ixgbe_irq_start(x);
 	start_tables(x, mac);
 	start_filters(x);
 	err = start_receive(x);
@@ -221,7 +265,8 @@ struct nic_link ixgbe_hw_link(const struct ixgbe *x)
 	};
 }
 
-/* 8.2.3.23: a read clears. */
+/* 8.2.3.23: a read clears. What queues drop all counts in QPRDC[0] (8.2.3.23.71: RQSMR is
+ * 0). */
 void ixgbe_hw_fold(struct ixgbe *x)
 {
 	static const u32 reg[IXGBE_COUNTERS] = {

@@ -23,8 +23,9 @@ enum ixgbe_reg {
 	IXGBE_EIMS = 0x00880,	  /* 8.2.3.5.3 unmask: 1 sets */
 	IXGBE_EIMC = 0x00888,	  /* 8.2.3.5.4 mask: 1 clears */
 	IXGBE_EIAM = 0x00890,	  /* 8.2.3.5.6 causes masked with their interrupt */
-	IXGBE_GPIE = 0x00898,	  /* 8.2.3.5.18 interrupts in general: bit 4 is several vectors */
-	IXGBE_IVAR0 = 0x00900,	  /* 8.2.3.5.16 causes of queues 0 and 1, a byte each */
+	IXGBE_GPIE = 0x00898,	  /* 8.2.3.5.18 interrupts in general */
+	IXGBE_IVAR0 = 0x00900,	  /* 8.2.3.5.16 causes of queues 0 and 1, a byte each (64) */
+	IXGBE_IVAR_MISC = 0x00a00, /* 8.2.3.5.17 vectors of the timer and of the other causes */
 	IXGBE_RDBAL0 = 0x01000,	  /* 8.2.3.8.1 receive ring: base (128-byte aligned), ... */
 	IXGBE_RDBAH0 = 0x01004,
 	IXGBE_RDLEN0 = 0x01008,	  /* 8.2.3.8.3 ... bytes (a multiple of 128), ... */
@@ -59,11 +60,14 @@ enum ixgbe_reg {
 	IXGBE_RTTDCS = 0x04900,	  /* 8.2.3.10.2 transmit arbiter */
 	IXGBE_TXPBTHRESH0 = 0x04950, /* 8.2.3.9.16 transmit buffer thresholds (8) */
 	IXGBE_DMATXCTL = 0x04a80, /* 8.2.3.9.2 transmit DMA on and off */
+	IXGBE_RXCSUM = 0x05000,	  /* 8.2.3.7.5 what receive descriptors report */
 	IXGBE_FCTRL = 0x05080,	  /* 8.2.3.7.1 address filter */
 	IXGBE_VLNCTRL = 0x05088,  /* 8.2.3.7.2 VLAN filter: 0 in bit 30 is off */
 	IXGBE_MCSTCTRL = 0x05090, /* 8.2.3.7.3 multicast filter: 0 takes none by MTA */
 	IXGBE_MTA = 0x05200,	  /* 8.2.3.7.7 multicast table, 128 registers */
 	IXGBE_MRQC = 0x05818,	  /* 8.2.3.7.12 several receive queues: 0 is one */
+	IXGBE_RETA0 = 0x05c00,	  /* 8.2.3.7.13 queue by the hash's low 7 bits: 4 a register */
+	IXGBE_RSSRK0 = 0x05c80,	  /* 8.2.3.7.14 the hash's key, 10 registers */
 	IXGBE_TDBAL0 = 0x06000,	  /* 8.2.3.9.5 transmit ring, as the receive ring */
 	IXGBE_TDBAH0 = 0x06004,
 	IXGBE_TDLEN0 = 0x06008,
@@ -72,7 +76,7 @@ enum ixgbe_reg {
 	IXGBE_TXDCTL0 = 0x06028,  /* 8.2.3.9.10 the queue on and off, thresholds */
 	IXGBE_TDWBAL0 = 0x06038,  /* 8.2.3.9.11 head write-back: 0 is off */
 	IXGBE_DTXMXSZRQ = 0x08100, /* 8.2.3.9.1 bytes requested at a time */
-	IXGBE_MTQC = 0x08120,	  /* 8.2.3.9.15 several transmit queues: 0 is plain */
+	IXGBE_MTQC = 0x08120,	  /* 8.2.3.9.15 transmit queues: 0 is up to 64, all alike */
 	IXGBE_SECRXCTRL = 0x08d00, /* 8.2.3.12.5 halts the receive path */
 	IXGBE_SECRXSTAT = 0x08d04, /* 8.2.3.12.6 it is empty */
 	IXGBE_RAL0 = 0x0a200,	  /* 8.2.3.7.8 addresses (128): low 4 bytes, ... */
@@ -100,6 +104,11 @@ enum ixgbe_reg {
 #define IXGBE_PFVLVFB_COUNT 128u
 #define IXGBE_PFUTA_COUNT 128u
 #define IXGBE_TC_COUNT 8u
+#define IXGBE_RETA_COUNT 32u
+#define IXGBE_RSSRK_COUNT 10u
+
+/* A queue's own registers, of those that end in 0 above: up to queue 63. */
+#define IXGBE_QUEUE(reg, n) ((reg) + 0x40u * (n))
 
 /* CTRL */
 #define IXGBE_CTRL_MASTER_DISABLE BIT(2)
@@ -115,22 +124,25 @@ enum ixgbe_reg {
 #define IXGBE_ESDP_LASER_OUTPUT BIT(11) /* SDP3 is an output */
 
 /* EICR, EICS, EIMS, EIMC */
-#define IXGBE_INT_RX BIT(0)	   /* by IVAR: queue 0 received ... */
-#define IXGBE_INT_TX BIT(1)	   /* ... or sent */
+#define IXGBE_INT_QUEUES 0xffffu   /* queues' causes, by IVAR: these bits, or so many vectors */
 #define IXGBE_INT_MISS BIT(17)	   /* the packet buffer was full */
 #define IXGBE_INT_LSC BIT(20)	   /* link state changed */
 #define IXGBE_INT_TIMER BIT(30)	   /* TCP timer, which nobody uses */
 #define IXGBE_INT_ALL 0x7fffffffu  /* bit 31 is reserved in EIMC */
 
+#define IXGBE_GPIE_MSIX BIT(4) /* several vectors: bits 0 to 15 of EICR are vectors 0 to 15 */
+#define IXGBE_GPIE_OCD BIT(5)  /* ... which a read of EICR does not clear */
 #define IXGBE_GPIE_PBA BIT(31) /* unmasking clears the pending bit of MSI-X */
 #define IXGBE_IVAR_VALID BIT(7)
-#define IXGBE_IVAR_TX_SHIFT 8
+#define IXGBE_IVAR_TX_SHIFT 8	/* also: the other causes, in IVAR_MISC */
+#define IXGBE_IVAR_ODD_SHIFT 16	/* the second queue of a register */
 /* EITR: bits 3 to 11, units of 2.048 us at 10 Gb/s and 1 Gb/s */
 #define IXGBE_EITR_SHIFT 3
 #define IXGBE_EITR_UNIT_NS 2048u
 
 /* SRRCTL */
 #define IXGBE_SRRCTL_ONE_BUFFER (1u << 25) /* advanced descriptors, one buffer each */
+#define IXGBE_SRRCTL_DROP BIT(28) /* no descriptor: dropped, so that no other queue waits */
 #define IXGBE_SRRCTL_KB(bytes) ((bytes) / 1024u) /* the buffer's size: 1 to 16 */
 
 #define IXGBE_QUEUE_ENABLE BIT(25) /* RXDCTL and TXDCTL */
@@ -179,6 +191,9 @@ enum ixgbe_reg {
 #define IXGBE_FCTRL_BAM BIT(10) /* accept broadcast */
 
 #define IXGBE_VLNCTRL_VFE BIT(30)
+#define IXGBE_RXCSUM_PCSD BIT(13) /* the hash, not a fragment's checksum */
+#define IXGBE_MRQC_RSS 1u	  /* MRQE: by RSS alone ... */
+#define IXGBE_MRQC_UDP4 BIT(22)	  /* ... of UDP over IPv4, fragments excepted (7.1.2.8.1) */
 #define IXGBE_SECRX_DIS BIT(1)
 #define IXGBE_SECRX_READY BIT(0)
 #define IXGBE_RAH_AV BIT(31)	  /* address valid */

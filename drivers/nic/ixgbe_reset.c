@@ -62,8 +62,14 @@ static err_t pulse_reset(const struct ixgbe *x)
  * which takes two resets. */
 static err_t master_disable(const struct ixgbe *x)
 {
-	clear_bits(x, IXGBE_RXDCTL0, IXGBE_QUEUE_ENABLE);
-	if (ixgbe_wait(x, IXGBE_RXDCTL0, IXGBE_QUEUE_ENABLE, 0, QUEUE_WAIT_NS))
+	bool off = true;
+
+	for (u32 i = 0; i < x->queues; i++)
+		clear_bits(x, IXGBE_QUEUE(IXGBE_RXDCTL0, i), IXGBE_QUEUE_ENABLE);
+	for (u32 i = 0; i < x->queues; i++)
+		off &= ixgbe_wait(x, IXGBE_QUEUE(IXGBE_RXDCTL0, i), IXGBE_QUEUE_ENABLE, 0,
+				  QUEUE_WAIT_NS);
+	if (off)
 		ixgbe_pause(QUEUE_REST_NS);
 	/* A reset that never ended must not be asked for again by this write. */
 	ixgbe_write(x, IXGBE_CTRL,
@@ -93,7 +99,6 @@ err_t ixgbe_hw_reset(struct ixgbe *x)
 		return err;
 	ixgbe_write(x, IXGBE_EIMC, IXGBE_INT_ALL);
 	ixgbe_read(x, IXGBE_EICR);
-	x->irq_mask = 0;
 	/* 4.6.3: the EEPROM was loaded, DMA is ready. */
 	if (!ixgbe_wait(x, IXGBE_EEC, IXGBE_EEC_AUTO_READ, IXGBE_EEC_AUTO_READ,
 			EEPROM_WAIT_NS) ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ixgbe: the receive ring (82599 datasheet, 7.1.6, 7.1.9). Nothing here reads a
+ * ixgbe: a receive ring (82599 datasheet, 7.1.6, 7.1.9). Nothing here reads a
  * register: descriptors say by DD what is done, and the tail is shadowed.
  */
 #include "drivers/nic/ixgbe.h"
@@ -20,121 +20,158 @@ static inline u32 rx_after(u32 i)
  * none) or the pool is empty. The tail moves when a batch has come together, or
  * when the device is about to run dry.
  */
-void ixgbe_rx_refill(struct ixgbe *x)
+void ixgbe_rx_refill(struct ixgbe_queue *q)
 {
 	u32 given, owned;
 
-	while (rx_after(x->rx_fill) != x->rx_next) {
-		u32 i = x->rx_fill;
-		struct pkt *p = x->rx_pkt[i];
+	while (rx_after(q->rx_fill) != q->rx_next) {
+		u32 i = q->rx_fill;
+		struct pkt *p = q->rx_pkt[i];
 
 		if (!p) {
-			p = pkt_get(x->pool);
+			p = pkt_get(q->pool);
 			if (!p) {
-				x->count.rx_no_packet++;
+				q->count.rx_no_packet++;
 				break;
 			}
-			x->rx_pkt[i] = p;
+			q->rx_pkt[i] = p;
 		}
 		/* What was written back stood in both words. */
-		x->rx[i].read = (struct ixgbe_rx_read){ .addr = pkt_data_bus(p).v };
-		x->rx_fill = rx_after(i);
+		q->rx[i].read = (struct ixgbe_rx_read){ .addr = pkt_data_bus(p).v };
+		q->rx_fill = rx_after(i);
 	}
-	given = (x->rx_fill - x->rx_tail) & (IXGBE_RX_RING - 1);
-	owned = (x->rx_tail - x->rx_next) & (IXGBE_RX_RING - 1);
+	given = (q->rx_fill - q->rx_tail) & (IXGBE_RX_RING - 1);
+	owned = (q->rx_tail - q->rx_next) & (IXGBE_RX_RING - 1);
 	if (given && (given >= IXGBE_RX_REFILL || owned < IXGBE_RX_REFILL)) {
-		x->rx_tail = x->rx_fill;
+		q->rx_tail = q->rx_fill;
 		mmio_wmb();
-		ixgbe_write(x, IXGBE_RDT0, x->rx_tail);
-		x->count.doorbells++;
+		ixgbe_write(q->x, IXGBE_QUEUE(IXGBE_RDT0, q->index), q->rx_tail);
+		q->count.doorbells++;
 	}
 }
 
 /* The frame is no good; it counts once, at its end. The buffer stays in the ring. */
-static struct pkt *rx_throw(struct ixgbe *x, bool ends)
+static struct pkt *rx_throw(struct ixgbe_queue *q, bool ends)
 {
-	pkt_put(x->rx_long);
-	x->rx_long = NULL;
-	x->rx_skip = !ends;
+	pkt_put(q->rx_long);
+	q->rx_long = NULL;
+	q->rx_skip = !ends;
 	if (ends)
-		x->count.rx_errors++;
+		q->count.rx_errors++;
 	return NULL;
 }
 
 /* The frame that a finished descriptor ends, or NULL: there is more of it, or it is no
  * good. */
-static struct pkt *rx_take(struct ixgbe *x, u32 i, u32 status)
+static struct pkt *rx_take(struct ixgbe_queue *q, u32 i, u32 status)
 {
-	const struct ixgbe_rx_done *d = &x->rx[i].done;
-	struct pkt *p = x->rx_pkt[i], *whole = x->rx_long;
+	const struct ixgbe_rx_done *d = &q->rx[i].done;
+	struct pkt *p = q->rx_pkt[i], *whole = q->rx_long;
 	bool ends = status & IXGBE_RXD_EOP;
 	u32 before = whole ? whole->len : 0, len = d->length;
 
 	/* All descriptors of a frame but the last are full; errors stand in the last. */
-	if (x->rx_skip || (ends && (status & IXGBE_RXD_RXE)) || len == 0 ||
+	if (q->rx_skip || (ends && (status & IXGBE_RXD_RXE)) || len == 0 ||
 	    len > IXGBE_RX_BUF || before + len > IXGBE_MAX_FRAME || (!ends && len != IXGBE_RX_BUF))
-		return rx_throw(x, ends);
+		return rx_throw(q, ends);
 	p->head_len = len;
 	p->len = len;
 	if (!whole)
 		whole = p;
 	else if (pkt_join(whole, p))
-		return rx_throw(x, ends);
-	x->rx_pkt[i] = NULL;
-	x->rx_long = ends ? NULL : whole;
+		return rx_throw(q, ends);
+	q->rx_pkt[i] = NULL;
+	q->rx_long = ends ? NULL : whole;
 	return ends ? whole : NULL;
 }
 
 u32 ixgbe_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max)
 {
-	struct ixgbe *x = nic->priv;
+	const struct ixgbe *x = nic->priv;
+	struct ixgbe_queue *q = x->queue[queue];
 	u32 n = 0, seen = 0;
 
-	(void)queue;
 	if (!x->running)
 		return 0;
 	/* Bounded by the ring even if all that arrives is thrown away. */
-	while (n < max && seen < IXGBE_RX_RING && x->rx_next != x->rx_tail) {
-		u32 i = x->rx_next;
+	while (n < max && seen < IXGBE_RX_RING && q->rx_next != q->rx_tail) {
+		u32 i = q->rx_next;
 		/* Pairs with the device writing the status last. */
-		u32 status = ixgbe_rx_status(x, i);
+		u32 status = ixgbe_rx_status(q, i);
 		struct pkt *p;
 
 		if (!(status & IXGBE_RXD_DD))
 			break;
-		p = rx_take(x, i, status);
-		x->rx_next = rx_after(i);
+		p = rx_take(q, i, status);
+		q->rx_next = rx_after(i);
 		seen++;
 		if (p) {
-			x->count.rx_frames++;
-			x->count.rx_bytes += p->len;
+			q->count.rx_frames++;
+			q->count.rx_bytes += p->len;
 			__builtin_prefetch(p->data);
 			pkts[n++] = p;
 		}
 	}
-	if (seen || rx_after(x->rx_fill) != x->rx_next)
-		ixgbe_rx_refill(x);
+	if (seen || rx_after(q->rx_fill) != q->rx_next)
+		ixgbe_rx_refill(q);
 	return n;
 }
 
-void ixgbe_rx_empty(struct ixgbe *x)
+void ixgbe_rx_stock(struct ixgbe_queue *q)
 {
-	for (u32 i = 0; i < IXGBE_RX_RING; i++)
-		x->rx[i].read = (struct ixgbe_rx_read){ 0 };
-	x->rx_next = 0;
-	x->rx_fill = 0;
-	x->rx_tail = 0;
-	pkt_put(x->rx_long);
-	x->rx_long = NULL;
-	x->rx_skip = false;
+	for (u32 i = 0; i < IXGBE_RX_RING - 1; i++) {
+		if (!q->rx_pkt[i])
+			q->rx_pkt[i] = pkt_get(q->pool);
+		if (!q->rx_pkt[i]) {
+			q->count.rx_no_packet++;
+			break;
+		}
+	}
 }
 
-void ixgbe_rx_put(struct ixgbe *x)
+void ixgbe_rx_start(struct ixgbe_queue *q)
+{
+	u32 n = 0;
+
+	for (; n < IXGBE_RX_RING - 1 && q->rx_pkt[n]; n++)
+		q->rx[n].read =
+			(struct ixgbe_rx_read){ .addr = pkt_data_bus(q->rx_pkt[n]).v };
+	q->rx_fill = q->rx_tail = n;
+	if (!n)
+		return;
+	mmio_wmb();
+	ixgbe_write(q->x, IXGBE_QUEUE(IXGBE_RDT0, q->index), n);
+	q->count.doorbells++;
+}
+
+/* Buffers move to the front, so that whoever may not take others from the pool has none
+ * missing between them. */
+void ixgbe_rx_empty(struct ixgbe_queue *q)
+{
+	u32 kept = 0;
+
+	for (u32 i = 0; i < IXGBE_RX_RING; i++) {
+		struct pkt *p = q->rx_pkt[i];
+
+		q->rx[i].read = (struct ixgbe_rx_read){ 0 };
+		q->rx_pkt[i] = NULL;
+		if (p)
+			q->rx_pkt[kept++] = p;
+	}
+	q->rx_next = 0;
+	q->rx_fill = 0;
+	q->rx_tail = 0;
+	pkt_put(q->rx_long);
+	q->rx_long = NULL;
+	q->rx_skip = false;
+}
+
+void ixgbe_rx_put(struct ixgbe_queue *q)
 {
 	for (u32 i = 0; i < IXGBE_RX_RING; i++) {
-		pkt_put(x->rx_pkt[i]);
-		x->rx_pkt[i] = NULL;
+		pkt_put(q->rx_pkt[i]);
+		q->rx_pkt[i] = NULL;
 	}
-	pkt_put(x->rx_long);
-	x->rx_long = NULL;
+	pkt_put(q->rx_long);
+	q->rx_long = NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ixgbe: the transmit ring (82599 datasheet, 7.2.3): frames in as many pieces as
+ * ixgbe: a transmit ring (82599 datasheet, 7.2.3): frames in as many pieces as
  * they have, with the context that their offloads need. The doorbell is the only
  * register access for a burst.
  */
@@ -22,26 +22,25 @@ static inline u32 tx_after(u32 i)
 	return (i + 1) & (IXGBE_TX_RING - 1);
 }
 
-static u32 tx_free(const struct ixgbe *x)
+static u32 tx_free(const struct ixgbe_queue *q)
 {
-	return (x->tx_clean - x->tx_tail - 1) & (IXGBE_TX_RING - 1);
+	return (q->tx_clean - q->tx_tail - 1) & (IXGBE_TX_RING - 1);
 }
 
 /* --- sent -------------------------------------------------------------------- */
 
 u32 ixgbe_tx_reclaim(struct nic *nic, u32 queue)
 {
-	struct ixgbe *x = nic->priv;
+	struct ixgbe_queue *q = ((struct ixgbe *)nic->priv)->queue[queue];
 	u32 n = 0;
 
-	(void)queue;
-	while (x->tx_clean != x->tx_tail && ixgbe_tx_done(x, x->tx_clean)) {
-		struct ixgbe_tx_frame *f = &x->tx_frame[x->tx_clean];
+	while (q->tx_clean != q->tx_tail && ixgbe_tx_done(q, q->tx_clean)) {
+		struct ixgbe_tx_frame *f = &q->tx_frame[q->tx_clean];
 		struct pkt *p = f->pkt;
 
-		x->count.tx_frames += pkt_wire_frames(p);
-		x->count.tx_bytes += p->len + (pkt_wire_frames(p) - 1) * p->payload_start;
-		x->tx_clean = tx_after(f->last);
+		q->count.tx_frames += pkt_wire_frames(p);
+		q->count.tx_bytes += p->len + (pkt_wire_frames(p) - 1) * p->payload_start;
+		__atomic_store_n(&q->tx_clean, tx_after(f->last), __ATOMIC_RELAXED);
 		f->pkt = NULL;
 		pkt_put(p);
 		n++;
@@ -51,20 +50,19 @@ u32 ixgbe_tx_reclaim(struct nic *nic, u32 queue)
 
 u32 ixgbe_tx_room(struct nic *nic, u32 queue)
 {
-	struct ixgbe *x = nic->priv;
+	const struct ixgbe *x = nic->priv;
 
-	(void)queue;
 	if (!x->running)
 		return 0;
-	ixgbe_tx_reclaim(nic, 0);
-	return tx_free(x) / IXGBE_FRAME_DESCS;
+	ixgbe_tx_reclaim(nic, queue);
+	return tx_free(x->queue[queue]) / IXGBE_FRAME_DESCS;
 }
 
 /* --- frames ------------------------------------------------------------------ */
 
 /* Where a frame's descriptors go, and what they have in common. */
 struct tx_build {
-	struct ixgbe *x;
+	struct ixgbe_queue *q;
 	u32 at;
 	u32 cmd;
 	u32 olinfo;
@@ -75,7 +73,7 @@ static void put_piece(struct tx_build *b, bus_t bus, u32 len)
 	while (len) {
 		u32 n = MIN(len, IXGBE_TX_PIECE);
 
-		b->x->tx[b->at].data = (struct ixgbe_tx_data){
+		b->q->tx[b->at].data = (struct ixgbe_tx_data){
 			.addr = bus.v,
 			.cmd = b->cmd | n,
 			.olinfo = b->olinfo,
@@ -91,10 +89,10 @@ static void put_context(struct tx_build *b, const struct ixgbe_tx_context *c)
 {
 	u32 which = c->mss >> IXGBE_TXC_IDX_SHIFT & 1;
 
-	if (!memcmp(&b->x->context[which], c, sizeof(*c)))
+	if (!memcmp(&b->q->context[which], c, sizeof(*c)))
 		return;
-	b->x->context[which] = *c;
-	b->x->tx[b->at].context = *c;
+	b->q->context[which] = *c;
+	b->q->tx[b->at].context = *c;
 	b->at = tx_after(b->at);
 }
 
@@ -103,14 +101,14 @@ static void put_context(struct tx_build *b, const struct ixgbe_tx_context *c)
  * last descriptor (7.2.3.2.2: with WTHRESH 0 it must be there), so that no frame's
  * buffers wait for another frame.
  */
-static void tx_frame(struct ixgbe *x, struct pkt *p)
+static void tx_frame(struct ixgbe_queue *q, struct pkt *p)
 {
 	struct tx_build b = {
-		.x = x,
-		.at = x->tx_tail,
+		.q = q,
+		.at = q->tx_tail,
 		.cmd = IXGBE_TXD_DEXT | IXGBE_TXD_DTYP_DATA | IXGBE_TXD_IFCS,
 	};
-	u32 first = x->tx_tail, last, pad = 0;
+	u32 first = q->tx_tail, last, pad = 0;
 	struct ixgbe_tx_context c;
 
 	if (pkt_is_offloaded(p) && ixgbe_offload_begin(p, &c, &b.cmd, &b.olinfo))
@@ -123,12 +121,13 @@ static void tx_frame(struct ixgbe *x, struct pkt *p)
 	put_piece(&b, pkt_data_bus(p), p->head_len);
 	for (u32 i = 0; i < p->nseg; i++)
 		put_piece(&b, p->seg[i].bus, p->seg[i].len);
-	put_piece(&b, x->pad_bus, pad);
+	put_piece(&b, q->pad_bus, pad);
 
 	last = (b.at - 1) & (IXGBE_TX_RING - 1);
-	x->tx[last].data.cmd |= IXGBE_TXD_EOP | IXGBE_TXD_RS;
-	x->tx_frame[first] = (struct ixgbe_tx_frame){ p, (u16)last };
-	x->tx_tail = b.at;
+	q->tx[last].data.cmd |= IXGBE_TXD_EOP | IXGBE_TXD_RS;
+	q->tx_frame[first] = (struct ixgbe_tx_frame){ p, (u16)last };
+	/* Pairs with ixgbe_tick(), of another core perhaps. */
+	__atomic_store_n(&q->tx_tail, b.at, __ATOMIC_RELEASE);
 }
 
 static bool tx_fits(const struct pkt *p)
@@ -140,49 +139,49 @@ static bool tx_fits(const struct pkt *p)
 
 u32 ixgbe_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 {
-	struct ixgbe *x = nic->priv;
-	u32 old_tail = x->tx_tail;
+	const struct ixgbe *x = nic->priv;
+	struct ixgbe_queue *q = x->queue[queue];
+	u32 old_tail = q->tx_tail;
 	u32 taken = 0;
 
-	(void)queue;
 	if (!x->running)
 		return 0;
-	if (tx_free(x) < n * IXGBE_FRAME_DESCS)
-		ixgbe_tx_reclaim(nic, 0);
+	if (tx_free(q) < n * IXGBE_FRAME_DESCS)
+		ixgbe_tx_reclaim(nic, queue);
 	for (; taken < n; taken++) {
 		struct pkt *p = pkts[taken];
 
 		if (!tx_fits(p)) {
-			x->count.tx_bad++;
+			q->count.tx_bad++;
 			pkt_put(p);
 			continue;
 		}
-		if (tx_free(x) < p->nseg + (p->gso_type ? IXGBE_TSO_EXTRA : IXGBE_PLAIN_EXTRA)) {
-			x->count.tx_full++;
+		if (tx_free(q) < p->nseg + (p->gso_type ? IXGBE_TSO_EXTRA : IXGBE_PLAIN_EXTRA)) {
+			q->count.tx_full++;
 			break;
 		}
-		tx_frame(x, p);
+		tx_frame(q, p);
 	}
-	if (x->tx_tail != old_tail) {
+	if (q->tx_tail != old_tail) {
 		mmio_wmb();
-		ixgbe_write(x, IXGBE_TDT0, x->tx_tail);
-		x->count.doorbells++;
+		ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDT0, queue), q->tx_tail);
+		q->count.doorbells++;
 	}
 	return taken;
 }
 
-void ixgbe_tx_empty(struct ixgbe *x)
+void ixgbe_tx_empty(struct ixgbe_queue *q)
 {
 	for (u32 i = 0; i < IXGBE_TX_RING; i++) {
-		if (x->tx_frame[i].pkt)
-			x->count.tx_lost++;
-		pkt_put(x->tx_frame[i].pkt);
-		x->tx_frame[i].pkt = NULL;
-		x->tx[i].data = (struct ixgbe_tx_data){ 0 };
+		if (q->tx_frame[i].pkt)
+			q->count.tx_lost++;
+		pkt_put(q->tx_frame[i].pkt);
+		q->tx_frame[i].pkt = NULL;
+		q->tx[i].data = (struct ixgbe_tx_data){ 0 };
 	}
-	memset(x->context, 0, sizeof(x->context));
-	x->tx_clean = 0;
-	x->tx_tail = 0;
-	x->tick_clean = 0;
-	x->stuck_ticks = 0;
+	memset(q->context, 0, sizeof(q->context));
+	q->tx_clean = 0;
+	q->tx_tail = 0;
+	q->tick_clean = 0;
+	q->stuck_ticks = 0;
 }

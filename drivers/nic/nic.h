@@ -60,6 +60,11 @@ struct nic_resources {
 	/* Zeroed DMA memory for rings, 4 KiB aligned; NULL when there is none. */
 	void *(*dma_alloc)(size_t bytes, bus_t *bus);
 	void (*dma_free)(void *p, size_t bytes);
+	/* tick() is about to reset the NIC: true when no other core is at a queue of it, nor
+	 * will be before tick() is over. False: not yet; the next tick asks again. NULL:
+	 * there is no other core. */
+	bool (*may_reset)(void *ctx);
+	void *ctx; /* for that */
 };
 
 /*
@@ -100,7 +105,8 @@ enum nic_event {
 struct nic_ops {
 	const char *name;
 	bool (*match)(u16 vendor, u16 device);
-	/* Reset and bring up with interrupts masked. Bounded waits. ERR_TIMEOUT: it
+	/* Reset and bring up with interrupts masked, with buffers from the pools, which
+	 * nobody else is at. Bounded waits. ERR_TIMEOUT: it
 	 * stays in its reset; ERR_IO: no MAC address; ERR_NOTSUP: no such interrupts;
 	 * ERR_RANGE: not so many queues. */
 	err_t (*attach)(struct nic *nic, const struct nic_resources *res);

@@ -2,7 +2,8 @@
 /*
  * The ixgbe driver with a device that misbehaves: frames both ways, offload fields of
  * any value, faults that come and go, and descriptors that are written back with any
- * length and status. The input is a list of records {u8 what, u8 a, u16 b}. Whatever
+ * length and status. The input is a list of records {u8 what, u8 a, u16 b}; with an odd
+ * byte at its end there are two queues, of which the upper bit of `what` names one. Whatever
  * happens, the driver breaks no rule of the device, and in the end everything is back.
  */
 #include <string.h>
@@ -37,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static u8 frame[IXM_FRAME_MAX];
 static u32 made;
+static u32 queue; /* that the record is for */
 
 static void rx(u8 a, u16 b)
 {
@@ -44,13 +46,17 @@ static void rx(u8 a, u16 b)
 
 	memcpy(frame, ixb_mac, 6);
 	frame[20] = a;
+	if (ixb.nic.queues > 1)
+		memcpy(frame + 12, (const u8[]){ 0x08, 0x00, 0x45 }, 3);
+	frame[23] = 17; /* UDP, from a port that spreads */
+	store_be16(frame + 34, b);
 	ixgbe_model_rx(&ixb.model, frame, len);
 }
 
 static void poll(u8 a)
 {
 	struct pkt *got[PKT_BURST];
-	u32 n = ixb.ops->rx_burst(&ixb.nic, 0, got, 1 + a % PKT_BURST);
+	u32 n = ixb.ops->rx_burst(&ixb.nic, queue, got, 1 + a % PKT_BURST);
 
 	for (u32 i = 0; i < n; i++) {
 		ASSERT(got[i]->len > 0 && got[i]->len <= IXGBE_MAX_FRAME);
@@ -91,7 +97,7 @@ static void tx(u8 a, u16 b, bool offload)
 	}
 	/* What the driver does not take comes back as well, at once. */
 	made++;
-	if (!ixb_send(p))
+	if (!ixb.ops->tx_burst(&ixb.nic, queue, &p, 1))
 		pkt_put(p);
 }
 
@@ -108,23 +114,25 @@ static void fault(u8 a, bool on)
 /* The device writes back what it likes, into a descriptor that it owns. */
 static void garbage(u8 a, u16 b)
 {
-	struct ixgbe *x = ixb.nic.priv;
+	const struct ixgbe *x = ixb.nic.priv;
+	struct ixgbe_queue *q = x->queue[queue];
 
-	if (!x->running || x->rx_next == x->rx_tail)
+	if (!x->running || q->rx_next == q->rx_tail)
 		return;
-	x->rx[x->rx_next].done = (struct ixgbe_rx_done){
+	q->rx[q->rx_next].done = (struct ixgbe_rx_done){
 		.info = b,
 		.rss = b * 3u,
 		.status = a | (u32)(b & 0x8000) << 14,
 		.length = b,
 	};
 	/* Its own head goes on, else it would complain of what it wrote. */
-	if (ixb.model.rx[0].head == x->rx_next && ixb.model.rx[0].on)
-		ixb.model.rx[0].head = (x->rx_next + 1) % IXGBE_RX_RING;
+	if (ixb.model.rx[queue].head == q->rx_next && ixb.model.rx[queue].on)
+		ixb.model.rx[queue].head = (q->rx_next + 1) % IXGBE_RX_RING;
 }
 
 static void one(u8 what, u8 a, u16 b)
 {
+	queue = (u32)(what >> 7) % ixb.nic.queues;
 	switch (what % OPS) {
 	case OP_RX:
 		rx(a, b);
@@ -142,11 +150,14 @@ static void one(u8 what, u8 a, u16 b)
 	case OP_TICK:
 		host_now_ns += 1000000000u;
 		ixb.ops->tick(&ixb.nic, host_now_ns);
+		/* Each core looks now and then. */
+		for (u32 q = 1; q < ixb.nic.queues; q++)
+			ixb.ops->tx_reclaim(&ixb.nic, q);
 		break;
 	case OP_IRQ:
-		ixb.ops->rx_irq(&ixb.nic, 0, a & 1);
-		ixb.ops->tx_irq(&ixb.nic, 0, a & 2);
-		ixb.ops->irq_cause(&ixb.nic, 0);
+		ixb.ops->rx_irq(&ixb.nic, queue, a & 1);
+		ixb.ops->tx_irq(&ixb.nic, queue, a & 2);
+		ixb.ops->irq_cause(&ixb.nic, (u32)(a >> 2) % ixb.nic.vectors);
 		break;
 	case OP_FAULT:
 		fault(a, b & 1);
@@ -170,7 +181,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct nic_stats s;
 
-	ixb_attach(POOL);
+	ixb_prepare_queues(POOL, 1 + size % RECORD % 2);
+	ASSERT(!ixb.ops->attach(&ixb.nic, &ixb.res));
+	ixb.ops->irq_cause(&ixb.nic, 0);
 	/* What the device sends after garbage in its ring may be any; its own rules about
 	 * what it was given hold all the same. */
 	for (u32 i = 0; i < RECORDS_MAX && size >= RECORD; i++, data += RECORD, size -= RECORD) {
@@ -184,7 +197,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		one(OP_TICK, 0, 0);
 	ixgbe_model_run_tx(&ixb.model, UINT32_MAX);
 	s = ixb_stats();
-	ASSERT(ixb.ops->tx_room(&ixb.nic, 0) > 0);
+	for (u32 q = 0; q < ixb.nic.queues; q++)
+		ASSERT(ixb.ops->tx_room(&ixb.nic, q) > 0);
 	ASSERT(ixb.done == made);
 	ASSERT(s.tx_bad + s.tx_lost <= made);
 	made = 0;

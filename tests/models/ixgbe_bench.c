@@ -19,7 +19,7 @@ struct ixgbe_bench ixb;
 const u8 ixb_mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
 
 static u8 bar[4]; /* only its address is used */
-static void *pool_mem;
+static void *pool_mem[NIC_QUEUES_MAX];
 
 /* --- what the model is given ---------------------------------------------------------- */
 
@@ -53,6 +53,12 @@ static void sent(void *ctx, const void *frame, u32 len)
 	}
 	if (ixb.loopback)
 		ixgbe_model_rx(&ixb.model, frame, len);
+}
+
+static void interrupted(void *ctx, u32 vector)
+{
+	(void)ctx;
+	ixb.interrupts[vector]++;
 }
 
 static u64 now(void *ctx)
@@ -107,20 +113,28 @@ static void dma_free(void *p, size_t bytes)
 
 /* --- life ------------------------------------------------------------------------------- */
 
-void ixb_prepare(u32 packets)
+static struct pkt_pool *make_pool(u32 queue, u32 packets)
 {
-	static const struct ixm_host host = { .dma = ram_at, .send = sent, .now = now };
+	struct pkt_pool *pool = queue ? &ixb.more[queue - 1] : &ixb.pool;
 	size_t bytes = pkt_pool_bytes(packets, BUF);
+	void *mem = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+
+	pool_mem[queue] = mem;
+	pkt_pool_init(pool, "rx", 0, packets, BUF, mem, (bus_t){ (u64)(uintptr_t)mem });
+	add_ram(mem, bytes);
+	return pool;
+}
+
+void ixb_prepare_queues(u32 packets, u32 queues)
+{
+	static const struct ixm_host host = { .dma = ram_at, .send = sent, .now = now,
+					      .interrupt = interrupted };
 	u32 rnd = 1;
 
 	ixgbe_model_init(&ixb.model, ixb_mac, &host);
 	ixb.model.slow_queues = SLOW_QUEUES;
 	mmio_model_set(&seam);
-	pool_mem = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-	pkt_pool_init(&ixb.pool, "rx", 0, packets, BUF, pool_mem,
-		      (bus_t){ (u64)(uintptr_t)pool_mem });
 	ixb.ram_count = 0;
-	add_ram(pool_mem, bytes);
 	add_ram(ixb.guest, sizeof(ixb.guest));
 	/* Nobody writes there. */
 	for (u32 i = 0; !ixb.guest[1] && i < sizeof(ixb.guest); i++) {
@@ -131,18 +145,26 @@ void ixb_prepare(u32 packets)
 		.regs = bar,
 		.regs_size = IXM_BAR_SIZE,
 		.device = KX4,
-		.queues = 1,
-		.rx_pool = { &ixb.pool },
+		.irq = queues > 1 ? NIC_IRQ_MSIX : NIC_IRQ_LINE,
+		.queues = queues,
 		.dma_alloc = dma_alloc,
 		.dma_free = dma_free,
 	};
+	for (u32 i = 0; i < queues; i++)
+		ixb.res.rx_pool[i] = make_pool(i, packets);
 	ixb.ops = nic_driver_find(0x8086, KX4);
 	ixb.nic = (struct nic){ .ops = ixb.ops, .name = "nic0" };
+	memset(ixb.interrupts, 0, sizeof(ixb.interrupts));
 	ixb.done = 0;
 	ixb.dma_fail = false;
 	ixb.loopback = false;
 	ixb.on_write = NULL;
 	ixb.on_read = NULL;
+}
+
+void ixb_prepare(u32 packets)
+{
+	ixb_prepare_queues(packets, 1);
 }
 
 void ixb_attach(u32 packets)
@@ -164,7 +186,10 @@ void ixb_end(void)
 		ixb.ops->detach(&ixb.nic);
 	ixb_drop_wire();
 	mmio_model_set(NULL);
-	free(pool_mem);
+	for (u32 i = 0; i < NIC_QUEUES_MAX; i++) {
+		free(pool_mem[i]);
+		pool_mem[i] = NULL;
+	}
 }
 
 void ixb_finish(void)
@@ -175,7 +200,8 @@ void ixb_finish(void)
 		fprintf(stderr, "%u violations, the last: %s\n", ixb.model.violations,
 			ixb.model.last_violation);
 	ASSERT(ixb.model.violations == 0);
-	ASSERT(ixb.pool.free_count == ixb.pool.count);
+	for (u32 i = 0; i < ixb.res.queues; i++)
+		ASSERT(ixb.res.rx_pool[i]->free_count == ixb.res.rx_pool[i]->count);
 	ASSERT(ixb.dma_live == 0);
 	ASSERT(host_alloc_live == 0);
 	ixb_end();

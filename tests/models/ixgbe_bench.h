@@ -11,7 +11,7 @@
 
 #define IXB_POOL 2048u
 #define IXB_WIRE 2048u /* frames kept of what was sent */
-#define IXB_RAM 8u
+#define IXB_RAM 32u
 
 struct ixb_frame {
 	u32 len;
@@ -23,7 +23,8 @@ struct ixgbe_bench {
 	struct nic nic;
 	const struct nic_ops *ops;
 	struct nic_resources res;
-	struct pkt_pool pool;
+	struct pkt_pool pool; /* of queue 0 ... */
+	struct pkt_pool more[NIC_QUEUES_MAX - 1]; /* ... and of the others */
 	/* What segments point to; no two of its parts are alike. */
 	u8 guest[160 * 1024] __attribute__((aligned(16)));
 	u32 dma_live;
@@ -32,6 +33,7 @@ struct ixgbe_bench {
 	struct ixb_frame wire[IXB_WIRE]; /* sent frames, padded */
 	u32 wire_count;
 	bool loopback; /* what is sent comes back in */
+	u32 interrupts[IXM_VECTORS]; /* by vector */
 	/* Between driver and model; NULL: nothing. Returns false to swallow a write. */
 	bool (*on_write)(u64 offset, u32 *value);
 	u32 (*on_read)(u64 offset, u32 value);
@@ -47,6 +49,8 @@ extern const u8 ixb_mac[6];
 
 /* A device and a pool of so many packets, not attached. */
 void ixb_prepare(u32 packets);
+/* The same with so many queues, of MSI-X if they are several, each with such a pool. */
+void ixb_prepare_queues(u32 packets, u32 queues);
 /* Both: attached, with queues that start slowly. */
 void ixb_attach(u32 packets);
 /* Detach. Everything must have come back and nothing forbidden been done. */

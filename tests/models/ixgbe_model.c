@@ -107,6 +107,7 @@ void ixgbe_model_reset(struct ixgbe_model *m)
 	m->qcause = m->qmask = m->held = 0;
 	m->irq_line = false;
 	m->receiver_was_on = false;
+	m->waiting_len = 0;
 	m->reset_ns = ixm_now(m);
 	load_address(m);
 }

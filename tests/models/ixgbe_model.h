@@ -126,6 +126,7 @@ struct ixgbe_model {
 	struct ixm_ring rx[IXM_QUEUES], tx[IXM_QUEUES];
 	struct ixm_tx out[IXM_QUEUES];
 	u8 data[IXM_TSO_MAX]; /* the frame that is being put together */
+	u32 waiting_queue, waiting_len; /* a frame that holds up all others; 0: none */
 	u32 cause, mask;   /* EICR and EIMS, bits 16 to 30 */
 	u64 qcause, qmask; /* of queues: by IVAR's number */
 	u64 held;	   /* vectors that EITR holds back */

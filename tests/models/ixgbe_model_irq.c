@@ -15,7 +15,7 @@
 
 static bool msix(const struct ixgbe_model *m)
 {
-	return ixm_get(m, IXGBE_GPIE) & IXM_GPIE_MSIX;
+	return ixm_get(m, IXGBE_GPIE) & IXGBE_GPIE_MSIX;
 }
 
 static u32 eitr_ns(const struct ixgbe_model *m, u32 vector)
@@ -101,7 +101,7 @@ static void fire_queues(struct ixgbe_model *m, u64 bits)
 
 static void fire_misc(struct ixgbe_model *m, u32 bits)
 {
-	u32 ivar = ixm_get(m, IXM_IVAR_MISC);
+	u32 ivar = ixm_get(m, IXGBE_IVAR_MISC);
 
 	if (bits & m->mask & IXGBE_INT_TIMER && (ivar & IXGBE_IVAR_VALID))
 		message(m, ivar & IVAR_NUMBER);
@@ -162,7 +162,7 @@ u32 ixm_read_eicr(struct ixgbe_model *m, u32 n, u32 v)
 	(void)n;
 	v = eicr(m);
 	m->cause = 0;
-	if (!(ixm_get(m, IXGBE_GPIE) & IXM_GPIE_OCD))
+	if (!(ixm_get(m, IXGBE_GPIE) & IXGBE_GPIE_OCD))
 		m->qcause &= ~(u64)LOW;
 	update_line(m);
 	return v;

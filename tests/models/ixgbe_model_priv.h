@@ -15,11 +15,9 @@ enum ixm_reg {
 	IXM_EIMS_EX = 0x00aa0,
 	IXM_EIMC_EX = 0x00ab0,
 	IXM_EIAM_EX = 0x00ad0,
-	IXM_IVAR_MISC = 0x00a00,
-	IXM_RSSRK = 0x05c80,
-	IXM_RETA = 0x05c00,
 	IXM_QPRC = 0x01030,
 	IXM_QBRC = 0x01034,
+	IXM_RQSMR = 0x02300,
 	IXM_GPRC = 0x04074,
 	IXM_BPRC = 0x04078,
 	IXM_MPRC = 0x0407c,
@@ -34,12 +32,10 @@ enum ixm_reg {
 	IXM_MSRWD = 0x04260,
 };
 
-#define IXM_GPIE_MSIX BIT(4)
-#define IXM_GPIE_OCD BIT(5)
 #define IXM_GPIE_EIAME BIT(30)
 #define IXM_FDIRCTRL_DONE BIT(3)
 #define IXM_SRRCTL_DESCTYPE (7u << 25)
-#define IXM_SRRCTL_DROP BIT(28)
+#define IXM_RETA_ENTRIES 128u
 
 /* How a register is accessed. */
 enum ixm_access {
@@ -141,6 +137,13 @@ void ixm_raise(struct ixgbe_model *m, u32 bits);
 void *ixm_desc(struct ixgbe_model *m, u32 base_reg, u32 i, const char *what);
 /* Descriptors in a ring whose length register is len_reg. */
 u32 ixm_ring_size(const struct ixgbe_model *m, u32 len_reg);
+
+/* The queue by RSS is on (MRQC), and which one it is for entry i of the table:
+ * ixgbe_model_rss.c. */
+bool ixm_rss_on(const struct ixgbe_model *m);
+u32 ixm_rss_queue(const struct ixgbe_model *m, u32 i);
+/* As the receiver is turned on: what RSS needs. */
+void ixm_rss_check(struct ixgbe_model *m);
 
 /* Transmit: ixgbe_model_tx.c, ixgbe_model_tso.c. */
 void ixm_run_tx(struct ixgbe_model *m, u32 queue, u32 max);

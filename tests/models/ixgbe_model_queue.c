@@ -148,6 +148,8 @@ static void check_receiver(struct ixgbe_model *m)
 	}
 	if (!any)
 		ixm_violation(m, IXM_RULE_RX_ORDER, "receiver on before any queue");
+	if (ixm_rss_on(m))
+		ixm_rss_check(m);
 	if (!(ixm_get(m, IXGBE_RAH0) & IXGBE_RAH_AV))
 		ixm_violation(m, IXM_RULE_RX_SETUP, "receiver on without an address");
 	if (!!(rdrxctl & IXGBE_RDRXCTL_CRCSTRIP) != !!(hlreg & IXGBE_HLREG0_RXCRCSTRP))

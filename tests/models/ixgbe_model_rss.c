@@ -11,7 +11,7 @@
 #define IP4 BIT(17)
 #define IP6 BIT(20)
 #define TCP6 BIT(21)
-#define UDP4 BIT(22)
+#define UDP4 IXGBE_MRQC_UDP4
 #define UDP6 BIT(23)
 
 /* RSS types of the descriptor, 7.1.6.2 */
@@ -21,11 +21,12 @@ enum { TYPE_TCP4 = 1, TYPE_IP4 = 2, TYPE_TCP6 = 3, TYPE_IP6 = 5, TYPE_UDP4 = 7, 
 #define PROTO_TCP 6
 #define PROTO_UDP 17
 #define KEY_BYTES 40u
+#define MRQE 0xfu
 
 static bool key_bit(const struct ixgbe_model *m, u32 i)
 {
 	/* Byte 0 of the key is the low byte of RSSRK[0]; its bit 7 comes first. */
-	return ixm_get(m, IXM_RSSRK + i / 32 * 4) >> (i / 8 % 4 * 8 + 7 - i % 8) & 1;
+	return ixm_get(m, IXGBE_RSSRK0 + i / 32 * 4) >> (i / 8 % 4 * 8 + 7 - i % 8) & 1;
 }
 
 static u32 toeplitz(const struct ixgbe_model *m, const u8 *in, u32 len)
@@ -77,4 +78,32 @@ u32 ixgbe_model_rss(const struct ixgbe_model *m, const u8 *frame, u32 len, u32 *
 		return toeplitz(m, in, addrs);
 	memcpy(in + addrs, ip + l4, 4);
 	return toeplitz(m, in, addrs + 4);
+}
+
+bool ixm_rss_on(const struct ixgbe_model *m)
+{
+	return (ixm_get(m, IXGBE_MRQC) & MRQE) == IXGBE_MRQC_RSS;
+}
+
+u32 ixm_rss_queue(const struct ixgbe_model *m, u32 i)
+{
+	return ixm_get(m, IXGBE_RETA0 + 4 * (i / 4)) >> (8 * (i % 4)) & 0xf;
+}
+
+/* A hash by a key of zeroes is always 0, and what the table names has to be on. */
+void ixm_rss_check(struct ixgbe_model *m)
+{
+	u32 key = 0;
+
+	for (u32 i = 0; i < KEY_BYTES / 4; i++)
+		key |= ixm_get(m, IXGBE_RSSRK0 + 4 * i);
+	if (!key)
+		ixm_violation(m, IXM_RULE_RX_SETUP, "RSS without a key");
+	for (u32 i = 0; i < IXM_RETA_ENTRIES; i++) {
+		if (!m->rx[ixm_rss_queue(m, i)].on) {
+			ixm_violation(m, IXM_RULE_RX_SETUP, "RETA[%u] names queue %u, which is off",
+				      i, ixm_rss_queue(m, i));
+			break;
+		}
+	}
 }

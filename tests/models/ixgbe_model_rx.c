@@ -10,9 +10,6 @@
 #define LEGACY_DD BIT(0)
 #define LEGACY_EOP BIT(1)
 #define LEGACY_RXE BIT(7)
-#define MRQE 0xfu
-#define MRQE_RSS 1u
-#define RETA_ENTRIES 128u
 
 /* Receive descriptor, legacy (7.1.5). */
 struct legacy_rx {
@@ -140,21 +137,59 @@ static void count(struct ixgbe_model *m, u32 q, const u8 *frame, u32 len)
 		++*ixm_reg(m, IXM_QPRC + 0x40 * q);
 }
 
+/* 8.2.3.23.71: RQSMR says which counter is whose. */
+static void count_dropped(struct ixgbe_model *m, u32 q)
+{
+	u32 which = ixm_get(m, IXM_RQSMR + 4 * (q / 4)) >> (8 * (q % 4)) & 0xf;
+
+	++*ixm_reg(m, IXGBE_QPRDC0 + 0x40 * which);
+}
+
+static bool has_place(const struct ixgbe_model *m, u32 q, u32 len)
+{
+	u32 size = buffer_bytes(m, q);
+
+	return m->rx[q].on && size && have(m, q) >= (len + size - 1) / size;
+}
+
+/*
+ * No descriptor: with SRRCTL.Drop_En the queue drops it. Else it waits in the packet buffer,
+ * until that is full, which here is at once: then nothing gets past it to other queues
+ * either, until it has found its place.
+ */
+static bool no_place(struct ixgbe_model *m, u32 q, u32 len)
+{
+	if (ixm_get(m, IXM_RX_QUEUE(IXGBE_SRRCTL0, q)) & IXGBE_SRRCTL_DROP) {
+		count_dropped(m, q);
+	} else {
+		m->waiting_queue = q;
+		m->waiting_len = len;
+		++*ixm_reg(m, IXGBE_RXMPC0);
+	}
+	ixm_raise(m, IXGBE_INT_MISS);
+	return false;
+}
+
+/* A frame that waits for another queue's descriptors is in the way. */
+static bool is_held_up(struct ixgbe_model *m)
+{
+	if (m->waiting_len && has_place(m, m->waiting_queue, m->waiting_len))
+		m->waiting_len = 0; /* its end is counted already */
+	return m->waiting_len;
+}
+
 static bool fill(struct ixgbe_model *m, u32 q, const u8 *in, u32 len, bool bad, u32 hash, u32 type)
 {
 	const u8 *frame = in;
 	u32 left = len, size = buffer_bytes(m, q);
 
-	if (!m->rx[q].on || !size || have(m, q) < (len + size - 1) / size) {
-		/* SRRCTL.Drop_En: dropped by the queue, else it waits until the buffer is full,
-		 * which here is at once. */
-		if (ixm_get(m, IXM_RX_QUEUE(IXGBE_SRRCTL0, q)) & IXM_SRRCTL_DROP)
-			++*ixm_reg(m, IXGBE_QPRDC0 + 0x40 * (q % 16));
-		else
-			++*ixm_reg(m, IXGBE_RXMPC0);
+	if (is_held_up(m)) {
+		++*ixm_reg(m, IXGBE_RXMPC0);
 		ixm_raise(m, IXGBE_INT_MISS);
 		return false;
 	}
+	if (!has_place(m, q, len))
+		return no_place(m, q, len);
 	while (left) {
 		u32 n = MIN(left, size);
 
@@ -194,13 +229,9 @@ bool ixgbe_model_rx(struct ixgbe_model *m, const void *frame, u32 len)
 	}
 	if (!accepts(m, frame))
 		return false;
-	if ((ixm_get(m, IXGBE_MRQC) & MRQE) == MRQE_RSS) {
+	if (ixm_rss_on(m)) {
 		hash = ixgbe_model_rss(m, frame, len, &type);
-		if (type) {
-			u32 i = hash % RETA_ENTRIES;
-
-			q = ixm_get(m, IXM_RETA + 4 * (i / 4)) >> (8 * (i % 4)) & 0xf;
-		}
+		q = type ? ixm_rss_queue(m, hash % IXM_RETA_ENTRIES) : 0;
 	}
 	return fill(m, q, frame, len, false, hash, type);
 }

@@ -21,11 +21,13 @@ struct broken {
 	/* Registers: of each write to `reg`, `clear` and `set` bits. */
 	u32 reg, clear, set;
 	bool drop; /* it is never written */
+	u32 last; /* all registers from reg to this one; 0: it alone */
+	u32 queues; /* 0: one */
 	/* Reads of reg, or of wait_reg, give these bits, so that the driver does not wait
 	 * for them. */
 	u32 reads, wait_reg;
 	/* Descriptors, as the doorbell rings. */
-	void (*spoil)(struct ixgbe *x);
+	void (*spoil)(struct ixgbe_queue *x);
 };
 
 static const struct broken *now_broken;
@@ -33,13 +35,13 @@ static bool bringing_up;
 
 /* --- descriptors ------------------------------------------------------------------------ */
 
-static union ixgbe_tx_desc *last_tx(struct ixgbe *x)
+static union ixgbe_tx_desc *last_tx(struct ixgbe_queue *x)
 {
 	return &x->tx[(x->tx_tail - 1) & (IXGBE_TX_RING - 1)];
 }
 
 /* The frame's first data descriptor. */
-static struct ixgbe_tx_data *first_tx(struct ixgbe *x)
+static struct ixgbe_tx_data *first_tx(struct ixgbe_queue *x)
 {
 	u32 i = x->tx_clean;
 
@@ -48,7 +50,7 @@ static struct ixgbe_tx_data *first_tx(struct ixgbe *x)
 	return &x->tx[i].data;
 }
 
-static struct ixgbe_tx_context *a_context(struct ixgbe *x)
+static struct ixgbe_tx_context *a_context(struct ixgbe_queue *x)
 {
 	for (u32 i = x->tx_clean; i != x->tx_tail; i = (i + 1) & (IXGBE_TX_RING - 1)) {
 		if ((x->tx[i].data.cmd & IXGBE_TXD_DTYP_MASK) == IXGBE_TXD_DTYP_CONTEXT)
@@ -57,71 +59,71 @@ static struct ixgbe_tx_context *a_context(struct ixgbe *x)
 	return NULL;
 }
 
-static void no_eop(struct ixgbe *x)
+static void no_eop(struct ixgbe_queue *x)
 {
 	last_tx(x)->data.cmd &= ~(IXGBE_TXD_EOP | IXGBE_TXD_RS);
 }
 
-static void no_rs(struct ixgbe *x)
+static void no_rs(struct ixgbe_queue *x)
 {
 	last_tx(x)->data.cmd &= ~IXGBE_TXD_RS;
 }
 
-static void no_ifcs(struct ixgbe *x)
+static void no_ifcs(struct ixgbe_queue *x)
 {
 	first_tx(x)->cmd &= ~IXGBE_TXD_IFCS;
 }
 
-static void rs_everywhere(struct ixgbe *x)
+static void rs_everywhere(struct ixgbe_queue *x)
 {
 	first_tx(x)->cmd |= IXGBE_TXD_RS;
 }
 
-static void wrong_paylen(struct ixgbe *x)
+static void wrong_paylen(struct ixgbe_queue *x)
 {
 	first_tx(x)->olinfo += 1u << IXGBE_TXD_PAYLEN_SHIFT;
 }
 
-static void wild_address(struct ixgbe *x)
+static void wild_address(struct ixgbe_queue *x)
 {
 	first_tx(x)->addr = 16;
 }
 
-static void stale_done(struct ixgbe *x)
+static void stale_done(struct ixgbe_queue *x)
 {
 	first_tx(x)->olinfo |= IXGBE_TXD_DD;
 }
 
-static void third_context(struct ixgbe *x)
+static void third_context(struct ixgbe_queue *x)
 {
 	if (a_context(x))
 		a_context(x)->mss |= 2u << IXGBE_TXC_IDX_SHIFT;
 }
 
-static void short_maclen(struct ixgbe *x)
+static void short_maclen(struct ixgbe_queue *x)
 {
 	if (a_context(x))
 		a_context(x)->lens &= ~(IXGBE_MACLEN_MAX << IXGBE_TXC_MACLEN_SHIFT);
 }
 
-static void no_context(struct ixgbe *x)
+static void no_context(struct ixgbe_queue *x)
 {
 	first_tx(x)->olinfo |= IXGBE_TXD_TXSM;
 	first_tx(x)->olinfo ^= 1u << IXGBE_TXD_IDX_SHIFT;
 }
 
-static void no_txsm(struct ixgbe *x)
+static void no_txsm(struct ixgbe_queue *x)
 {
 	if (first_tx(x)->cmd & IXGBE_TXD_TSE)
 		first_tx(x)->olinfo &= ~IXGBE_TXD_TXSM;
 }
 
-static void rx_address(struct ixgbe *x)
+static void rx_address(struct ixgbe_queue *x)
 {
 	x->rx[x->rx_next].read.addr = 4096;
 }
 
-static void rx_stale(struct ixgbe *x)
+static void rx_stale(struct ixgbe_queue *x)
 {
 	x->rx[x->rx_next].read.header = IXGBE_RXD_DD;
 }
@@ -185,6 +187,22 @@ static const struct broken all[] = {
 	{ "segments without TXSM", IXM_RULE_CONTEXT, .spoil = no_txsm },
 	{ "receive buffer that is no memory", IXM_RULE_DMA, .spoil = rx_address },
 	{ "receive descriptor not cleaned", IXM_RULE_RX_DESC, .spoil = rx_stale },
+	{ "second receive ring not aligned", IXM_RULE_RESERVED, IXGBE_QUEUE(IXGBE_RDBAL0, 1),
+	  .set = 64, .queues = 2 },
+	{ "second transmit ring elsewhere", IXM_RULE_DMA, IXGBE_QUEUE(IXGBE_TDBAH0, 1),
+	  .set = 0x10000, .queues = 2 },
+	{ "second receive queue without buffers", IXM_RULE_RX_ORDER,
+	  IXGBE_QUEUE(IXGBE_RDT0, 1), .drop = true, .queues = 2 },
+	{ "second receive queue never on", IXM_RULE_RX_SETUP, IXGBE_QUEUE(IXGBE_RXDCTL0, 1),
+	  .clear = Q, .reads = Q, .queues = 2 },
+	{ "frames for a queue that is not there", IXM_RULE_RX_SETUP, IXGBE_RETA0 + 4 * 31,
+	  .set = 4u << 24, .queues = 2 },
+	{ "RSS without a key", IXM_RULE_RX_SETUP, IXGBE_RSSRK0, .drop = true,
+	  .last = IXGBE_RSSRK0 + 4 * (IXGBE_RSSRK_COUNT - 1), .queues = 2 },
+	{ "second queue's DCA bit 12 left set", IXM_RULE_RX_SETUP,
+	  IXGBE_QUEUE(IXGBE_DCA_RXCTRL0, 1), .drop = true, .queues = 2 },
+	{ "reset with the second queue on", IXM_RULE_RESET, IXGBE_CTRL,
+	  .clear = IXGBE_CTRL_MASTER_DISABLE, .queues = 2 },
 };
 
 /* --- running one ------------------------------------------------------------------------------ */
@@ -194,8 +212,8 @@ static bool filter_write(u64 offset, u32 *value)
 	const struct broken *b = now_broken;
 
 	if (b->spoil && offset == IXGBE_TDT0 && !bringing_up)
-		b->spoil(ixb.nic.priv);
-	if (b->spoil || offset != b->reg)
+		b->spoil(((struct ixgbe *)ixb.nic.priv)->queue[0]);
+	if (b->spoil || offset < b->reg || offset > MAX(b->reg, b->last))
 		return true;
 	*value = (*value & ~b->clear) | b->set;
 	return !b->drop;
@@ -258,7 +276,7 @@ static void exercise(void)
 static void run(const struct broken *b)
 {
 	now_broken = b;
-	ixb_prepare(IXB_POOL);
+	ixb_prepare_queues(IXB_POOL, MAX(b->queues, 1u));
 	ixb.on_write = filter_write;
 	ixb.on_read = filter_read;
 	bringing_up = true;
@@ -271,10 +289,12 @@ static void run(const struct broken *b)
 
 static void test_unchanged(void **state)
 {
-	static const struct broken none = { .name = "none" };
+	static const struct broken none = { .name = "none" }, two = { .name = "two", .queues = 2 };
 
 	(void)state;
 	run(&none);
+	assert_string_equal(ixb.model.last_violation, "");
+	run(&two);
 	assert_string_equal(ixb.model.last_violation, "");
 }
 

@@ -178,7 +178,7 @@ static void test_rss_hash(void **state)
 
 	(void)state;
 	for (u32 i = 0; i < 10; i++)
-		wr(IXM_RSSRK + 4 * i, load_le32(key + 4 * i));
+		wr(IXGBE_RSSRK0 + 4 * i, load_le32(key + 4 * i));
 	store_be16(f + 12, 0x0800);
 	f[14] = 0x45;
 	f[23] = 17;
@@ -210,9 +210,9 @@ static void test_rss_spreads(void **state)
 	(void)state;
 	start_rx(4, IXGBE_SRRCTL_ONE_BUFFER | 2);
 	for (u32 i = 0; i < 10; i++)
-		wr(IXM_RSSRK + 4 * i, 0x6d5a56da * (i + 1));
+		wr(IXGBE_RSSRK0 + 4 * i, 0x6d5a56da * (i + 1));
 	for (u32 i = 0; i < 32; i++)
-		wr(IXM_RETA + 4 * i, 0x03020100);
+		wr(IXGBE_RETA0 + 4 * i, 0x03020100);
 	wr(IXGBE_MRQC, 1 | BIT(22));
 	frame_to(f, sizeof(f), mac);
 	store_be16(f + 12, 0x0800);
@@ -236,9 +236,9 @@ static void test_msix(void **state)
 	start_rx(1, IXGBE_SRRCTL_ONE_BUFFER | 2);
 	start_tx();
 	frame_to(f, sizeof(f), mac);
-	wr(IXGBE_GPIE, 1u << 31 | IXM_GPIE_EIAME | IXM_GPIE_MSIX | IXM_GPIE_OCD);
+	wr(IXGBE_GPIE, 1u << 31 | IXM_GPIE_EIAME | IXGBE_GPIE_MSIX | IXGBE_GPIE_OCD);
 	wr(IXGBE_IVAR0, 0x8083);       /* receive: vector 3, transmit: vector 0 */
-	wr(IXM_IVAR_MISC, 0x8500); /* the rest: vector 5 */
+	wr(IXGBE_IVAR_MISC, 0x8500); /* the rest: vector 5 */
 	wr(IXGBE_EIAC, 0xffff);
 	wr(IXM_EIAM_EX, 8);
 	assert_true(ixgbe_model_rx(m, f, sizeof(f)));
