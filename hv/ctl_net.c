@@ -27,6 +27,7 @@ static struct uplink_config uplink_config(const struct ctl *c)
 	struct uplink_config cfg = {
 		.mtu = (u32)ctl_num(c, "mtu", DEFAULT_MTU),
 		.poll = ctl_num(c, "poll", 0),
+		.queues = (u32)ctl_num(c, "queues", 1),
 	};
 
 	if (address) {
@@ -50,7 +51,8 @@ err_t ctl_uplink_add(struct ctl *c)
 		return err;
 	err = uplink_add(i, &cfg, why, sizeof(why));
 	if (err)
-		return ctl_fail(c, err == ERR_RANGE ? "mtu" : NULL, err, "%s", why);
+		return ctl_fail(c, err == ERR_RANGE ? "mtu" : err == ERR_FULL ? "queues" : NULL,
+				err, "%s", why);
 	err = control_uplink_added(uplink_at(i));
 	if (!err)
 		return ERR_OK;

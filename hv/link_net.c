@@ -8,7 +8,10 @@
 #include "hv/base/plat.h"
 #include "hv/core.h"
 #include "hv/link_lan.h"
-#include "hv/uplink.h"
+#include "hv/netcore.h"
+#include "hv/uplink_queue.h"
+#include "vnet/edge_lane.h"
+#include "vnet/queues.h"
 
 static u32 talking; /* links with a keep-alive */
 
@@ -153,12 +156,41 @@ static void received(void *ctx, struct pkt **pkts, const struct udp_run *run, u3
 	u32 i = 0;
 
 	while (i < n) {
-		u32 k = local->nat_users ? i + 1 : n;
+		u32 k = __atomic_load_n(&local->nat_users, __ATOMIC_RELAXED) ? i + 1 : n;
 
 		while (k < n && run->sport[i] == run->sport[k])
 			k++;
 		edge_input(local, run->src, run->sport[i], pkts + i, k - i);
 		i = k;
+	}
+}
+
+void link_net_beside(struct uplink_queue *q, void *ctx, struct pkt **pkts, struct udp_run *run,
+		     u32 n)
+{
+	const struct edge_local *local = ctx;
+	u32 kept = 0;
+
+	for (u32 i = 0; local->kind->is_control && i < n; i++) {
+		if (local->kind->is_control(pkts[i])) {
+			udp_side_undo(pkts[i]);
+			uplink_queue_relay(q, pkts[i]);
+			continue;
+		}
+		pkts[kept] = pkts[i];
+		run->sport[kept++] = run->sport[i];
+	}
+	received(ctx, pkts, run, local->kind->is_control ? kept : n);
+}
+
+void link_net_ports(const struct uplink *up, struct udp_side *side)
+{
+	for (u32 i = 0; i < UDP_PORTS_MAX; i++) {
+		const struct udp_port *u = &up->netif.udp.port[i];
+		const struct edge_local *local = u->ctx;
+
+		if (u->handler == received && local->users && !local->nat_users)
+			udp_side_add(side, u->port, u->ctx);
 	}
 }
 
@@ -184,16 +216,34 @@ static void talk(int more)
 
 /* --- links ---------------------------------------------------------------------- */
 
+STATIC_ASSERT(NIC_QUEUES_MAX <= VNET_MAX_QUEUES, "an edge has a lane for each queue");
+
+/* The cores that receive for it beside the boot core. */
+static err_t add_lanes(const struct uplink *up, struct edge *e)
+{
+	struct edge_lane lane[NIC_QUEUES_MAX];
+	u32 n = 0;
+
+	for (u32 i = 1; i < up->nic.queues; i++, n++)
+		lane[n] = (struct edge_lane){ up->queue[i]->core,
+					      netcore_pool(up->queue[i]->core) };
+	return edge_add_lanes(e, lane, n);
+}
+
 static err_t bind(struct uplink *up, struct edge *e)
 {
 	err_t err = ERR_OK;
 
-	if (e->link->flags & LINK_IS_LAN)
+	if (e->link->flags & LINK_IS_LAN) {
 		link_lan_use(up, e);
-	else if (e->local->users == 1)
+		return ERR_OK;
+	}
+	err = add_lanes(up, e);
+	if (!err && e->local->users == 1)
 		err = udp_bind(&up->netif, e->local->port, received, e->local);
 	if (err)
 		edge_destroy(e, true);
+	uplink_queues_tell(up);
 	return err;
 }
 
@@ -239,6 +289,8 @@ err_t link_net_del(struct edge *e, bool force)
 		link_lan_use(up, NULL);
 	else if (!edge_local_find(up->index, port) && netif_of(up))
 		udp_unbind(&up->netif, port);
+	if (netif_of(up))
+		uplink_queues_tell(up);
 	up->links--;
 	talk(-(int)had_health);
 	return ERR_OK;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Links over the uplinks: edges of the overlay bound to their UDP stacks. Boot core
- * only. */
+ * only, where it is not said otherwise. */
 #ifndef HV_LINK_NET_H
 #define HV_LINK_NET_H
 
+#include "hv/uplink_queue.h"
 #include "vnet/edge.h"
 
 /* Create the edge; fills in setup->tx, ->pool and, without net_told, ->net. Errors as
@@ -12,5 +13,13 @@ err_t link_net_add(struct edge_setup *setup);
 
 /* ERR_BUSY while routes name it, unless force. */
 err_t link_net_del(struct edge *e, bool force);
+
+/* The ports that other cores may take datagrams for. */
+void link_net_ports(const struct uplink *up, struct udp_side *side);
+
+/* Such datagrams (1 .. PKT_BURST), for the port that has this ctx there: to their links,
+ * those for the node itself back to the boot core. Consumed. The core of the queue. */
+void link_net_beside(struct uplink_queue *q, void *ctx, struct pkt **pkts, struct udp_run *run,
+		     u32 n);
 
 #endif

@@ -55,3 +55,19 @@ u32 placement_dispatcher(const struct placement *p)
 		core++;
 	return core;
 }
+
+/* The lower the better. */
+static u32 queue_order(const struct placement *p, u32 core)
+{
+	return (p->dispatcher[core] ? 0 : BIT(31)) + p->queues[core] * PLAT_MAX_CORES + core;
+}
+
+u32 placement_queue(const struct placement *p, const bool *taken)
+{
+	u32 best = 0;
+
+	for (u32 i = 1; i < p->cores; i++)
+		if (!taken[i] && (!best || queue_order(p, i) < queue_order(p, best)))
+			best = i;
+	return best;
+}

@@ -113,7 +113,10 @@ static void config_uplink(const struct out *out, const struct uplink *up)
 		return;
 	out_printf(out, "  ");
 	config_address(out, up, "add");
-	out_printf(out, " mtu %u%s\n", up->netif.setup.mtu, up->cfg.poll ? " poll on" : "");
+	out_printf(out, " mtu %u%s", up->netif.setup.mtu, up->cfg.poll ? " poll on" : "");
+	if (up->cfg.queues > 1)
+		out_printf(out, " queues %u", up->cfg.queues);
+	out_printf(out, "\n");
 }
 
 static void config_overlays(const struct out *out)

@@ -10,7 +10,7 @@
 #include "hv/netcore.h"
 #include "hv/node.h"
 #include "hv/stray.h"
-#include "hv/uplink.h"
+#include "hv/uplink_queue.h"
 #include "hv/vm.h"
 
 #define NS_PER_US 1000u
@@ -81,6 +81,7 @@ static void uplink_losses(struct metrics *m, struct uplink *up)
 {
 	struct nic_stats s = { 0 };
 	char text[NUMBER_MAX];
+	u64 relayed = 0;
 
 	if (up->state == UPLINK_ABSENT)
 		return;
@@ -90,6 +91,29 @@ static void uplink_losses(struct metrics *m, struct uplink *up)
 	metrics_sample(m, s.rx_errors, "uplink", text, "reason", "errors", NULL);
 	metrics_sample(m, s.tx_bad, "uplink", text, "reason", "bad", NULL);
 	metrics_sample(m, s.tx_lost, "uplink", text, "reason", "reset", NULL);
+	for (u32 i = 1; i < up->nic.queues; i++)
+		relayed += up->queue[i]->relay_full;
+	metrics_sample(m, relayed, "uplink", text, "reason", "relay-full", NULL);
+}
+
+/* What each further queue of a NIC took, and what of it went by the boot core. */
+static void uplink_queues(struct metrics *m)
+{
+	for (u32 what = 0; what < 2; what++) {
+		metrics_family(m, what ? "uplink_queue_relayed_frames" :
+					 "uplink_queue_received_frames", METRICS_COUNTER, "frames",
+			       what ? "Of these, left to core 0." :
+				      "By a queue of the NIC that is not core 0's.");
+		for (u32 i = 0; i < UPLINK_MAX; i++) {
+			const struct uplink *up = uplink_at(i);
+			char uplink[NUMBER_MAX], queue[NUMBER_MAX];
+
+			for (u32 k = 1; k < up->nic.queues; k++)
+				metrics_sample(m, what ? up->queue[k]->relayed :
+							 up->queue[k]->frames, "uplink",
+					       number(uplink, i), "queue", number(queue, k), NULL);
+		}
+	}
 }
 
 static void uplink_drops(struct metrics *m, const struct uplink *up)
@@ -121,16 +145,20 @@ static void uplink(struct metrics *m)
 		       "Frames that the node's own network stack dropped.");
 	for (u32 i = 0; i < UPLINK_MAX; i++)
 		uplink_drops(m, uplink_at(i));
+	uplink_queues(m);
 }
 
 static void pools(struct metrics *m)
 {
-	const struct pkt_pool *all[PLAT_MAX_CORES + UPLINK_MAX];
+	const struct pkt_pool *all[PLAT_MAX_CORES + UPLINK_MAX * NIC_QUEUES_MAX];
 	u32 n = 0;
 
 	for (u32 i = 0; i < UPLINK_MAX; i++)
 		if (uplink_at(i)->state != UPLINK_ABSENT)
 			all[n++] = &uplink_at(i)->rx_pool;
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		for (u32 k = 1; k < NIC_QUEUES_MAX && uplink_at(i)->queue[k]; k++)
+			all[n++] = &uplink_at(i)->queue[k]->rx_pool;
 	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++)
 		all[n++] = netcore_pool(i);
 	for (u32 turn = 0; turn < 2; turn++) {

@@ -2,7 +2,7 @@
 /* show uplink. */
 #include "hv/base/fmt.h"
 #include "hv/ctl.h"
-#include "hv/uplink.h"
+#include "hv/uplink_queue.h"
 
 /* Nothing of the machine's stands behind a port of its own. */
 const char *ctl_port_device(struct vnet_port *port)
@@ -32,6 +32,32 @@ static void address_text(const struct out *out, const struct uplink *up)
 			   nif->dhcp.sent, nif->dhcp.bad, nif->dhcp.ignored);
 }
 
+/* Frames that came by queue 0: what no other queue took. */
+static u64 first_queue(const struct uplink *up, const struct nic_stats *s)
+{
+	u64 others = 0;
+
+	for (u32 i = 1; i < up->nic.queues; i++)
+		others += up->queue[i]->frames;
+	return s->rx_frames - MIN(others, s->rx_frames);
+}
+
+static void queues_text(const struct out *out, const struct uplink *up, const struct nic_stats *s)
+{
+	if (up->nic.queues < 2)
+		return;
+	out_printf(out, "   queue  core  vectors      looked at      received     to core 0"
+			"       dropped\n");
+	out_printf(out, "       0     0  0, %-2u   %14lu%14lu             -             -\n",
+		   up->nic.queues, up->services, first_queue(up, s));
+	for (u32 i = 1; i < up->nic.queues; i++) {
+		const struct uplink_queue *q = up->queue[i];
+
+		out_printf(out, "%8u%6u  %u, %-2u   %14lu%14lu%14lu%14lu\n", i, q->core, i,
+			   up->nic.queues + i, q->services, q->frames, q->relayed, q->relay_full);
+	}
+}
+
 static void uplink_text(const struct out *out, struct uplink *up)
 {
 	char mac[FMT_MAC_LEN];
@@ -56,14 +82,41 @@ static void uplink_text(const struct out *out, struct uplink *up)
 		   s.rx_frames, s.rx_missed, s.rx_errors, s.tx_frames, s.tx_bad);
 	out_printf(out, "   %lu interrupts, %lu doorbells, %lu resets, %lu link changes\n", s.irqs,
 		   s.doorbells, s.resets, s.link_changes);
+	queues_text(out, up, &s);
 	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
 		if (up->netif.count.drop[d])
 			out_printf(out, "   dropped %-16s %12lu\n", net_drop_name((enum net_drop)d),
 				   up->netif.count.drop[d]);
 }
 
+static void queue_json(struct json *j, u32 i, u32 core, u64 services, u64 frames)
+{
+	json_open(j, NULL, '{');
+	json_num(j, "queue", i);
+	json_num(j, "core", core);
+	json_num(j, "services", services);
+	json_num(j, "rx_frames", frames);
+}
+
+static void queues_json(struct json *j, const struct uplink *up, const struct nic_stats *s)
+{
+	json_open(j, "queues", '[');
+	queue_json(j, 0, 0, up->services, first_queue(up, s));
+	json_close(j, '}');
+	for (u32 i = 1; i < up->nic.queues; i++) {
+		const struct uplink_queue *q = up->queue[i];
+
+		queue_json(j, i, q->core, q->services, q->frames);
+		json_num(j, "relayed", q->relayed);
+		json_num(j, "relay_full", q->relay_full);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 static void uplink_json(struct json *j, struct uplink *up)
 {
+	struct nic_stats s = { 0 };
 	char text[FMT_MAC_LEN];
 
 	json_open(j, NULL, '{');
@@ -76,6 +129,8 @@ static void uplink_json(struct json *j, struct uplink *up)
 	json_bool(j, "in_use", up->state == UPLINK_UP);
 	if (up->state == UPLINK_UP)
 		json_text(j, "address", fmt_ip4(text, up->netif.addr));
+	up->nic.ops->stats(&up->nic, &s);
+	queues_json(j, up, &s);
 	json_close(j, '}');
 }
 

@@ -6,7 +6,7 @@
 #include "hv/ctl.h"
 #include "hv/netcore.h"
 #include "hv/node.h"
-#include "hv/uplink.h"
+#include "hv/uplink_queue.h"
 #include "hv/vm.h"
 #include "vnet/forward.h"
 #include "vnet/port.h"
@@ -82,6 +82,9 @@ static void json_pools(struct json *j)
 	for (u32 i = 0; i < UPLINK_MAX; i++)
 		if (uplink_at(i)->state != UPLINK_ABSENT)
 			stats_pool_json(j, &uplink_at(i)->rx_pool);
+	for (u32 i = 0; i < UPLINK_MAX; i++)
+		for (u32 k = 1; k < NIC_QUEUES_MAX && uplink_at(i)->queue[k]; k++)
+			stats_pool_json(j, &uplink_at(i)->queue[k]->rx_pool);
 	for (u32 i = 0; i < PLAT_MAX_CORES && cores[i].online; i++)
 		stats_pool_json(j, netcore_pool(i));
 	json_close(j, ']');

@@ -10,6 +10,7 @@
 #include "hv/base/str.h"
 #include "hv/netcore.h"
 #include "hv/uplink_priv.h"
+#include "hv/uplink_queue.h"
 
 #define USUAL_MTU 1500u
 
@@ -51,9 +52,10 @@ const char *uplink_irq_name(const struct uplink *up)
 
 static void address_changed(void *ctx, struct netif *nif)
 {
-	const struct uplink *up = ctx;
+	struct uplink *up = ctx;
 	char addr[FMT_IP4_LEN], gateway[FMT_IP4_LEN];
 
+	uplink_queues_tell(up);
 	if (nif->addr)
 		log_info("uplink", "%u: address %s/%u, gateway %s", up->index,
 			 fmt_ip4(addr, nif->addr), (u32)__builtin_popcount(nif->mask),
@@ -198,7 +200,13 @@ err_t uplink_add(u32 i, const struct uplink_config *cfg, char *why, size_t size)
 		fmt_snprintf(why, size, "uplink %u is there already", i);
 		return ERR_EXIST;
 	}
-	err = start_stack(up, cfg, why, size);
+	if (cfg->queues > 1 && cfg->poll) {
+		fmt_snprintf(why, size, "several queues interrupt; they are not polled");
+		return ERR_FULL;
+	}
+	err = uplink_use_queues(up, cfg->queues, why, size);
+	if (!err)
+		err = start_stack(up, cfg, why, size);
 	if (err)
 		return err;
 	say_same_subnet(i, cfg);
@@ -210,11 +218,16 @@ err_t uplink_add(u32 i, const struct uplink_config *cfg, char *why, size_t size)
 err_t uplink_set(u32 i, const struct uplink_config *cfg, char *why, size_t size)
 {
 	struct uplink *up = in_use(i, "; add it first", why, size);
+	struct uplink_config now = *cfg;
 	err_t err;
 
 	if (!up)
 		return i < UPLINK_MAX ? ERR_NOENT : ERR_NOTSUP;
-	err = set_address(up, cfg, why, size);
+	/* The rest stays as it is. */
+	now.mtu = up->cfg.mtu;
+	now.poll = up->cfg.poll;
+	now.queues = up->cfg.queues;
+	err = set_address(up, &now, why, size);
 	if (err)
 		return err;
 	say_same_subnet(i, cfg);
@@ -242,8 +255,16 @@ err_t uplink_del(u32 i, char *why, size_t size)
 
 	if (err)
 		return err;
+	err = uplink_queues_stop(up);
+	if (err) {
+		uplink_queues_go(up);
+		fmt_snprintf(why, size, "a core does not leave its queue");
+		return err;
+	}
 	netif_fini(&up->netif);
 	up->state = UPLINK_FOUND;
+	while (uplink_queues_relayed(up))
+		;
 	uplink_run_use(up, false);
 	return ERR_OK;
 }

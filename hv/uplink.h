@@ -2,7 +2,7 @@
 /*
  * The node's physical NICs, each with the small host stack on it: what links send
  * through. They are numbered in the order of the PCI bus, those with a driver alone.
- * Boot core, which owns all of them.
+ * Boot core, which owns all of them, but for further queues of a NIC (uplink_queue.h).
  */
 #ifndef HV_UPLINK_H
 #define HV_UPLINK_H
@@ -25,6 +25,7 @@ struct uplink_config {
 	u32 addr, mask, gateway;
 	u32 mtu;
 	bool poll;
+	u32 queues; /* pairs of the NIC's: 1 to NIC_QUEUES_MAX */
 };
 
 enum uplink_state {
@@ -32,6 +33,15 @@ enum uplink_state {
 	UPLINK_FOUND,  /* attached, not configured: interrupts off */
 	UPLINK_UP,     /* configured */
 };
+
+/* A vector of MSI-X beside the first. */
+struct uplink_vector {
+	struct uplink *up;
+	u32 number;
+};
+
+struct udp_side;
+struct uplink_queue;
 
 struct uplink {
 	u32 index;
@@ -46,6 +56,8 @@ struct uplink {
 	u64 services;		/* times the NIC was looked at */
 	u32 links;		/* that use it; of link_net.c */
 	struct edge *lan;	/* its direct link, NULL: none; of link_lan.c */
+	struct uplink_queue *queue[NIC_QUEUES_MAX]; /* those there ever were; [0]: NULL */
+	struct udp_side *side;	/* atomic: what their cores know of the netif */
 	/* What follows is uplink*.c's alone. */
 	struct pci_func *func;	/* NULL: the machine has no such NIC; read by show boot */
 	bool attached;
@@ -55,6 +67,8 @@ struct uplink {
 	u64 missed_seen, starved_seen; /* frames that found no place, as last said */
 	bool waiting_for_tx;
 	bool link_was_up;
+	bool reset_due;		/* the NIC waits for its queues to be left */
+	struct uplink_vector vector[PCI_MSIX_ENTRIES];
 	struct timer poll_timer, tick_timer, net_timer;
 };
 

@@ -6,6 +6,7 @@
 #include "hv/base/log.h"
 #include "hv/base/plat.h"
 #include "hv/netcore.h"
+#include "hv/uplink_queue.h"
 #include "vnet/xcore.h"
 
 /* An interrupt that was asked for arrives within this time, or never ... */
@@ -63,7 +64,7 @@ static void pause(u64 ns)
 		plat_relax();
 }
 
-static err_t attach_driver(struct uplink *up, enum nic_irq irq)
+static err_t attach_driver(struct uplink *up, enum nic_irq irq, u32 queues)
 {
 	struct nic_resources res = {
 		.device = up->func->device,
@@ -71,16 +72,21 @@ static err_t attach_driver(struct uplink *up, enum nic_irq irq)
 		.pci = up->func,
 		.pci_read32 = read_config,
 		.map_bar = map_bar,
-		.queues = 1,
+		.queues = queues,
 		.rx_pool = { &up->rx_pool },
 		.dma_alloc = netcore_dma_alloc,
 		.dma_free = netcore_dma_free,
+		.may_reset = uplink_may_reset,
+		.ctx = up,
 	};
 	u64 wait = FIRST_PAUSE_NS;
 	err_t err;
 
+	for (u32 i = 1; i < queues; i++)
+		res.rx_pool[i] = &up->queue[i]->rx_pool;
 	res.regs = map_bar(up->func, 0, &res.regs_size);
-	for (u32 i = 0; i < ATTEMPTS; i++) {
+	/* Its buffers are with other cores after a failure, where there are several queues. */
+	for (u32 i = 0; i < (queues > 1 ? 1 : ATTEMPTS); i++) {
 		if (i)
 			pause(wait);
 		err = up->nic.ops->attach(&up->nic, &res);
@@ -113,6 +119,12 @@ static bool irq_works(struct uplink *up, enum pci_irq_kind kind)
 	return __atomic_load_n(&up->irq_seen, __ATOMIC_ACQUIRE);
 }
 
+static void detach_driver(struct uplink *up)
+{
+	__atomic_store_n(&up->attached, false, __ATOMIC_RELEASE);
+	up->nic.ops->detach(&up->nic);
+}
+
 /* Attached with the best interrupts that arrive, else to be polled. */
 static err_t attach_best(struct uplink *up)
 {
@@ -121,22 +133,22 @@ static err_t attach_best(struct uplink *up)
 		err_t err = pci_irq_prepare(up->func, kind);
 
 		if (!err)
-			err = attach_driver(up, kind == PCI_IRQ_MSIX ? NIC_IRQ_MSIX : NIC_IRQ_LINE);
+			err = attach_driver(up, kind == PCI_IRQ_MSIX ? NIC_IRQ_MSIX : NIC_IRQ_LINE,
+					    1);
 		if (!err && irq_works(up, kind)) {
 			up->irq = kind;
 			return ERR_OK;
 		}
 		if (!err) {
 			log_info("uplink", "%u: no %s from it", up->index, pci_irq_name(kind));
-			__atomic_store_n(&up->attached, false, __ATOMIC_RELEASE);
-			up->nic.ops->detach(&up->nic);
+			detach_driver(up);
 		} else if (err != ERR_NOENT && err != ERR_NOTSUP) {
 			return err;
 		}
 		pci_irq_disable(up->func, kind);
 	}
 	up->polled = true;
-	return attach_driver(up, NIC_IRQ_LINE);
+	return attach_driver(up, NIC_IRQ_LINE, 1);
 }
 
 /* --- attaching ------------------------------------------------------------------------ */
@@ -180,6 +192,57 @@ void uplink_attach(struct uplink *up)
 	log_info("uplink", "%u: %s %04x:%04x, MAC %s, %s", up->index, ops->name, f->vendor,
 		 f->device, fmt_mac(mac, up->nic.mac), uplink_irq_name(up));
 	uplink_run_attached(up);
+}
+
+/* With several queues there is no other way than MSI-X. */
+static err_t attach_queues(struct uplink *up, u32 n, char *why, size_t size)
+{
+	err_t err = uplink_queues_prepare(up, n, why, size);
+
+	if (err)
+		return err;
+	fmt_snprintf(why, size, "the NIC does not come up with %u queues", n);
+	err = pci_irq_prepare(up->func, PCI_IRQ_MSIX);
+	if (!err)
+		err = attach_driver(up, NIC_IRQ_MSIX, n);
+	if (!err && irq_works(up, PCI_IRQ_MSIX) && !uplink_queues_enable(up))
+		return ERR_OK;
+	if (!err)
+		detach_driver(up);
+	pci_irq_disable(up->func, PCI_IRQ_MSIX);
+	return err ? err : ERR_IO;
+}
+
+err_t uplink_use_queues(struct uplink *up, u32 n, char *why, size_t size)
+{
+	err_t err = ERR_OK;
+	u32 max = up->nic.queues_max;
+
+	if (n == up->nic.queues)
+		return ERR_OK;
+	if (n > max) {
+		fmt_snprintf(why, size, "this NIC (%s, %s) has %u queue%s here", up->nic.ops->name,
+			     uplink_irq_name(up), max, max == 1 ? "" : "s");
+		return ERR_FULL;
+	}
+	detach_driver(up);
+	pci_irq_disable(up->func, up->irq);
+	if (n > 1)
+		err = attach_queues(up, n, why, size);
+	if (n == 1 || err) {
+		err_t back = attach_best(up);
+
+		if (back) {
+			up->state = UPLINK_ABSENT;
+			fmt_snprintf(up->why, sizeof(up->why), "the %s NIC does not come up again: "
+				     "%s", up->nic.ops->name, reason(back));
+			fmt_snprintf(why, size, "%s", up->why);
+			err = back;
+		}
+	}
+	if (up->state != UPLINK_ABSENT)
+		uplink_run_again(up);
+	return err;
 }
 
 /* --- finding ---------------------------------------------------------------------------- */

@@ -10,13 +10,29 @@
 /* Bring the NIC up, once more where it did not before: up->state, or up->why. */
 void uplink_attach(struct uplink *up);
 
+/* Have its driver use so many pairs of queues; it is not in use, and its queues are left
+ * alone. On an error why (size bytes) says what is wrong, and it has one pair, or is ABSENT.
+ * ERR_FULL: it cannot have so many; else as attach(). */
+err_t uplink_use_queues(struct uplink *up, u32 n, char *why, size_t size);
+
 /* --- uplink_run.c ------------------------------------------------------------- */
 
-/* The NIC's interrupt handler. */
+/* The NIC's interrupt handler, and that of another vector of queue 0. */
 void uplink_irq(void *up);
+void uplink_vector_irq(struct uplink *up, u32 vector);
+
+/* Have the boot core look at it: any core, any context. */
+void uplink_look(struct uplink *up);
+
+/* Frames that other queues left for the netif. */
+void uplink_relayed(struct uplink *up, struct pkt **pkts, u32 n);
+
+/* May the NIC be reset (struct nic_resources)? */
+bool uplink_may_reset(void *up);
 
 /* The NIC is attached (it runs from here on), or in use from now on, or is no longer. */
 void uplink_run_attached(struct uplink *up);
+void uplink_run_again(struct uplink *up); /* attached another time */
 void uplink_run_use(struct uplink *up, bool on);
 
 /* The netif's timers may have changed. */

@@ -6,6 +6,7 @@
 #include "hv/core.h"
 #include "hv/link_lan.h"
 #include "hv/nic_timed.h"
+#include "hv/uplink_queue.h"
 #include "hv/vm.h"
 #include "vnet/capture.h"
 #include "vnet/queues.h"
@@ -15,6 +16,8 @@
 #define POLL_NS (200ull * 1000)
 /* Counters and the check for a hang. */
 #define TICK_NS (1000ull * 1000 * 1000)
+/* ... and again, where a reset waits for other cores to leave their queues. */
+#define LEAVE_NS (1000ull * 1000)
 /* Bursts in one turn; then the guest they are for gets its own, for so long
  * at most: frames wait better in the NIC's ring than in a full guest's. */
 #define BURSTS 4
@@ -22,18 +25,16 @@
 
 static const struct edge *sender; /* for captures */
 
-/* Have the loop look at it: any context. */
-static void look_at(struct uplink *up)
+void uplink_look(struct uplink *up)
 {
 	__atomic_store_n(&up->look, 1, __ATOMIC_RELEASE);
 	core_raise(0, CORE_EV_NIC);
 }
 
-void uplink_irq(void *ctx)
+void uplink_vector_irq(struct uplink *up, u32 vector)
 {
-	struct uplink *up = ctx;
 	u32 cause = __atomic_load_n(&up->attached, __ATOMIC_ACQUIRE) ?
-			    up->nic.ops->irq_cause(&up->nic, 0) : 0;
+			    up->nic.ops->irq_cause(&up->nic, vector) : 0;
 
 	if (!cause)
 		return;
@@ -45,7 +46,12 @@ void uplink_irq(void *ctx)
 	}
 	if (cause & NIC_EVENT_LINK)
 		__atomic_store_n(&up->link_event, 1, __ATOMIC_RELEASE);
-	look_at(up);
+	uplink_look(up);
+}
+
+void uplink_irq(void *ctx)
+{
+	uplink_vector_irq(ctx, 0);
 }
 
 void uplink_arm_net_timer(struct uplink *up)
@@ -136,6 +142,11 @@ static bool receive(struct uplink *up)
 	return true;
 }
 
+void uplink_relayed(struct uplink *up, struct pkt **pkts, u32 n)
+{
+	nic_timed_input(&up->netif, pkts, link_lan_input(up, pkts, n));
+}
+
 /* Say when the cable was plugged or unplugged. The network may have learned
  * meanwhile that we are elsewhere, or not heard us when we came up. */
 static void check_link(struct uplink *up)
@@ -158,7 +169,7 @@ static void check_link(struct uplink *up)
 
 static void service(struct core *c, struct uplink *up)
 {
-	bool came = __atomic_exchange_n(&up->rx_event, 0, __ATOMIC_ACQ_REL), more;
+	bool came = __atomic_exchange_n(&up->rx_event, 0, __ATOMIC_ACQ_REL), more, left;
 	u32 before;
 
 	up->services++;
@@ -178,8 +189,9 @@ static void service(struct core *c, struct uplink *up)
 		/* What came in before the interrupt was on raises none. */
 		more = receive(up);
 	}
+	left = uplink_queues_relayed(up);
 	vnet_batch_end(0);
-	if (more) {
+	if (more || left) {
 		__atomic_store_n(&up->look, 1, __ATOMIC_RELEASE);
 		core_defer(c, CORE_EV_NIC, TURN_NS);
 	}
@@ -196,6 +208,13 @@ static void look(struct core *c)
 		if (up->attached && __atomic_exchange_n(&up->look, 0, __ATOMIC_ACQ_REL))
 			service(c, up);
 	}
+}
+
+static void nic_event(struct core *c)
+{
+	if (!c->index)
+		look(c);
+	uplink_queues_look(c);
 }
 
 /* --- timers -------------------------------------------------------------------- */
@@ -224,15 +243,27 @@ static void say_missed(struct uplink *up)
 	up->starved_seen = s.rx_no_packet;
 }
 
+bool uplink_may_reset(void *ctx)
+{
+	struct uplink *up = ctx;
+
+	up->reset_due = !uplink_queues_park(up);
+	return !up->reset_due;
+}
+
 static void tick_due(struct timer *t, u64 now_ns)
 {
 	struct uplink *up = t->ctx;
 
+	up->reset_due = false;
 	up->nic.ops->tick(&up->nic, now_ns);
 	check_link(up);
 	if (up->state == UPLINK_UP)
 		say_missed(up);
-	timer_set(&core_this()->timers, t, now_ns + TICK_NS);
+	/* Also where they were not left: their rings may have run dry. */
+	if (up->state == UPLINK_UP && !up->reset_due)
+		uplink_queues_go(up);
+	timer_set(&core_this()->timers, t, now_ns + (up->reset_due ? LEAVE_NS : TICK_NS));
 }
 
 static void net_due(struct timer *t, u64 now_ns)
@@ -245,16 +276,21 @@ static void net_due(struct timer *t, u64 now_ns)
 
 /* --- start and end ---------------------------------------------------------------- */
 
-void uplink_run_attached(struct uplink *up)
+void uplink_run_again(struct uplink *up)
 {
 	up->idle_room = up->nic.ops->tx_room(&up->nic, 0);
 	up->room_seen = UINT32_MAX;
 	up->nic.ops->rx_irq(&up->nic, 0, false);
 	up->nic.ops->tx_irq(&up->nic, 0, false);
+}
+
+void uplink_run_attached(struct uplink *up)
+{
+	uplink_run_again(up);
 	timer_init(&up->poll_timer, poll_due, up);
 	timer_init(&up->tick_timer, tick_due, up);
 	timer_init(&up->net_timer, net_due, up);
-	core_on_event(CORE_EV_NIC, look);
+	core_on_event(CORE_EV_NIC, nic_event);
 	up->link_was_up = up->nic.ops->link(&up->nic).up;
 	if (!up->link_was_up)
 		log_warn("uplink", "%u: link is down", up->index);
@@ -293,5 +329,6 @@ void uplink_run_use(struct uplink *up, bool on)
 	up->polled |= up->cfg.poll;
 	if (up->polled)
 		timer_set(&core_this()->timers, &up->poll_timer, plat_now_ns() + POLL_NS);
-	look_at(up);
+	uplink_look(up);
+	uplink_queues_start(up);
 }

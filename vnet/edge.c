@@ -223,6 +223,7 @@ static void edge_gone(struct vnet_port *port)
 	struct edge *e = edge_of(port);
 
 	e->tx->close(e->tx_ctx, &e->dst);
+	edge_free_lanes(e);
 	plat_free(e, sizeof(*e));
 }
 
@@ -421,7 +422,8 @@ static void table_move(struct edge *e, int more)
 	if (e->setup.remote_ip)
 		edge_peer_count(e->local, e->setup.remote_ip, more);
 	else
-		e->local->nat_users += (u32)more;
+		__atomic_store_n(&e->local->nat_users, e->local->nat_users + (u32)more,
+				 __ATOMIC_RELAXED);
 }
 
 err_t edge_create(const struct edge_setup *setup, struct edge **out)

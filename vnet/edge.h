@@ -73,15 +73,20 @@ struct edge_key {
 	u64 where, who;
 };
 
-/* A UDP port of one network that links of one format receive on. Boot core. */
+/* A UDP port of one network that links of one format receive on. Boot core; others read
+ * it while they are in epoch_read_begin(). */
 struct edge_local {
 	const struct link_kind *kind;
 	u32 net;
 	u16 port;
 	u16 index;
-	u32 users;    /* edges; 0: not in use */
-	u32 nat_users; /* of these, with a peer that the remote port matters for */
+	u32 users;    /* atomic: edges; 0: not in use */
+	u32 nat_users; /* atomic: of these, with a peer that the remote port matters for */
+	bool was_used; /* before; then, until this is over, somebody may read it still */
+	struct epoch_mark left;
 };
+
+struct edge_lanes;
 
 struct edge {
 	struct vnet_port port;
@@ -98,6 +103,7 @@ struct edge {
 	struct edge_key nat_key; /* by address and port, once known; else 0 */
 	struct health health;	 /* where there is a keep-alive */
 	struct pmtu path;	 /* what is known beside what the sender knows */
+	struct edge_lanes *lanes; /* NULL: its own core alone receives for it */
 	u32 probe_seen;		 /* the size of the peer's last probe ... */
 	u64 probe_seen_ns;	 /* ... and when that came */
 };
@@ -159,7 +165,8 @@ bool edge_path_told(u32 net, u32 to_ip, u16 sport, u16 dport, u16 mtu);
  * Datagrams that came to a local port from one sender: data at the UDP
  * payload, p->ttl and p->tos as they arrived. from_port needs to be right
  * (and the same for all) where local->nat_users. Consumes them. On the core of
- * the uplink.
+ * the uplink; datagrams that are no control packets of their kind, and where nobody's
+ * remote port matters, on that of a lane as well (vnet/edge_lane.h).
  */
 void edge_input(const struct edge_local *local, u32 from_ip, u16 from_port, struct pkt **pkts,
 		u32 n);

@@ -19,7 +19,9 @@ struct arrival {
 	const struct edge_local *local;
 	u32 ip;
 	u16 port;
-	struct edge *edge; /* of those in pkt[], and the last one found */
+	unsigned core;	   /* that took them */
+	struct edge *edge; /* of those in pkt[], and the last one found ... */
+	struct vnet_port *in; /* ... by this port of it */
 	u32 vni;	   /* ... with this VNI */
 	u8 tos;		   /* of those in pkt[], or-ed */
 	u32 n;
@@ -29,7 +31,7 @@ struct arrival {
 /* --- frames ---------------------------------------------------------------- */
 
 /* What routers on the way said goes to the inner frame. Returns how many stay. */
-static u32 take_marks(struct edge *e, struct pkt **pkts, u32 n)
+static u32 take_marks(struct vnet_port *in, struct pkt **pkts, u32 n)
 {
 	u32 kept = 0;
 
@@ -37,7 +39,7 @@ static u32 take_marks(struct edge *e, struct pkt **pkts, u32 n)
 		if (tos_decap(pkts[i], pkts[i]->tos))
 			pkts[kept++] = pkts[i];
 		else
-			vnet_port_drop(&e->port, pkts[i], VNET_DROP_ECN);
+			vnet_port_drop(in, pkts[i], VNET_DROP_ECN);
 	}
 	return kept;
 }
@@ -45,9 +47,9 @@ static u32 take_marks(struct edge *e, struct pkt **pkts, u32 n)
 static void pass_on(struct arrival *a)
 {
 	if (a->tos & TOS_ECN)
-		a->n = take_marks(a->edge, a->pkt, a->n);
+		a->n = take_marks(a->in, a->pkt, a->n);
 	if (a->n)
-		vnet_input(&a->edge->port, a->pkt, a->n);
+		vnet_input(a->in, a->pkt, a->n);
 	a->n = 0;
 	a->tos = 0;
 }
@@ -118,11 +120,11 @@ static void input_bare(struct arrival *a, struct pkt **pkts, u32 n)
 
 	for (u32 i = take_plain(a, pkts, n); i < n; i++) {
 		if (!is_up(e))
-			vnet_port_drop(&e->port, pkts[i], VNET_DROP_PORT_DOWN);
+			vnet_port_drop(a->in, pkts[i], VNET_DROP_PORT_DOWN);
 		else if (e->link->decap(pkts[i], &rx) == LINK_FRAME)
 			add_frame(a, pkts[i]);
 		else
-			vnet_port_drop(&e->port, pkts[i], rx.why);
+			vnet_port_drop(a->in, pkts[i], rx.why);
 	}
 	pass_on(a);
 }
@@ -143,13 +145,19 @@ static void stray(const struct arrival *a, struct pkt *p, enum edge_stray why)
 	pkt_put(p);
 }
 
+/* Does a sender's port tell links of this port apart? */
+static bool has_nat(const struct edge_local *local)
+{
+	return __atomic_load_n(&local->nat_users, __ATOMIC_RELAXED);
+}
+
 static enum edge_stray why_stray(const struct arrival *a, const struct link_rx *rx)
 {
-	if (!a->local->users)
+	if (!__atomic_load_n(&a->local->users, __ATOMIC_RELAXED))
 		return EDGE_STRAY_PORT;
 	if ((a->local->kind->flags & LINK_HAS_VNI) && edge_peer_maybe(a->local, a->ip))
 		return EDGE_STRAY_VNI;
-	return rx->tag && a->local->nat_users ? EDGE_STRAY_TAG : EDGE_STRAY_SENDER;
+	return rx->tag && has_nat(a->local) ? EDGE_STRAY_TAG : EDGE_STRAY_SENDER;
 }
 
 /* Has what shows the edge's tag any claim to be its peer? A second node with that tag has
@@ -181,6 +189,13 @@ void edge_set_peer(struct edge *e, u32 ip, u16 port)
 		    fmt_ip4(text, ip), port);
 }
 
+/* It is this edge's, by the port that this core has of it. */
+static struct edge *found(struct arrival *a, struct edge *e)
+{
+	a->in = e ? edge_port(e, a->core) : NULL;
+	return a->in ? e : NULL;
+}
+
 /* The edge of a->vni from that sender, or NULL. */
 static struct edge *find(struct arrival *a, enum link_verdict verdict, const struct link_rx *rx)
 {
@@ -189,18 +204,19 @@ static struct edge *find(struct arrival *a, enum link_verdict verdict, const str
 	struct edge_key key = edge_key_address(a->local, a->vni, a->ip);
 	struct edge *e = edge_table_find(&key);
 
-	if (e || !a->local->nat_users)
-		return e;
+	if (e || !has_nat(a->local))
+		return found(a, e);
 	key = edge_key_nat(a->local, a->vni, a->ip, a->port);
 	e = edge_table_find(&key);
 	if (e || !rx->tag)
-		return e;
+		return found(a, e);
 	key = edge_key_tag(a->local, a->vni, rx->tag);
 	e = edge_table_find(&key);
-	if (!e || !is_up(e) || !may_move(e, hello))
+	/* Only its own core changes an edge. */
+	if (!e || !is_up(e) || e->port.core != a->core || !may_move(e, hello))
 		return NULL;
 	edge_set_peer(e, a->ip, a->port);
-	return e;
+	return found(a, e);
 }
 
 static void take(struct arrival *a, struct pkt *p, enum link_verdict verdict,
@@ -209,15 +225,15 @@ static void take(struct arrival *a, struct pkt *p, enum link_verdict verdict,
 	struct edge *e = a->edge;
 
 	if (!is_up(e)) {
-		vnet_port_drop(&e->port, p, VNET_DROP_PORT_DOWN);
+		vnet_port_drop(a->in, p, VNET_DROP_PORT_DOWN);
 	} else if (rx->tag != e->setup.id.tag) {
-		vnet_port_drop(&e->port, p, VNET_DROP_LINK_TAG);
+		vnet_port_drop(a->in, p, VNET_DROP_LINK_TAG);
 	} else if (verdict == LINK_FRAME) {
 		add_frame(a, p);
 	} else if (verdict == LINK_BAD) {
-		vnet_port_drop(&e->port, p, rx->why);
-	} else if (!rx->has_hello || !edge_has_health(e)) {
-		vnet_port_drop(&e->port, p, VNET_DROP_LINK_CONTROL);
+		vnet_port_drop(a->in, p, rx->why);
+	} else if (!rx->has_hello || !edge_has_health(e) || e->port.core != a->core) {
+		vnet_port_drop(a->in, p, VNET_DROP_LINK_CONTROL);
 	} else {
 		edge_heard(e, &rx->hello, p->len);
 		pkt_put(p);
@@ -264,7 +280,7 @@ static void input_some(struct arrival *a, struct pkt **pkts, u32 n)
 		return;
 	}
 	key = edge_key_address(a->local, 0, a->ip);
-	a->edge = edge_table_find(&key);
+	a->edge = found(a, edge_table_find(&key));
 	if (a->edge) {
 		input_bare(a, pkts, n);
 		return;
@@ -280,6 +296,7 @@ void edge_input(const struct edge_local *local, u32 from_ip, u16 from_port, stru
 	bool begun = epoch_read_begin(core);
 	struct arrival a;
 
+	a.core = core;
 	a.local = local;
 	a.ip = from_ip;
 	a.port = from_port;
@@ -302,7 +319,9 @@ void edge_input_from(struct edge *e, struct pkt **pkts, u32 n)
 	bool begun = epoch_read_begin(core);
 	struct arrival a;
 
+	a.core = core;
 	a.edge = e;
+	a.in = &e->port;
 	a.tos = 0;
 	a.n = 0;
 	for (u32 some; n; pkts += some, n -= some) {

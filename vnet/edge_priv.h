@@ -30,6 +30,21 @@ bool edge_peer_maybe(const struct edge_local *local, u32 ip);
 /* What its frames meet, after its state or its peer's address changed. */
 void edge_apply_state(struct edge *e);
 
+/* --- edge_lane.c ------------------------------------------------------------- */
+
+struct vnet_port *edge_lane_of(struct edge *e, unsigned core);
+
+/* Their end, with the edge's. */
+void edge_free_lanes(struct edge *e);
+
+/* The port of the edge that this core receives by; NULL: it does not, or not yet. */
+static inline struct vnet_port *edge_port(struct edge *e, unsigned core)
+{
+	if (__atomic_load_n(&e->lanes, __ATOMIC_ACQUIRE))
+		return edge_lane_of(e, core);
+	return e->port.core == core ? &e->port : NULL;
+}
+
 /* --- edge_path.c ------------------------------------------------------------- */
 
 /* What the path carries now, and what that leaves to the guests. Its core. */

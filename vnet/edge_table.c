@@ -8,6 +8,7 @@
  */
 #include "hv/base/str.h"
 #include "vnet/edge_priv.h"
+#include "vnet/epoch.h"
 #include "vnet/hash.h"
 #include "vnet/net/udp.h"
 
@@ -60,10 +61,12 @@ struct edge_local *edge_local_get(u32 net, u16 port, const struct link_kind *kin
 		struct edge_local *l = &locals[i];
 
 		if (!l->users) {
-			free = free ? free : l;
+			if (!free && (!l->was_used || epoch_passed(&l->left)))
+				free = l;
 		} else if (l->net == net && l->port == port) {
 			*err = l->kind == kind ? ERR_OK : ERR_BUSY;
-			l->users += l->kind == kind;
+			__atomic_store_n(&l->users, l->users + (l->kind == kind),
+					 __ATOMIC_RELAXED);
 			return *err ? NULL : l;
 		}
 	}
@@ -78,7 +81,9 @@ struct edge_local *edge_local_get(u32 net, u16 port, const struct link_kind *kin
 
 void edge_local_put(struct edge_local *local)
 {
-	local->users--;
+	__atomic_store_n(&local->users, local->users - 1, __ATOMIC_RELAXED);
+	local->was_used = true;
+	epoch_now(&local->left);
 }
 
 /* --- keys ----------------------------------------------------------------- */

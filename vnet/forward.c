@@ -227,7 +227,7 @@ static void burst_learn(const struct burst *b, const struct vnet_port *port, str
 {
 	for (u32 i = 0; i < b->n; i++) {
 		if (b->verdict[i] != verdict_drop(VNET_DROP_SOURCE))
-			learned_note(l, b->ref[i].src, port->id);
+			learned_note(l, b->ref[i].src, port->face->id);
 	}
 }
 
@@ -364,7 +364,7 @@ static void burst_count(struct burst *b, struct vnet_port *port)
 /* A verdict for each frame that goes on. */
 static void burst_route(struct core_state *me, struct vnet_port *port)
 {
-	struct learned *learned = __atomic_load_n(&port->learned, __ATOMIC_ACQUIRE);
+	struct learned *learned = __atomic_load_n(&port->face->learned, __ATOMIC_ACQUIRE);
 	struct neigh *neigh = __atomic_load_n(&port->face->neigh, __ATOMIC_ACQUIRE);
 	struct burst *b = &me->burst;
 	const struct cache_view view = cache_view(&me->cache, port->face);

@@ -155,7 +155,7 @@ static void pass_on(struct core_state *me, struct vnet_port *from, u16 id, struc
 {
 	struct vnet_port *to = vnet_port_slot(id);
 
-	if (to->steer)
+	if (to->steer && !to->steer->first)
 		pass_to_queues(me, from, to->steer, pkts, n);
 	else
 		pass_to_queue(me, from, to, pkts, n);

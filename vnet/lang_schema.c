@@ -3,6 +3,7 @@
 #include "vnet/lang.h"
 
 #include "vnet/edge.h"
+#include "vnet/queues.h"
 
 #define END { .word = NULL }
 #define KIB 1024ull
@@ -58,6 +59,8 @@ static const struct lang_key uplink_add_keys[] = {
 	{ .word = "mtu", .type = LANG_UINT, .min = 576, .max = 9000,
 	  .help = "bytes of IP a frame" },
 	{ .word = "poll", .type = LANG_BOOL, .help = "poll the NIC instead of its interrupt" },
+	{ .word = "queues", .type = LANG_UINT, .min = 1, .max = VNET_MAX_QUEUES,
+	  .help = "of the NIC, a core each (1)" },
 	END
 };
 

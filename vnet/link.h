@@ -101,6 +101,9 @@ struct link_kind {
 	/* p->data is the UDP payload, perhaps in several pieces: check and remove
 	 * the link's header. p stays the caller's. */
 	enum link_verdict (*decap)(struct pkt *p, struct link_rx *rx);
+	/* Would that be LINK_CONTROL, or bad? NULL: never. The header fragment is as long as
+	 * a NIC makes it (NETIF_HEAD_MIN). */
+	bool (*is_control)(const struct pkt *p);
 	/* With LINK_HAS_HELLO: make the empty packet p one that carries the hello. */
 	void (*make_hello)(struct pkt *p, const struct link_id *id, const struct link_hello *hello);
 };

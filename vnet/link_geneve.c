@@ -233,6 +233,11 @@ static enum link_verdict geneve_decap(struct pkt *p, struct link_rx *rx)
 	return link_frame(p, rx);
 }
 
+static bool geneve_is_control(const struct pkt *p)
+{
+	return p->head_len < GENEVE_HLEN || (p->data[GENEVE_FLAGS] & GENEVE_F_CONTROL);
+}
+
 static const char *const keys[] = {
 	LINK_KEYS_UDP, "vni", "tag", "keepalive", "fragment", NULL,
 };
@@ -244,5 +249,6 @@ const struct link_kind link_geneve = {
 	.keys = keys,
 	.make_header = geneve_make_header,
 	.decap = geneve_decap,
+	.is_control = geneve_is_control,
 	.make_hello = geneve_make_hello,
 };

@@ -24,8 +24,10 @@ struct vnet_steer *steer_new(struct vnet_port *first)
 {
 	struct vnet_steer *s = plat_alloc(sizeof(*s));
 
-	if (s)
-		steer_add(s, first);
+	if (!s)
+		return NULL;
+	s->first = first->kind == VNET_PORT_EDGE;
+	steer_add(s, first);
 	return s;
 }
 
@@ -67,6 +69,8 @@ void steer_note(const struct vnet_port *port, struct pkt *const *pkts, u32 n)
 	struct vnet_steer *s = port->steer;
 	u32 turn = (u32)(plat_now_ns() >> STEER_TURN_SHIFT) & PLACE_TURN_MASK;
 
+	if (s->first)
+		return;
 	for (u32 i = 0; i < n; i++) {
 		u32 hash = hash_of(pkts[i]);
 		u64 *place = &s->flow[place_of(hash)];

@@ -15,6 +15,9 @@
 struct vnet_steer {
 	u32 n;
 	u32 used; /* of them, from the first; atomic */
+	/* An edge's: what comes for it has the first, whatever its flow, because that
+	 * has the link. */
+	bool first;
 	struct vnet_port *queue[VNET_MAX_QUEUES];
 	u64 flow[BIT(STEER_FLOW_BITS)]; /* atomic, see steer.c */
 };

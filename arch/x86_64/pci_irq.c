@@ -89,7 +89,7 @@ static err_t msix_prepare(const struct pci_func *f)
 	return table ? ERR_OK : ERR_IO;
 }
 
-static err_t msix_enable(const struct pci_func *f, u8 vector)
+static err_t msix_enable(const struct pci_func *f, u32 entry, u32 core, u8 vector)
 {
 	u8 cap = pci_find_cap(f, CAP_MSIX);
 	u16 control = pci_read16(f, cap + CAP_CONTROL);
@@ -98,7 +98,10 @@ static err_t msix_enable(const struct pci_func *f, u8 vector)
 
 	if (!e)
 		return ERR_IO;
-	e->addr = MESSAGE_ADDR | cpus[0].apic_id << MESSAGE_ADDR_DEST_SHIFT;
+	if (entry >= count)
+		return ERR_RANGE;
+	e += entry;
+	e->addr = MESSAGE_ADDR | cpus[core].apic_id << MESSAGE_ADDR_DEST_SHIFT;
 	e->addr_high = 0;
 	e->data = vector;
 	e->control &= ~MSIX_ENTRY_MASKED;
@@ -142,12 +145,25 @@ err_t pci_irq_enable(struct pci_func *f, enum pci_irq_kind kind, irq_fn fn, void
 	vector = irq_vector_alloc(fn, ctx);
 	if (vector < 0)
 		return ERR_NOMEM;
-	f->irq_vector = (u8)vector;
+	f->irq_vector[0] = (u8)vector;
 	pci_command_change(f, 0, PCI_COMMAND_INTX_OFF);
 	if (kind == PCI_IRQ_MSIX)
-		return msix_enable(f, (u8)vector);
+		return msix_enable(f, 0, 0, (u8)vector);
 	msi_enable(f, (u8)vector);
 	return ERR_OK;
+}
+
+err_t pci_msix_enable(struct pci_func *f, u32 entry, u32 core, irq_fn fn, void *ctx)
+{
+	int vector;
+
+	if (entry >= PCI_MSIX_ENTRIES)
+		return ERR_RANGE;
+	vector = irq_vector_alloc(fn, ctx);
+	if (vector < 0)
+		return ERR_NOMEM;
+	f->irq_vector[entry] = (u8)vector;
+	return msix_enable(f, entry, core, (u8)vector);
 }
 
 void pci_irq_disable(struct pci_func *f, enum pci_irq_kind kind)
@@ -161,7 +177,9 @@ void pci_irq_disable(struct pci_func *f, enum pci_irq_kind kind)
 
 		pci_write16(f, cap + CAP_CONTROL, (u16)(pci_read16(f, cap + CAP_CONTROL) & ~off));
 	}
-	if (f->irq_vector)
-		irq_register(f->irq_vector, NULL, NULL);
-	f->irq_vector = 0;
+	for (u32 i = 0; i < PCI_MSIX_ENTRIES; i++) {
+		if (f->irq_vector[i])
+			irq_register(f->irq_vector[i], NULL, NULL);
+		f->irq_vector[i] = 0;
+	}
 }

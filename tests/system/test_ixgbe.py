@@ -109,6 +109,41 @@ def test_a_stream_over_ixgbe(lab):
         assert "ixgbe" in lab.ctl(node, "show uplink")
 
 
+def queues(lab, node="alpha"):
+    return json.loads(lab.ctl(node, "show uplink json"))[0]["queues"]
+
+
+def late_segments(lab):
+    """What the guest's TCP received out of order."""
+    status, text = lab.sh("alpha/g1", "grep ^TcpExt: /proc/net/netstat")
+    assert status == 0
+    names, values = (line.split() for line in text.splitlines())
+    return int(values[names.index("TCPOFOQueue")])
+
+
+def test_queues_share_the_flows(lab):
+    assert [queue["core"] for queue in queues(lab, "beta")] == [0]
+    before, late = queues(lab), late_segments(lab)
+    assert [queue["core"] for queue in before] == [0, 1]
+    # Each stream has ports of its own.
+    status, output = lab.sh("alpha/g1", "for i in 1 2 3 4 5 6 7 8; do nuttcp -r -n 1m "
+                            "10.1.0.2; done", timeout=240)
+    assert status == 0 and output.count("Mbps") == 8, output
+    after = queues(lab)
+    for was, now in zip(before, after):
+        assert now["rx_frames"] > was["rx_frames"] + 20, (before, after)
+        assert now["services"] > was["services"]
+    # The guest's frames are none of core 0's business where the other core took them.
+    assert after[1]["relayed"] == before[1]["relayed"] and not after[1]["relay_full"]
+    stats = json.loads(lab.ctl("alpha", "show stats json"))
+    assert stats["sum"]["balanced"]
+    lost = stats["uplink"]["rx_missed"] + stats["sum"]["dropped"]
+    assert lost or late_segments(lab) == late
+    text = lab.ctl("alpha", "show uplink")
+    assert "queue  core  vectors" in text and "relay" not in text
+    assert "queues 2" in lab.ctl("alpha", "show config")
+
+
 @pytest.mark.parametrize("node", NODES)
 def test_ours_breaks_no_rule(lab, node):
     assert not violations(os.path.join(lab.directory, node))

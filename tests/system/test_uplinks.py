@@ -126,6 +126,9 @@ def test_taken_out_of_use_and_into_use_again(lab):
         lab.ctl("alpha", f"uplink del {n}")
     assert [up["in_use"] for up in uplinks(lab)] == [True, False, False]
     assert ping(lab, 0)[0] == 0
+    done = lab.tool("ctl", "alpha", "uplink add 1 address 10.0.1.1/24 queues 2")
+    assert done.returncode == 1
+    assert "this NIC (e1000e, MSI-X) has 1 queue here" in done.stdout + done.stderr
     for n in (1, 2):
         lab.ctl("alpha", f"uplink add {n} address 10.0.{n}.1/24")
         lab.ctl("alpha", f"link add beta{n} udp remote 10.0.{n}.2 port 9000")

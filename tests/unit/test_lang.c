@@ -88,7 +88,7 @@ static void mistakes(void **state)
 	(void)state;
 	BAD("uplink add 0 adress 10.0.0.1/24",
 	    "14: unknown word \"adress\" (did you mean \"address\"?); expected: address, gateway, "
-	    "mtu, poll");
+	    "mtu, poll, queues");
 	BAD("uplnik add 0", "1: unknown word \"uplnik\" (did you mean \"uplink\"?); expected: "
 			    "caisson, node, cpu-feature, core, uplink, overlay, link, vm, "
 			    "interface, disk, dispatcher, route, control");

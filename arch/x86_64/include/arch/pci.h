@@ -11,6 +11,7 @@
 
 #define HOST_PCI_MAX 256
 #define HOST_PCI_BARS 6
+#define PCI_MSIX_ENTRIES 16u /* of a function's table that can be used */
 
 enum pci_reg {
 	PCI_REG_VENDOR = 0x00,
@@ -50,7 +51,7 @@ struct pci_func {
 	u8 irq_line; /* ISA interrupt firmware routed INTx to; 0 or 255: none */
 	u8 irq_pin;  /* 1..4: INTA#..INTD#; 0: none */
 	bool claimed;
-	u8 irq_vector; /* of messages; 0: none */
+	u8 irq_vector[PCI_MSIX_ENTRIES]; /* of messages; 0: none */
 	struct pci_bar_info bar[HOST_PCI_BARS];
 };
 
@@ -90,10 +91,10 @@ u32 pci_quiesce_unclaimed(void);
 /* Bits of the command register off and on. */
 void pci_command_change(const struct pci_func *f, u16 clear, u16 set);
 
-/* --- pci_irq.c: how a function interrupts the boot core, best kind first --- */
+/* --- pci_irq.c: how a function interrupts, best kind first ------------------ */
 
 enum pci_irq_kind {
-	PCI_IRQ_MSIX, /* entry 0 of its table; the others stay masked */
+	PCI_IRQ_MSIX, /* entries of its table that were enabled; the others stay masked */
 	PCI_IRQ_MSI,
 	PCI_IRQ_INTX, /* as firmware routed it (irq_line, with the MADT's overrides) */
 	PCI_IRQ_KINDS,
@@ -108,9 +109,14 @@ bool pci_irq_has(const struct pci_func *f, enum pci_irq_kind kind);
  * the device up. MSI-X: ERR_IO when its table cannot be reached. */
 err_t pci_irq_prepare(struct pci_func *f, enum pci_irq_kind kind);
 
-/* The function's interrupts to fn, of the kind that was prepared. ERR_NOENT: there are
- * none of that kind; ERR_NOMEM: no vector; else as irq_gsi_enable(). */
+/* The function's interrupts to fn on the boot core, of the kind that was prepared: of
+ * MSI-X entry 0. ERR_NOENT: there are none of that kind; ERR_NOMEM: no vector; else as
+ * irq_gsi_enable(). */
 err_t pci_irq_enable(struct pci_func *f, enum pci_irq_kind kind, void (*fn)(void *ctx), void *ctx);
+
+/* Another entry of a table of MSI-X that is enabled, to fn on that core. ERR_RANGE: no such
+ * entry, or at or above PCI_MSIX_ENTRIES; ERR_NOMEM. */
+err_t pci_msix_enable(struct pci_func *f, u32 entry, u32 core, void (*fn)(void *ctx), void *ctx);
 
 /* No more of them; the device itself is quiet. Lines stay routed, and masked in the
  * function. */
