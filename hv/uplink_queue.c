@@ -116,6 +116,9 @@ err_t uplink_queues_prepare(struct uplink *up, u32 n, char *why, size_t size)
 				     i);
 			return ERR_FULL;
 		}
+		/* Like the NIC, which counts anew. */
+		up->queue[i]->services = up->queue[i]->frames = 0;
+		up->queue[i]->relayed = up->queue[i]->relay_full = 0;
 	}
 	if (err)
 		fmt_snprintf(why, size, "no memory for packets of %u queues", n);

@@ -120,6 +120,31 @@ static void always_the_least_loaded(void **state)
 	}
 }
 
+/* Dispatchers first, then where the fewest are, never the boot core, never one twice. */
+static void further_queues_of_an_uplink(void **state)
+{
+	struct placement p = { .cores = 4, .dispatcher = { [2] = true } };
+	bool taken[PLAT_MAX_CORES] = { false };
+	static const u32 want[] = { 2, 1, 3 }, second[] = { 2, 3 };
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(want); i++) {
+		u32 core = placement_queue(&p, taken);
+
+		assert_int_equal(core, want[i]);
+		taken[core] = true;
+	}
+	/* Another uplink's. */
+	memset(taken, 0, sizeof(taken));
+	p.queues[1] = 1;
+	for (u32 i = 0; i < ARRAY_SIZE(second); i++) {
+		u32 core = placement_queue(&p, taken);
+
+		assert_int_equal(core, second[i]);
+		taken[core] = true;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +153,7 @@ int main(void)
 		cmocka_unit_test(never_on_a_dispatchers_core),
 		cmocka_unit_test(a_dispatcher_takes_the_boot_core_first),
 		cmocka_unit_test(always_the_least_loaded),
+		cmocka_unit_test(further_queues_of_an_uplink),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,8 +34,8 @@ err_t udp_side_add(struct udp_side *s, u16 port, void *ctx);
  * The first of n (at most PKT_BURST) received frames, as netif_input() gets them: those that
  * are datagrams from one address for one and the same port of these, with all checks passed.
  * Their data is at the UDP payload then, UDP_HEADROOM bytes behind where it was, p->ttl and
- * p->tos are set, and *ctx is the port's. Returns how many; the next one is something else, and untouched. Any
- * core, and the packets' own.
+ * p->tos are set, and *ctx is the port's. Returns how many; the next one is something
+ * else, and untouched. Any core, and the packets' own.
  */
 u32 udp_side_run(const struct udp_side *s, struct pkt **pkts, u32 n, struct udp_run *run,
 		 void **ctx);
