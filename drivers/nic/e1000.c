@@ -70,10 +70,11 @@ static void e1000_rx_irq(struct nic *nic, u32 queue, bool on)
 static void e1000_tx_irq(struct nic *nic, u32 queue, bool on)
 {
 	struct e1000 *e = nic->priv;
+	const struct nic_sent_group *first = nic_sent_first(&e->sent);
 
 	(void)queue;
 	irq_mask(e, e->causes->tx, on);
-	if (on && e->group_clean != e->group_tail && e1000_tx_done(e, e->group_clean))
+	if (on && first && e1000_tx_done(e, first))
 		e1000_write(e, E1000_ICS, e->causes->tx);
 }
 

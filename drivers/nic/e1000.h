@@ -13,6 +13,7 @@
 #include "drivers/nic/backoff.h"
 #include "drivers/nic/e1000_regs.h"
 #include "drivers/nic/nic.h"
+#include "drivers/nic/sent.h"
 
 #define E1000_RX_RING 256u
 #define E1000_TX_RING 1024u
@@ -82,12 +83,6 @@ struct e1000_part {
 	struct e1000_reg_want wants[NIC_IRQ_KINDS][E1000_WANTS_MAX]; /* until reg 0 */
 };
 
-/* Frames whose end the device reports together. */
-struct e1000_tx_group {
-	u16 last; /* descriptor of the last one, the only one with RS */
-	u16 frames;
-};
-
 struct e1000_fold {
 	u64 sum;
 	u32 last; /* value left in a register that a read does not clear */
@@ -95,8 +90,7 @@ struct e1000_fold {
 
 /*
  * Ring positions run over 0 .. size-1. The device owns
- * receive [rx_next, rx_fill) and transmit [tx_clean, tx_tail), in which are the
- * groups [group_clean, group_tail) of the frames [pkt_clean, pkt_tail).
+ * receive [rx_next, rx_fill) and transmit [tx_clean, tx_tail).
  */
 struct e1000 {
 	const struct e1000_part *part;
@@ -113,11 +107,8 @@ struct e1000 {
 	bool rx_skip; /* inside a frame that is no good: thrown away */
 
 	union e1000_tx_desc *tx;
-	struct pkt *tx_pkt[E1000_TX_RING];
-	struct e1000_tx_group tx_group[E1000_TX_RING];
+	struct nic_sent sent; /* RS is on the end of each group, and nowhere else */
 	u32 tx_clean, tx_tail;
-	u32 group_clean, group_tail;
-	u32 pkt_clean, pkt_tail;
 	u32 tx_csum;   /* checksum context that the device has; 0: none */
 	bus_t pad_bus; /* E1000_MIN_FRAME zero bytes */
 	enum e1000_tso_end tso_end;
@@ -155,9 +146,9 @@ static inline u64 e1000_wire_bytes(const struct pkt *p)
 }
 
 /* The device is done with that group. Pairs with its writing the status last. */
-static inline bool e1000_tx_done(const struct e1000 *e, u32 group)
+static inline bool e1000_tx_done(const struct e1000 *e, const struct nic_sent_group *group)
 {
-	const union e1000_tx_desc *d = &e->tx[e->tx_group[group].last];
+	const union e1000_tx_desc *d = &e->tx[group->last];
 
 	return __atomic_load_n(&d->data.status, __ATOMIC_ACQUIRE) & E1000_TXD_DD;
 }

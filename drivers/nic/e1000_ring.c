@@ -15,7 +15,7 @@ STATIC_ASSERT(RX_BYTES % 128 == 0 && TX_BYTES % 128 == 0, "ring lengths, 13.4.27
 STATIC_ASSERT((E1000_RX_RING & (E1000_RX_RING - 1)) == 0, "a power of two");
 STATIC_ASSERT((E1000_TX_RING & (E1000_TX_RING - 1)) == 0, "a power of two");
 STATIC_ASSERT(E1000_MIN_FRAME <= CACHE_LINE, "padding fits");
-STATIC_ASSERT(E1000_TX_RING <= UINT16_MAX, "e1000_tx_group has 16 bits");
+STATIC_ASSERT(E1000_TX_RING <= NIC_SENT_MAX, "frames are no more than descriptors");
 
 static inline u32 rx_after(u32 i)
 {
@@ -188,14 +188,16 @@ void e1000_rings_free(struct e1000 *e)
 /* Frames that were handed over count as sent until it turns out that they are not. */
 static void tx_lose(struct e1000 *e)
 {
-	for (u32 i = e->pkt_clean; i != e->pkt_tail; i = (i + 1) & (E1000_TX_RING - 1)) {
-		struct pkt *p = e->tx_pkt[i];
+	for (u32 i = e->sent.pkt_first; i != e->sent.pkt_tail; i++) {
+		struct pkt *p = *nic_sent_slot(&e->sent, i);
 
 		e->count.tx_frames -= pkt_wire_frames(p);
 		e->count.tx_bytes -= e1000_wire_bytes(p);
 		e->count.tx_lost++;
 		pkt_put(p);
 	}
+	e->sent.first = e->sent.tail;
+	e->sent.pkt_first = e->sent.pkt_tail;
 }
 
 void e1000_rings_empty(struct e1000 *e)
@@ -213,10 +215,6 @@ void e1000_rings_empty(struct e1000 *e)
 	e->rx_skip = false;
 	e->tx_clean = 0;
 	e->tx_tail = 0;
-	e->group_clean = 0;
-	e->group_tail = 0;
-	e->pkt_clean = 0;
-	e->pkt_tail = 0;
 	e->tx_csum = 0;
 	e->tso_full = false;
 	e->tick_clean = 0;

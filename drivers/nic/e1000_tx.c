@@ -66,30 +66,20 @@ static void learn_tso_end(struct e1000 *e, struct nic *nic)
 	}
 }
 
-/* Put the first n frames. */
-static void put_sent(struct e1000 *e, u32 n)
-{
-	u32 at = e->pkt_clean, to_end = MIN(n, E1000_TX_RING - at);
-
-	e->pkt_clean = (at + n) & (E1000_TX_RING - 1);
-	pkt_put_burst(&e->tx_pkt[at], to_end);
-	pkt_put_burst(&e->tx_pkt[0], n - to_end);
-}
-
 u32 e1000_tx_reclaim(struct nic *nic, u32 queue)
 {
 	struct e1000 *e = nic->priv;
-	u32 group = e->group_clean, n = 0;
+	const struct nic_sent_group *g;
+	u32 n = 0;
 
 	(void)queue;
-	for (; group != e->group_tail && e1000_tx_done(e, group); group = tx_after(group)) {
-		n += e->tx_group[group].frames;
-		e->tx_clean = tx_after(e->tx_group[group].last);
+	for (; (g = nic_sent_first(&e->sent)) && e1000_tx_done(e, g); e->sent.first++) {
+		n += g->frames;
+		e->tx_clean = tx_after(g->last);
 	}
 	if (!n)
 		return 0;
-	e->group_clean = group;
-	put_sent(e, n);
+	nic_sent_put(&e->sent, n);
 	if (e->tso_full && e->tso_end == E1000_TSO_END_UNKNOWN && e->tx_clean == e->tx_tail)
 		learn_tso_end(e, nic);
 	return n;
@@ -297,20 +287,6 @@ static void tso_close_full(struct tx_build *b, const struct pkt *p)
 
 /* --- frames ------------------------------------------------------------------ */
 
-/* So many frames, behind the others, end with that descriptor. Its RS is set. */
-static inline void put_group(struct e1000 *e, u32 frames, u32 last)
-{
-	e->tx_group[e->group_tail] = (struct e1000_tx_group){ (u16)last, (u16)frames };
-	e->group_tail = tx_after(e->group_tail);
-	e->tx_tail = tx_after(last);
-}
-
-static inline void put_pkt(struct e1000 *e, struct pkt *p)
-{
-	e->tx_pkt[e->pkt_tail] = p;
-	e->pkt_tail = tx_after(e->pkt_tail);
-}
-
 /*
  * The descriptors of one frame, from tx_tail; room was checked. It is a group by
  * itself, so that no guest's buffers wait for another frame.
@@ -341,8 +317,8 @@ static void tx_frame(struct e1000 *e, struct pkt *p)
 
 	last = (b.at - 1) & (E1000_TX_RING - 1);
 	e->tx[last].data.cmd |= E1000_TXD_EOP | E1000_TXD_RS;
-	put_pkt(e, p);
-	put_group(e, 1, last);
+	nic_sent_add_one(&e->sent, p, last);
+	e->tx_tail = b.at;
 }
 
 /*
@@ -353,7 +329,7 @@ static __attribute__((noinline)) u32 tx_whole(struct e1000 *e, struct pkt **pkts
 {
 	const u64 cmd = E1000_TXD_DEXT | E1000_TXD_DTYP_DATA | E1000_TXD_IFCS | E1000_TXD_EOP;
 	union e1000_tx_desc *ring = e->tx;
-	u32 at = e->tx_tail, to = e->pkt_tail, k = 0;
+	u32 at = e->tx_tail, slot = e->sent.pkt_tail, k = 0;
 	u64 bytes = 0;
 
 	for (n = MIN(n, tx_free(e)); k < n; k++) {
@@ -365,17 +341,16 @@ static __attribute__((noinline)) u32 tx_whole(struct e1000 *e, struct pkt **pkts
 			break;
 		ring[at].word[0] = pkt_data_bus(p).v;
 		ring[at].word[1] = cmd | len;
-		e->tx_pkt[to] = p;
-		to = tx_after(to);
+		*nic_sent_slot(&e->sent, slot + k) = p;
 		at = tx_after(at);
 		bytes += len;
 	}
 	if (!k)
 		return 0;
+	e->tx_tail = at;
 	at = (at - 1) & (E1000_TX_RING - 1);
 	ring[at].data.cmd |= E1000_TXD_RS;
-	e->pkt_tail = to;
-	put_group(e, k, at);
+	nic_sent_add(&e->sent, k, at);
 	e->count.tx_frames += k;
 	e->count.tx_bytes += bytes;
 	return k;
@@ -412,12 +387,12 @@ static u32 tx_simple(struct e1000 *e, struct pkt **pkts, u32 n)
 				.cmd = cmd | p->seg[i].len | (i + 1 < nseg ? 0 : last),
 			};
 		}
-		put_pkt(e, p);
-		put_group(e, 1, at);
+		nic_sent_add_one(&e->sent, p, at);
 		at = tx_after(at);
 		room -= 1 + nseg;
 		bytes += p->len;
 	}
+	e->tx_tail = at;
 	e->count.tx_frames += k;
 	e->count.tx_bytes += bytes;
 	return k;

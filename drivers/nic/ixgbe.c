@@ -154,7 +154,9 @@ static bool is_stuck(struct ixgbe_queue *q)
 {
 	u32 tail = __atomic_load_n(&q->tx_tail, __ATOMIC_ACQUIRE);
 	u32 clean = __atomic_load_n(&q->tx_clean, __ATOMIC_RELAXED);
-	bool waiting = clean != tail && clean == q->tick_clean && !ixgbe_tx_done(q, clean);
+	const struct nic_sent_group *first = nic_sent_first(&q->sent);
+	bool waiting = clean != tail && clean == q->tick_clean && first &&
+		       !ixgbe_tx_done(q, first);
 
 	q->stuck_ticks = waiting ? q->stuck_ticks + 1 : 0;
 	q->tick_clean = clean;

@@ -12,6 +12,7 @@
 
 #include "drivers/nic/ixgbe_regs.h"
 #include "drivers/nic/nic.h"
+#include "drivers/nic/sent.h"
 
 #define IXGBE_RX_RING 512u
 #define IXGBE_TX_RING 1024u
@@ -63,12 +64,6 @@ struct ixgbe_part {
 	bool regsmp; /* semaphore of the X540 */
 };
 
-/* A frame in the transmit ring. */
-struct ixgbe_tx_frame {
-	struct pkt *pkt;
-	u16 last; /* its last descriptor */
-};
-
 /*
  * A pair of queues: all of it is its core's, while the device runs. Ring positions run
  * over 0 .. size-1. The device owns receive [rx_next, rx_fill) and transmit
@@ -88,7 +83,7 @@ struct ixgbe_queue {
 	bool rx_skip; /* inside a frame that is no good: thrown away */
 
 	union ixgbe_tx_desc *tx;
-	struct ixgbe_tx_frame tx_frame[IXGBE_TX_RING]; /* by first descriptor */
+	struct nic_sent sent;
 	u32 tx_clean; /* atomic, as is: */
 	u32 tx_tail;
 	struct ixgbe_tx_context context[IXGBE_CONTEXTS]; /* that the device has; cmd 0: none */
@@ -132,13 +127,18 @@ static inline void ixgbe_write(const struct ixgbe *x, u32 reg, u32 value)
 	mmio_write32((volatile u8 *)x->regs + reg, value);
 }
 
-/* The device is done with the frame that starts at descriptor `first`. Pairs
- * with its writing the status last. */
-static inline bool ixgbe_tx_done(const struct ixgbe_queue *q, u32 first)
+/* The device is done with that group. Pairs with its writing the status last. */
+static inline bool ixgbe_tx_done(const struct ixgbe_queue *q, const struct nic_sent_group *group)
 {
-	const union ixgbe_tx_desc *d = &q->tx[q->tx_frame[first].last];
+	const union ixgbe_tx_desc *d = &q->tx[group->last];
 
 	return __atomic_load_n(&d->data.olinfo, __ATOMIC_ACQUIRE) & IXGBE_TXD_DD;
+}
+
+/* What the frames that p stands for amount to. */
+static inline u64 ixgbe_wire_bytes(const struct pkt *p)
+{
+	return p->len + (pkt_wire_frames(p) - 1ull) * p->payload_start;
 }
 
 /* The device is done with receive descriptor i; its status. */

@@ -123,9 +123,10 @@ void ixgbe_tx_irq(struct nic *nic, u32 queue, bool on)
 {
 	struct ixgbe *x = nic->priv;
 	struct ixgbe_queue *q = x->queue[queue];
+	const struct nic_sent_group *first = nic_sent_first(&q->sent);
 
 	irq_mask(q, q->tx_cause, on);
-	if (on && q->tx_clean != q->tx_tail && ixgbe_tx_done(q, q->tx_clean))
+	if (on && first && ixgbe_tx_done(q, first))
 		ixgbe_write(x, IXGBE_EICS, q->tx_cause);
 }
 

@@ -270,6 +270,7 @@ struct ixgbe_tx_context {
 union ixgbe_tx_desc {
 	struct ixgbe_tx_data data;
 	struct ixgbe_tx_context context;
+	u64 word[2]; /* the address; cmd, and olinfo above it */
 };
 
 /* cmd of both */

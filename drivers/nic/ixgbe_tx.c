@@ -10,7 +10,7 @@
 
 STATIC_ASSERT(IXGBE_TX_RING * sizeof(union ixgbe_tx_desc) % 128 == 0, "TDLEN, 8.2.3.9.7");
 STATIC_ASSERT((IXGBE_TX_RING & (IXGBE_TX_RING - 1)) == 0, "a power of two");
-STATIC_ASSERT(IXGBE_TX_RING <= UINT16_MAX, "ixgbe_tx_frame.last is 16 bits");
+STATIC_ASSERT(IXGBE_TX_RING <= NIC_SENT_MAX, "frames are no more than descriptors");
 STATIC_ASSERT(PKT_MAX_SEGS + IXGBE_PLAIN_EXTRA <= IXGBE_FRAME_DESCS, "a plain frame has room");
 STATIC_ASSERT(PKT_MAX_SEGS + IXGBE_TSO_EXTRA <= IXGBE_FRAME_DESCS, "a large frame has room");
 STATIC_ASSERT(IXGBE_FRAME_DESCS <= IXGBE_TX_FRAME_DESCS, "7.2.1.1");
@@ -32,19 +32,15 @@ static u32 tx_free(const struct ixgbe_queue *q)
 u32 ixgbe_tx_reclaim(struct nic *nic, u32 queue)
 {
 	struct ixgbe_queue *q = ((struct ixgbe *)nic->priv)->queue[queue];
+	const struct nic_sent_group *g;
 	u32 n = 0;
 
-	while (q->tx_clean != q->tx_tail && ixgbe_tx_done(q, q->tx_clean)) {
-		struct ixgbe_tx_frame *f = &q->tx_frame[q->tx_clean];
-		struct pkt *p = f->pkt;
-
-		q->count.tx_frames += pkt_wire_frames(p);
-		q->count.tx_bytes += p->len + (pkt_wire_frames(p) - 1) * p->payload_start;
-		__atomic_store_n(&q->tx_clean, tx_after(f->last), __ATOMIC_RELAXED);
-		f->pkt = NULL;
-		pkt_put(p);
-		n++;
+	for (; (g = nic_sent_first(&q->sent)) && ixgbe_tx_done(q, g); q->sent.first++) {
+		n += g->frames;
+		__atomic_store_n(&q->tx_clean, tx_after(g->last), __ATOMIC_RELAXED);
 	}
+	if (n)
+		nic_sent_put(&q->sent, n);
 	return n;
 }
 
@@ -98,8 +94,8 @@ static void put_context(struct tx_build *b, const struct ixgbe_tx_context *c)
 
 /*
  * The descriptors of one frame, from tx_tail; room was checked. RS on each frame's
- * last descriptor (7.2.3.2.2: with WTHRESH 0 it must be there), so that no frame's
- * buffers wait for another frame.
+ * last descriptor (7.2.3.2.2: with WTHRESH 0 it must be there). It is a group by itself,
+ * so that no guest's buffers wait for another frame.
  */
 static void tx_frame(struct ixgbe_queue *q, struct pkt *p)
 {
@@ -108,9 +104,11 @@ static void tx_frame(struct ixgbe_queue *q, struct pkt *p)
 		.at = q->tx_tail,
 		.cmd = IXGBE_TXD_DEXT | IXGBE_TXD_DTYP_DATA | IXGBE_TXD_IFCS,
 	};
-	u32 first = q->tx_tail, last, pad = 0;
 	struct ixgbe_tx_context c;
+	u32 last, pad = 0;
 
+	q->count.tx_frames += pkt_wire_frames(p);
+	q->count.tx_bytes += ixgbe_wire_bytes(p);
 	if (pkt_is_offloaded(p) && ixgbe_offload_begin(p, &c, &b.cmd, &b.olinfo))
 		put_context(&b, &c);
 	/* The device pads, but nothing that is shorter than so. */
@@ -125,9 +123,44 @@ static void tx_frame(struct ixgbe_queue *q, struct pkt *p)
 
 	last = (b.at - 1) & (IXGBE_TX_RING - 1);
 	q->tx[last].data.cmd |= IXGBE_TXD_EOP | IXGBE_TXD_RS;
-	q->tx_frame[first] = (struct ixgbe_tx_frame){ p, (u16)last };
+	nic_sent_add_one(&q->sent, p, last);
 	/* Pairs with ixgbe_tick(), of another core perhaps. */
 	__atomic_store_n(&q->tx_tail, b.at, __ATOMIC_RELEASE);
+}
+
+/*
+ * The first frames of the burst, as long as each is nothing but bytes in one piece, and there
+ * is room: one group, as they hold nothing that a guest could wait for. How many.
+ */
+static __attribute__((noinline)) u32 tx_whole(struct ixgbe_queue *q, struct pkt **pkts, u32 n)
+{
+	const u64 cmd = IXGBE_TXD_DEXT | IXGBE_TXD_DTYP_DATA | IXGBE_TXD_IFCS | IXGBE_TXD_EOP |
+			IXGBE_TXD_RS;
+	u32 at = q->tx_tail, slot = q->sent.pkt_tail, k = 0;
+	union ixgbe_tx_desc *ring = q->tx;
+	u64 bytes = 0;
+
+	for (n = MIN(n, tx_free(q)); k < n; k++) {
+		struct pkt *p = pkts[k];
+		u32 len = p->len;
+
+		if (pkt_offloads(p) || p->nseg || p->ties ||
+		    len - IXGBE_PAYLEN_MIN > IXGBE_TX_PIECE - IXGBE_PAYLEN_MIN)
+			break;
+		ring[at].word[0] = pkt_data_bus(p).v;
+		ring[at].word[1] = cmd | len | (u64)len << (32 + IXGBE_TXD_PAYLEN_SHIFT);
+		*nic_sent_slot(&q->sent, slot + k) = p;
+		at = tx_after(at);
+		bytes += len;
+	}
+	if (!k)
+		return 0;
+	nic_sent_add(&q->sent, k, (at - 1) & (IXGBE_TX_RING - 1));
+	q->count.tx_frames += k;
+	q->count.tx_bytes += bytes;
+	/* Pairs with ixgbe_tick(), of another core perhaps. */
+	__atomic_store_n(&q->tx_tail, at, __ATOMIC_RELEASE);
+	return k;
 }
 
 static bool tx_fits(const struct pkt *p)
@@ -141,13 +174,13 @@ u32 ixgbe_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 {
 	const struct ixgbe *x = nic->priv;
 	struct ixgbe_queue *q = x->queue[queue];
-	u32 old_tail = q->tx_tail;
-	u32 taken = 0;
+	u32 old_tail = q->tx_tail, taken;
 
 	if (!x->running)
 		return 0;
 	if (tx_free(q) < n * IXGBE_FRAME_DESCS)
 		ixgbe_tx_reclaim(nic, queue);
+	taken = tx_whole(q, pkts, n);
 	for (; taken < n; taken++) {
 		struct pkt *p = pkts[taken];
 
@@ -172,13 +205,19 @@ u32 ixgbe_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 
 void ixgbe_tx_empty(struct ixgbe_queue *q)
 {
-	for (u32 i = 0; i < IXGBE_TX_RING; i++) {
-		if (q->tx_frame[i].pkt)
-			q->count.tx_lost++;
-		pkt_put(q->tx_frame[i].pkt);
-		q->tx_frame[i].pkt = NULL;
-		q->tx[i].data = (struct ixgbe_tx_data){ 0 };
+	/* They counted as sent until it turned out that they are not. */
+	for (u32 i = q->sent.pkt_first; i != q->sent.pkt_tail; i++) {
+		struct pkt *p = *nic_sent_slot(&q->sent, i);
+
+		q->count.tx_frames -= pkt_wire_frames(p);
+		q->count.tx_bytes -= ixgbe_wire_bytes(p);
+		q->count.tx_lost++;
+		pkt_put(p);
 	}
+	q->sent.first = q->sent.tail;
+	q->sent.pkt_first = q->sent.pkt_tail;
+	for (u32 i = 0; i < IXGBE_TX_RING; i++)
+		q->tx[i].data = (struct ixgbe_tx_data){ 0 };
 	memset(q->context, 0, sizeof(q->context));
 	q->tx_clean = 0;
 	q->tx_tail = 0;
