@@ -142,6 +142,8 @@ void vnic_ring_empty(struct vnic_ring *r);
 /* Make a chain of nread buffers that the device reads and then nwrite that it writes
  * available; at most ring->pieces, at least one. Its slot; there is one: nfree. */
 u16 vnic_ring_add(struct vnic_ring *r, const struct vnic_piece *p, u32 nread, u32 nwrite);
+/* ... of one piece, for the device to read, or to write to. */
+u16 vnic_ring_add_one(struct vnic_ring *r, bus_t bus, u32 len, bool write);
 
 /* Show the device what was added; ring the bell if it wants that. True if so. */
 bool vnic_ring_show(struct vnic_ring *r);

@@ -72,6 +72,21 @@ void vnic_ring_empty(struct vnic_ring *r)
 
 /* --- to the device ------------------------------------------------------------------ */
 
+u16 vnic_ring_add_one(struct vnic_ring *r, bus_t bus, u32 len, bool write)
+{
+	u16 slot = r->free[--r->nfree];
+	u16 head = r->tables ? slot : (u16)(slot * r->pieces);
+
+	r->desc[head] = (struct vring_desc){
+		.addr = bus.v, .len = len, .flags = write ? VRING_DESC_F_WRITE : 0,
+	};
+	r->expects[slot] = write ? len : 0;
+	r->busy[slot] = true;
+	r->avail->ring[r->next & (r->size - 1)] = head;
+	r->next++;
+	return slot;
+}
+
 static void fill(struct vring_desc *d, u16 base, const struct vnic_piece *p, u32 nread, u32 nwrite)
 {
 	for (u32 i = 0; i < nread + nwrite; i++)

@@ -10,14 +10,14 @@ void vnic_rx_refill(struct vnic *v)
 {
 	while (v->rx.nfree) {
 		struct pkt *p = pkt_get(v->res.rx_pool[0]);
-		struct vnic_piece piece;
+		bus_t bus;
 
 		if (!p) {
 			v->count.rx_no_packet++;
 			break;
 		}
-		piece = (struct vnic_piece){ { pkt_data_bus(p).v - VNIC_HDR }, v->rx_buf };
-		v->rx_pkt[vnic_ring_add(&v->rx, &piece, 0, 1)] = p;
+		bus = (bus_t){ pkt_data_bus(p).v - VNIC_HDR };
+		v->rx_pkt[vnic_ring_add_one(&v->rx, bus, v->rx_buf, true)] = p;
 	}
 	v->count.doorbells += vnic_ring_show(&v->rx);
 }
