@@ -315,13 +315,13 @@ BENCH_PURE := $(filter-out -Iarch/x86_64/include,$(HV_CFLAGS)) -Itests/bench -It
 BENCH_CFLAGS := -std=gnu11 -O2 -g -fno-pic -I. -Itests/bench -Itests/host $(WARN)
 BENCH_O	:= $(patsubst %.c,$B/benchobj/%.o,hv/base/str.c $(filter hv/base/% vnet/%,$(PURE)))
 BENCH_HOST_O := $(patsubst %.c,$B/benchobj/%.o,tests/host/plat_host.c tests/bench/bench.c \
-	   tests/bench/world.c)
+	   tests/bench/underlay.c tests/bench/world.c)
 # What a frame passes beside the core, and a NIC and a guest in memory around it.
 PATH_O	:= $(patsubst %.c,$B/benchobj/%.o,hv/mem/gmem.c \
 	   $(filter-out drivers/virtio/pci.c drivers/virtio/console.c, \
 	     $(wildcard drivers/nic/*.c drivers/virtio/*.c)))
 PATH_HOST_O := $(patsubst %.c,$B/benchobj/%.o,tests/host/plat_host.c tests/bench/bench.c \
-	   $(wildcard tests/bench/path_*.c))
+	   tests/bench/underlay.c $(wildcard tests/bench/path_*.c))
 
 $(BENCH_O) $(PATH_O): $B/benchobj/%.o: %.c | setup
 	@mkdir -p $(@D)

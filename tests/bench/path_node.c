@@ -4,13 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "hv/base/bytes.h"
 #include "hv/base/plat.h"
 #include "tests/bench/path_nic.h"
+#include "tests/bench/underlay.h"
 #include "vnet/epoch.h"
-#include "vnet/net/checksum.h"
 #include "vnet/net/wire.h"
 #include "vnet/queues.h"
 #include "vnet/route.h"
@@ -30,19 +29,12 @@
 #define RX_PACKETS 1024u
 #define POLL_BUDGET 256u
 #define WHY 128
-#define HUGE_PAGE ((size_t)2 << 20)
 
 struct path_node path;
 
 static const u8 own_mac[ETH_ALEN] = { 0x52, 0x54, 0, 0, 0, 1 };
 static const u8 peer_mac[ETH_ALEN] = { 0x52, 0x54, 0, 0, 0, 2 };
 static const u8 guest_mac[ETH_ALEN] = { 2, 0, 0, 0, 0, 1 };
-
-static void must(bool ok, const char *what)
-{
-	if (!ok)
-		die("%s", what);
-}
 
 /* --- frames ----------------------------------------------------------------- */
 
@@ -52,26 +44,6 @@ static void far_mac(u8 *mac, u32 flow)
 	mac[0] = 2;
 	mac[1] = 1;
 	store_be32(mac + 2, flow);
-}
-
-static void write_ip(u8 *ip, u32 src, u32 dst, u32 len)
-{
-	memset(ip, 0, IP_HLEN);
-	ip[IP_VER_IHL] = IP_VER_IHL_PLAIN;
-	store_be16(ip + IP_TOTAL, (u16)len);
-	ip[IP_TTL] = IP_TTL_DEFAULT;
-	ip[IP_PROTO] = IP_PROTO_UDP;
-	store_be32(ip + IP_SRC, src);
-	store_be32(ip + IP_DST, dst);
-	csum_store(ip + IP_CSUM, csum_finish(csum_add(0, ip, IP_HLEN)));
-}
-
-static void write_udp(u8 *udp, u16 sport, u16 dport, u32 len)
-{
-	memset(udp, 0, UDP_HLEN);
-	store_be16(udp + UDP_SPORT, sport);
-	store_be16(udp + UDP_DPORT, dport);
-	store_be16(udp + UDP_LEN, (u16)len);
 }
 
 /* An Ethernet, IPv4 and UDP frame of len bytes; out: from our guest. */
@@ -86,8 +58,8 @@ static void write_inner(u8 *f, u32 flow, bool out, u32 len)
 	memcpy(f + ETH_DST, out ? far : guest_mac, ETH_ALEN);
 	memcpy(f + ETH_SRC, out ? guest_mac : far, ETH_ALEN);
 	store_be16(f + ETH_TYPE, ETH_TYPE_IPV4);
-	write_ip(ip, out ? near_ip : far_ip, out ? far_ip : near_ip, len - ETH_HLEN);
-	write_udp(ip + IP_HLEN, (u16)(1000 + flow), 2000, len - ETH_HLEN - IP_HLEN);
+	bench_write_ip(ip, out ? near_ip : far_ip, out ? far_ip : near_ip, len - ETH_HLEN);
+	bench_write_udp(ip + IP_HLEN, (u16)(1000 + flow), 2000, len - ETH_HLEN - IP_HLEN);
 }
 
 static void write_outer(u8 *f, u32 flow, u32 len)
@@ -97,8 +69,8 @@ static void write_outer(u8 *f, u32 flow, u32 len)
 	memcpy(f + ETH_DST, own_mac, ETH_ALEN);
 	memcpy(f + ETH_SRC, peer_mac, ETH_ALEN);
 	store_be16(f + ETH_TYPE, ETH_TYPE_IPV4);
-	write_ip(ip, PEER_IP, OWN_IP, PATH_OUTER - ETH_HLEN + len);
-	write_udp(udp, (u16)(0xc000 | flow), UDP_PORT, PATH_OUTER - ETH_HLEN - IP_HLEN + len);
+	bench_write_ip(ip, PEER_IP, OWN_IP, PATH_OUTER - ETH_HLEN + len);
+	bench_write_udp(udp, (u16)(0xc000 | flow), UDP_PORT, PATH_OUTER - ETH_HLEN - IP_HLEN + len);
 	store_be32(vxlan, 0x08000000u);
 	store_be32(vxlan + 4, VNI << 8);
 	write_inner(f + PATH_OUTER, flow, false, len);
@@ -116,32 +88,6 @@ static u32 nic_room(void *ctx)
 {
 	(void)ctx;
 	return path.nic.ops->tx_room(&path.nic, 0);
-}
-
-static err_t tx_open(void *ctx, struct link_dst *dst)
-{
-	struct udp_dst *to = plat_alloc(sizeof(*to));
-
-	(void)ctx;
-	must(to, "no memory");
-	*to = (struct udp_dst){
-		.addr = dst->remote_ip,
-		.sport = dst->sport,
-		.dport = dst->dport,
-		.ttl = dst->ttl,
-		.tos = dst->tos,
-		.flags = (u8)((dst->df ? UDP_DST_DF : 0) |
-			      (dst->tos_by_pkt ? UDP_DST_TOS : 0) |
-			      (dst->sport_hash ? UDP_DST_SPORT_HASH : 0)),
-	};
-	dst->priv = to;
-	return ERR_OK;
-}
-
-static void tx_close(void *ctx, struct link_dst *dst)
-{
-	(void)ctx;
-	plat_free(dst->priv, sizeof(struct udp_dst));
 }
 
 static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
@@ -175,8 +121,8 @@ static u32 tx_path_mtu(void *ctx, const struct link_dst *dst)
 
 static const struct link_tx link_tx = {
 	.caps = PKT_CAP_CSUM | PKT_CAP_TSO4 | PKT_CAP_TSO6 | PKT_CAP_EVEN,
-	.open = tx_open,
-	.close = tx_close,
+	.open = bench_dst_open,
+	.close = bench_dst_close,
 	.send = tx_send,
 	.flush = tx_flush,
 	.room = tx_room,
@@ -222,40 +168,6 @@ void path_settle(void)
 
 /* --- bringing it up --------------------------------------------------------------- */
 
-static void *pool_up(struct pkt_pool *pool, u32 packets, u32 buf)
-{
-	size_t bytes = ALIGN_UP(pkt_pool_bytes(packets, buf), HUGE_PAGE);
-	void *mem = aligned_alloc(HUGE_PAGE, bytes);
-
-	must(mem, "no memory");
-	/* As in the hypervisor, which maps all memory by large pages. */
-	madvise(mem, bytes, MADV_HUGEPAGE);
-	pkt_pool_init(pool, "bench", 0, packets, buf, mem, (bus_t){ (u64)(uintptr_t)mem });
-	return mem;
-}
-
-/* The peer asks for us, so that its address is known. */
-static void learn_neighbour(void)
-{
-	struct pkt *p = pkt_get(&path.rx_pool);
-	u8 *f = p->data, *a = f + ETH_HLEN;
-
-	memcpy(f + ETH_DST, own_mac, ETH_ALEN);
-	memcpy(f + ETH_SRC, peer_mac, ETH_ALEN);
-	store_be16(f + ETH_TYPE, ETH_TYPE_ARP);
-	store_be16(a + ARP_HTYPE, ARP_HTYPE_ETHERNET);
-	store_be16(a + ARP_PTYPE, ETH_TYPE_IPV4);
-	a[ARP_HLEN] = ETH_ALEN;
-	a[ARP_PLEN] = sizeof(u32);
-	store_be16(a + ARP_OP, ARP_OP_REQUEST);
-	memcpy(a + ARP_SHA, peer_mac, ETH_ALEN);
-	store_be32(a + ARP_SPA, PEER_IP);
-	memset(a + ARP_THA, 0, ETH_ALEN);
-	store_be32(a + ARP_TPA, OWN_IP);
-	p->len = p->head_len = 60;
-	netif_input(&path.nif, &p, 1);
-}
-
 static void uplink_up(void)
 {
 	struct netif_setup setup = {
@@ -271,9 +183,9 @@ static void uplink_up(void)
 
 	path_nic_up(&path.nic, &path.rx_pool);
 	memcpy(setup.mac, path.nic.mac, sizeof(setup.mac));
-	must(netif_init(&path.nif, &setup) == ERR_OK, "netif_init");
-	must(netif_set_address(&path.nif, OWN_IP, SUBNET, 0) == ERR_OK, "netif_set_address");
-	learn_neighbour();
+	bench_must(netif_init(&path.nif, &setup) == ERR_OK, "netif_init");
+	bench_must(netif_set_address(&path.nif, OWN_IP, SUBNET, 0) == ERR_OK, "netif_set_address");
+	bench_meet(&path.nif, &path.rx_pool, peer_mac, PEER_IP);
 }
 
 static void edge_up(void)
@@ -292,7 +204,7 @@ static void edge_up(void)
 
 	if (err != ERR_OK)
 		die("edge: %s", err_str(err));
-	must(udp_bind(&path.nif, UDP_PORT, received, path.edge->local) == ERR_OK, "udp_bind");
+	bench_must(udp_bind(&path.nif, UDP_PORT, received, path.edge->local) == ERR_OK, "udp_bind");
 }
 
 static void nothing(void *ctx, u32 pair)
@@ -314,8 +226,8 @@ static void interface_up(void)
 	};
 
 	memcpy(cfg.mac, guest_mac, sizeof(cfg.mac));
-	must(virtio_net_init(&path.net, &cfg) == ERR_OK, "virtio_net_init");
-	must(vnet_port_add(&path.net.port) == ERR_OK, "interface");
+	bench_must(virtio_net_init(&path.net, &cfg) == ERR_OK, "virtio_net_init");
+	bench_must(vnet_port_add(&path.net.port) == ERR_OK, "interface");
 	guest_up(&path.guest, &path.net, path.setup.rx_bufs, path.setup.tx_bufs);
 }
 
@@ -345,9 +257,9 @@ void path_up(const struct path_setup *setup)
 	memset(&path, 0, sizeof(path));
 	path.setup = *setup;
 	for (u32 i = 0; i < PATH_POOLS; i++)
-		path.tx_mem[i] = pool_up(&path.tx_pool[i], TX_PACKETS, TX_BUF);
-	path.rx_mem = pool_up(&path.rx_pool, RX_PACKETS, RX_BUF);
-	must(vnet_init(1, 0x5eed5eed5eedull, no_kick) == ERR_OK, "vnet_init");
+		path.tx_mem[i] = bench_pool_up(&path.tx_pool[i], TX_PACKETS, TX_BUF);
+	path.rx_mem = bench_pool_up(&path.rx_pool, RX_PACKETS, RX_BUF);
+	bench_must(vnet_init(1, 0x5eed5eed5eedull, no_kick) == ERR_OK, "vnet_init");
 	uplink_up();
 	edge_up();
 	interface_up();
@@ -372,9 +284,9 @@ void path_down(void)
 	path_nic_down(&path.nic);
 	vnet_core_quiet_enter(0);
 	guest_down(&path.guest, &path.net);
-	must(edge_destroy(path.edge, true) == ERR_OK, "edge_destroy");
-	must(vnet_port_del(&path.net.port, true) == ERR_OK, "vnet_port_del");
-	must(vnet_port_reap() == 0, "vnet_port_reap");
+	bench_must(edge_destroy(path.edge, true) == ERR_OK, "edge_destroy");
+	bench_must(vnet_port_del(&path.net.port, true) == ERR_OK, "vnet_port_del");
+	bench_must(vnet_port_reap() == 0, "vnet_port_reap");
 	netif_fini(&path.nif);
 	vnet_fini();
 	for (u32 i = 0; i < PATH_POOLS; i++)

@@ -4,13 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "hv/base/bytes.h"
 #include "hv/base/fmt.h"
 #include "hv/base/plat.h"
+#include "tests/bench/underlay.h"
 #include "tests/host/plat_host.h"
-#include "vnet/net/checksum.h"
 #include "vnet/net/net.h"
 #include "vnet/net/wire.h"
 #include "vnet/route.h"
@@ -23,17 +22,10 @@
 #define OUTER UDP_HEADROOM
 #define WHY 128
 #define VNI 42
-#define HUGE_PAGE ((size_t)2 << 20)
 
 struct world world;
 static struct netif nif;
 static const u8 own_mac[ETH_ALEN] = { 0x52, 0x54, 0, 0, 0, 1 };
-
-static void must(bool ok, const char *what)
-{
-	if (!ok)
-		die("%s", what);
-}
 
 /* --- frames ----------------------------------------------------------------- */
 
@@ -75,7 +67,7 @@ static struct pkt *take(void)
 {
 	struct pkt *p = pkt_get(&world.pool);
 
-	must(p, "the pool is empty");
+	bench_must(p, "the pool is empty");
 	return p;
 }
 
@@ -105,22 +97,14 @@ void world_outer_rewind(struct pkt *p)
 struct pkt *world_outer_frame(u32 dst, u32 src)
 {
 	struct pkt *p = world_frame(dst, src);
-	u8 *f = p->data - OUTER, *ip = f + ETH_HLEN, *udp = ip + IP_HLEN;
+	u8 *f = p->data - OUTER, *ip = f + ETH_HLEN;
 
-	memset(f, 0, OUTER);
 	memcpy(f + ETH_DST, own_mac, ETH_ALEN);
 	world_mac(f + ETH_SRC, UINT32_MAX);
 	store_be16(f + ETH_TYPE, ETH_TYPE_IPV4);
-	ip[IP_VER_IHL] = IP_VER_IHL_PLAIN;
-	store_be16(ip + IP_TOTAL, IP_HLEN + UDP_HLEN + WORLD_FRAME);
-	ip[IP_TTL] = IP_TTL_DEFAULT;
-	ip[IP_PROTO] = IP_PROTO_UDP;
-	store_be32(ip + IP_SRC, PEER_IP);
-	store_be32(ip + IP_DST, OWN_IP);
-	csum_store(ip + IP_CSUM, csum_finish(csum_add(0, ip, IP_HLEN)));
-	store_be16(udp + UDP_SPORT, (u16)(0xc000 | (src & 0x3fff)));
-	store_be16(udp + UDP_DPORT, UDP_PORT);
-	store_be16(udp + UDP_LEN, UDP_HLEN + WORLD_FRAME);
+	bench_write_ip(ip, PEER_IP, OWN_IP, IP_HLEN + UDP_HLEN + WORLD_FRAME);
+	bench_write_udp(ip + IP_HLEN, (u16)(0xc000 | (src & 0x3fff)), UDP_PORT,
+			UDP_HLEN + WORLD_FRAME);
 	world_outer_rewind(p);
 	return p;
 }
@@ -147,29 +131,6 @@ static u32 nic_room(void *ctx)
 	return NETIF_TXQ;
 }
 
-static err_t tx_open(void *ctx, struct link_dst *dst)
-{
-	struct udp_dst *to = plat_alloc(sizeof(*to));
-
-	(void)ctx;
-	must(to, "no memory");
-	*to = (struct udp_dst){
-		.addr = dst->remote_ip,
-		.sport = dst->sport,
-		.dport = dst->dport,
-		.ttl = dst->ttl,
-		.flags = UDP_DST_SPORT_HASH,
-	};
-	dst->priv = to;
-	return ERR_OK;
-}
-
-static void tx_close(void *ctx, struct link_dst *dst)
-{
-	(void)ctx;
-	plat_free(dst->priv, sizeof(struct udp_dst));
-}
-
 static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
 	(void)ctx;
@@ -190,8 +151,8 @@ static u32 tx_path_mtu(void *ctx, const struct link_dst *dst)
 }
 
 static const struct link_tx link_tx = {
-	.open = tx_open,
-	.close = tx_close,
+	.open = bench_dst_open,
+	.close = bench_dst_close,
 	.send = tx_send,
 	.room = tx_room,
 	.path_mtu = tx_path_mtu,
@@ -201,28 +162,6 @@ static void received(void *ctx, struct pkt **pkts, const struct udp_run *run, u3
 {
 	(void)ctx;
 	edge_input(edge_local_find(0, run->dport), run->src, run->sport[0], pkts, n);
-}
-
-/* The neighbour asks for us, so that its address is known. */
-static void learn_neighbour(u32 ip)
-{
-	struct pkt *p = take();
-	u8 *f = p->data, *a = f + ETH_HLEN;
-
-	memset(f, 0, WORLD_FRAME);
-	memcpy(f + ETH_DST, own_mac, ETH_ALEN);
-	world_mac(f + ETH_SRC, ip);
-	store_be16(f + ETH_TYPE, ETH_TYPE_ARP);
-	store_be16(a + ARP_HTYPE, ARP_HTYPE_ETHERNET);
-	store_be16(a + ARP_PTYPE, ETH_TYPE_IPV4);
-	a[ARP_HLEN] = ETH_ALEN;
-	a[ARP_PLEN] = sizeof(ip);
-	store_be16(a + ARP_OP, ARP_OP_REQUEST);
-	world_mac(a + ARP_SHA, ip);
-	store_be32(a + ARP_SPA, ip);
-	store_be32(a + ARP_TPA, OWN_IP);
-	world_rewind(p);
-	netif_input(&nif, &p, 1);
 }
 
 static void netif_up(void)
@@ -238,9 +177,9 @@ static void netif_up(void)
 	};
 
 	memcpy(setup.mac, own_mac, ETH_ALEN);
-	must(netif_init(&nif, &setup) == ERR_OK, "netif_init");
-	must(netif_set_address(&nif, OWN_IP, SUBNET, 0) == ERR_OK, "netif_set_address");
-	must(udp_bind(&nif, UDP_PORT, received, NULL) == ERR_OK, "udp_bind");
+	bench_must(netif_init(&nif, &setup) == ERR_OK, "netif_init");
+	bench_must(netif_set_address(&nif, OWN_IP, SUBNET, 0) == ERR_OK, "netif_set_address");
+	bench_must(udp_bind(&nif, UDP_PORT, received, NULL) == ERR_OK, "udp_bind");
 }
 
 /* --- ports and routes ------------------------------------------------------- */
@@ -289,7 +228,7 @@ void world_local_routes(u32 first, u32 n)
 
 void world_route_flip(u32 address)
 {
-	must(route_del(world.route_id[address]) == ERR_OK, "route_del");
+	bench_must(route_del(world.route_id[address]) == ERR_OK, "route_del");
 	world.route_id[address] = add_route(address, edge_for(address + 1), ROUTE_FROM_ANY);
 }
 
@@ -310,9 +249,10 @@ static void ports_up(const struct link_kind *link)
 		.any_source = true,
 	};
 	world_mac(world.in.mac, UINT32_MAX - 1);
-	must(vnet_port_add(&world.in) == ERR_OK, "interface");
+	bench_must(vnet_port_add(&world.in) == ERR_OK, "interface");
 	for (u32 i = 0; i < world.setup.edges; i++) {
 		char name[VNET_NAME_MAX];
+		u8 mac[ETH_ALEN];
 		struct edge_setup setup = {
 			.name = name,
 			.link = link,
@@ -326,7 +266,8 @@ static void ports_up(const struct link_kind *link)
 		};
 
 		fmt_snprintf(name, sizeof(name), "e%u", i);
-		learn_neighbour(setup.remote_ip);
+		world_mac(mac, setup.remote_ip);
+		bench_meet(&nif, &world.pool, mac, setup.remote_ip);
 		err = edge_create(&setup, &world.edge[i]);
 		if (err != ERR_OK)
 			die("edge: %s", err_str(err));
@@ -335,18 +276,12 @@ static void ports_up(const struct link_kind *link)
 
 void world_up_link(const struct world_setup *setup, const struct link_kind *link)
 {
-	size_t bytes = ALIGN_UP(pkt_pool_bytes(setup->packets, BUF), HUGE_PAGE);
-
 	memset(&world, 0, sizeof(world));
 	world.setup = *setup;
-	world.pool_mem = aligned_alloc(HUGE_PAGE, bytes);
-	/* As in the hypervisor, which maps all memory by large pages. */
-	if (world.pool_mem)
-		madvise(world.pool_mem, bytes, MADV_HUGEPAGE);
+	world.pool_mem = bench_pool_up(&world.pool, setup->packets, BUF);
 	world.route_id = calloc(setup->routes + 1, sizeof(u32));
-	must(world.pool_mem && world.route_id, "no memory");
-	pkt_pool_init(&world.pool, "bench", 0, setup->packets, BUF, world.pool_mem, (bus_t){ 0 });
-	must(vnet_init(1, 0x5eed5eed5eedull, no_kick) == ERR_OK, "vnet_init");
+	bench_must(world.route_id, "no memory");
+	bench_must(vnet_init(1, 0x5eed5eed5eedull, no_kick) == ERR_OK, "vnet_init");
 	netif_up();
 	ports_up(link);
 	for (u32 i = 0; i < setup->routes; i++)
@@ -363,9 +298,9 @@ void world_up(const struct world_setup *setup)
 void world_down(void)
 {
 	for (u32 i = 0; i < world.setup.edges; i++)
-		must(edge_destroy(world.edge[i], true) == ERR_OK, "edge_destroy");
-	must(vnet_port_del(&world.in, true) == ERR_OK, "vnet_port_del");
-	must(vnet_port_reap() == 0, "vnet_port_reap");
+		bench_must(edge_destroy(world.edge[i], true) == ERR_OK, "edge_destroy");
+	bench_must(vnet_port_del(&world.in, true) == ERR_OK, "vnet_port_del");
+	bench_must(vnet_port_reap() == 0, "vnet_port_reap");
 	netif_fini(&nif);
 	vnet_fini();
 	free(world.pool_mem);
