@@ -252,7 +252,7 @@ TS_test_posted := tests/models/vmx_apic_model.c $(addprefix tests/host/,plat_hos
 	   mmio_host.c fake_backend.c) $(wildcard hv/emul/lapic*.c hv/base/[!s]*.c) hv/mem/gmem.c \
 	   hv/mem/iomap.c hv/noise.c hv/reset.c vnet/epoch.c vnet/ledger.c vnet/xcore.c
 
-$B/tsan/%: tests/unit/%.c $(TS_test_posted)
+$B/tsan/%: tests/unit/%.c FORCE
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) $(filter-out $(SAN),$(UT_CFLAGS)) -fsanitize=thread -Wno-tsan \

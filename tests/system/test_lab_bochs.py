@@ -124,6 +124,21 @@ def test_what_waits_is_in_order_and_what_is_lost_is_counted(loop):
     assert len(arrived) >= keeper.QUEUE_FRAMES and arrived == list(range(len(arrived)))
 
 
+def test_what_the_nic_drops_is_counted_by_its_log(loop):
+    wire = keeper.Wire(loop, None, None, 0)
+    wire.write_counts()
+    assert keeper.NOT_READY not in wire.counts
+    line = b"00012345678e[E1000A] " + bochs.NIC_DROPPED + b"\n"
+    with open(bochs.LOG, "wb", buffering=0) as log:
+        log.write(line + b"00012345679i[CMOS  ] something else\n" + line + line[:30])
+        wire.write_counts()
+        assert wire.counts[keeper.NOT_READY] == 2
+        log.write(line[30:])
+        wire.write_counts()
+    with open(keeper.COUNTS, encoding="ascii") as f:
+        assert json.load(f) == {keeper.NOT_READY: 3}
+
+
 def test_a_loose_end_is_no_error(loop):
     wire = keeper.Wire(loop, ["own", "other"], None, 0)
     machine, port = ask_for_port(loop)

@@ -6,7 +6,8 @@ datagram socket, captured if asked. Ends with Bochs and with its exit status.
 
 Bochs gets its frames by the protocol of a VDE switch, all in the machine's directory:
 no root, no port. Each side of it takes one frame a millisecond of its own time; what
-comes faster waits in a queue here, and what the queue cannot take is counted as lost."""
+comes faster waits in a queue here, and what the queue cannot take is counted as lost, as
+is what Bochs' NIC drops, which only Bochs' log tells."""
 
 import argparse
 import collections
@@ -34,6 +35,7 @@ VDE_MAGIC, VDE_VERSION = 0xFEEDFACE, 3
 SOCKET_ADDRESS = struct.Struct("<H108s")
 COUNTS = "wire.json"
 LOST = "lost "  # begins the names of the counts of frames that no queue could take
+NOT_READY = f"{LOST}by a NIC that was not ready"
 COUNTS_EVERY_S = 0.5
 # Frames that wait for one receiver: as much as TCP has under way over a slow path.
 QUEUE_FRAMES = 1024
@@ -121,6 +123,27 @@ class Serial:
         self.loop.modify(self.user, _events(not self.to_machine, self.to_user), self.on_user)
 
 
+class Dropped:
+    """Frames that Bochs' NIC dropped, by the log at `path`."""
+
+    def __init__(self, path):
+        self.path = path
+        self.read_to = 0
+        self.frames = 0
+
+    def count(self):
+        try:
+            with open(self.path, "rb") as log:
+                log.seek(self.read_to)
+                lines = log.read()
+        except FileNotFoundError:
+            return self.frames
+        lines = lines[:lines.rfind(b"\n") + 1]
+        self.read_to += len(lines)
+        self.frames += lines.count(bochs.NIC_DROPPED)
+        return self.frames
+
+
 class Receiver:
     """Who gets frames at `address`. What it does not take at once waits in line."""
 
@@ -184,6 +207,7 @@ class Wire:
         self.loop = loop
         self.counts = collections.Counter()
         self.written = None
+        self.dropped = Dropped(bochs.LOG)
         self.machine = Receiver(loop, self.counts, "machine")
         self.far = Receiver(loop, self.counts, "wire")
         self.control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -228,6 +252,8 @@ class Wire:
             receiver.send(frame)
 
     def write_counts(self):
+        if dropped := self.dropped.count():
+            self.counts[NOT_READY] = dropped
         if self.counts != self.written:
             self.written = self.counts.copy()
             save_counts(COUNTS, self.counts)
