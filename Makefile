@@ -56,11 +56,18 @@ HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-pie -mno-r
 	   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
 	   -ffunction-sections -fdata-sections -fno-common -I. -Iarch/x86_64/include $(WARN)
 # Small rather than fast: what no frame and no exit of a running guest comes by.
-HV_COLD	:= boot/% ctl/% hv/config% hv/console% hv/ctl% hv/modules% hv/report% hv/show% \
-	   hv/topology% \
-	   hv/emul/acpi% hv/emul/linux_load% hv/emul/mb_load% arch/x86_64/acpi% \
-	   arch/x86_64/svm_check% arch/x86_64/vmx_check% vnet/lang% vnet/link_lang% \
-	   vnet/dispatch_lang% vnet/overlay% vnet/route_text% vnet/trace% vnet/net/dhcp%
+HV_COLD	:= boot/% ctl/% hv/config% hv/console% hv/control% hv/ctl% hv/hostcpu% hv/main% \
+	   hv/modules% hv/placement% hv/report% hv/seed% hv/show% hv/topology% hv/uplink.c \
+	   hv/uplink_find% hv/vm_boot% hv/vm_disk% hv/vm_memory% hv/vm_power% \
+	   hv/emul/acpi% hv/emul/linux_load% hv/emul/mb_load% \
+	   arch/x86_64/acpi% arch/x86_64/desc% arch/x86_64/fbtext% arch/x86_64/iommu% \
+	   arch/x86_64/paging% arch/x86_64/pci% arch/x86_64/smp% arch/x86_64/svm_check% \
+	   arch/x86_64/svm_feature% arch/x86_64/vga% arch/x86_64/vmx_check% arch/x86_64/vmx_cpu% \
+	   arch/x86_64/vmx_ctl% arch/x86_64/vmx_dump% arch/x86_64/vmx_feature% \
+	   drivers/nic/%_ctrl.c drivers/nic/%_hw.c drivers/nic/%_nvm.c drivers/nic/%_part.c \
+	   drivers/nic/%_pci.c drivers/nic/%_reset.c drivers/nic/drivers% \
+	   vnet/dispatch_lang% vnet/lang% vnet/link_lang% vnet/net/dhcp% vnet/overlay% \
+	   vnet/route_text% vnet/trace%
 $(patsubst %.c,$B/hv/%.o,$(filter $(HV_COLD),$(HV_C))): HV_CFLAGS += -Os
 # The functions themselves must not become calls of themselves.
 CFLAGS_str := -fno-builtin -fno-tree-loop-distribute-patterns
