@@ -35,11 +35,12 @@ VERSION	:= $(shell git describe --always --dirty 2>/dev/null || echo unversioned
 # Pure parts compile for the hypervisor and for the host alike.
 PURE	:= $(filter-out hv/base/str.c,$(wildcard hv/base/*.c)) \
 	   hv/mem/gmem.c hv/mem/iomap.c hv/mem/npt.c hv/mem/pages.c hv/mem/heap.c \
-	   hv/feature.c hv/noise.c hv/placement.c hv/reset.c hv/topology.c boot/multiboot.c \
-	   boot/memmap.c arch/x86_64/acpi.c arch/x86_64/acpi_srat.c arch/x86_64/fbtext.c \
+	   hv/feature.c hv/moderation.c hv/noise.c hv/placement.c hv/reset.c hv/topology.c \
+	   boot/multiboot.c boot/memmap.c arch/x86_64/acpi.c arch/x86_64/acpi_srat.c \
+	   arch/x86_64/fbtext.c \
 	   $(wildcard ctl/*.c hv/emul/*.c vnet/*.c vnet/net/*.c drivers/nic/*.c drivers/virtio/*.c)
 HV_C	:= $(wildcard boot/*.c arch/x86_64/*.c hv/base/*.c hv/mem/*.c hv/*.c) \
-	   $(filter-out boot/% arch/% hv/base/% hv/mem/% hv/feature.c hv/noise.c \
+	   $(filter-out boot/% arch/% hv/base/% hv/mem/% hv/feature.c hv/moderation.c hv/noise.c \
 	     hv/placement.c hv/reset.c hv/topology.c,$(PURE))
 HV_ASM	:= $(wildcard boot/*.asm arch/x86_64/*.asm)
 

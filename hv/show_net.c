@@ -58,6 +58,21 @@ static void queues_text(const struct out *out, const struct uplink *up, const st
 	}
 }
 
+/* How the first queue interrupts, and what for. */
+static void moderation_text(const struct out *out, const struct uplink *up)
+{
+	const struct moderation *m = &up->moderation;
+
+	if (up->polled || !up->nic.ops->moderate)
+		return;
+	out_printf(out, "   interrupts come ");
+	if (m->held)
+		out_printf(out, "at least %u us apart", MODERATION_GAP_NS / 1000);
+	else
+		out_printf(out, "at once");
+	out_printf(out, "; of late %lu for %lu frames in both directions\n", m->irqs, m->frames);
+}
+
 static void uplink_text(const struct out *out, struct uplink *up)
 {
 	char mac[FMT_MAC_LEN];
@@ -82,6 +97,7 @@ static void uplink_text(const struct out *out, struct uplink *up)
 		   s.rx_frames, s.rx_missed, s.rx_errors, s.tx_frames, s.tx_bad);
 	out_printf(out, "   %lu interrupts, %lu doorbells, %lu resets, %lu link changes\n", s.irqs,
 		   s.doorbells, s.resets, s.link_changes);
+	moderation_text(out, up);
 	queues_text(out, up, &s);
 	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
 		if (up->netif.count.drop[d])
@@ -89,24 +105,27 @@ static void uplink_text(const struct out *out, struct uplink *up)
 				   up->netif.count.drop[d]);
 }
 
-static void queue_json(struct json *j, u32 i, u32 core, u64 services, u64 frames)
+static void queue_json(struct json *j, u32 i, u32 core, u64 services, u64 frames,
+		       const struct moderation *m)
 {
 	json_open(j, NULL, '{');
 	json_num(j, "queue", i);
 	json_num(j, "core", core);
 	json_num(j, "services", services);
 	json_num(j, "rx_frames", frames);
+	json_num(j, "irq_gap_ns", m->held ? MODERATION_GAP_NS : 0);
+	json_num(j, "irq_gap_changes", m->changes);
 }
 
 static void queues_json(struct json *j, const struct uplink *up, const struct nic_stats *s)
 {
 	json_open(j, "queues", '[');
-	queue_json(j, 0, 0, up->services, first_queue(up, s));
+	queue_json(j, 0, 0, up->services, first_queue(up, s), &up->moderation);
 	json_close(j, '}');
 	for (u32 i = 1; i < up->nic.queues; i++) {
 		const struct uplink_queue *q = up->queue[i];
 
-		queue_json(j, i, q->core, q->services, q->frames);
+		queue_json(j, i, q->core, q->services, q->frames, &q->moderation);
 		json_num(j, "relayed", q->relayed);
 		json_num(j, "relay_full", q->relay_full);
 		json_close(j, '}');

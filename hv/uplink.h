@@ -10,6 +10,7 @@
 #include <arch/pci.h>
 
 #include "drivers/nic/nic.h"
+#include "hv/moderation.h"
 #include "hv/timer.h"
 #include "vnet/edge.h"
 #include "vnet/net/net.h"
@@ -54,6 +55,8 @@ struct uplink {
 	bool polled;		/* no interrupt arrives, or as configured ... */
 	enum pci_irq_kind irq;	/* ... else how it interrupts */
 	u64 services;		/* times the NIC was looked at */
+	u64 irqs, frames;	/* of queue 0: interrupts, and frames in both directions */
+	struct moderation moderation;
 	u32 links;		/* that use it; of link_net.c */
 	struct edge *lan;	/* its direct link, NULL: none; of link_lan.c */
 	struct uplink_queue *queue[NIC_QUEUES_MAX]; /* those there ever were; [0]: NULL */

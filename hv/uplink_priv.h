@@ -35,6 +35,11 @@ void uplink_run_attached(struct uplink *up);
 void uplink_run_again(struct uplink *up); /* attached another time */
 void uplink_run_use(struct uplink *up, bool on);
 
+/* A queue's interrupts come at once from here on; and after a look at it: at once or apart, as
+ * the frames and interrupts since say. Its core. */
+void uplink_moderate_begin(struct nic *nic, u32 queue, struct moderation *m);
+void uplink_moderate(struct nic *nic, u32 queue, struct moderation *m, u64 frames, u64 irqs);
+
 /* The netif's timers may have changed. */
 void uplink_arm_net_timer(struct uplink *up);
 

@@ -140,6 +140,7 @@ static void queue_irq(struct uplink_queue *q, u32 vector)
 	/* Polled from here until the ring is empty. */
 	if (cause & NIC_EVENT_RX) {
 		ops->rx_irq(&q->up->nic, q->index, false);
+		q->irqs++;
 		__atomic_store_n(&q->came, 1, __ATOMIC_RELEASE);
 	}
 	__atomic_store_n(&q->look, 1, __ATOMIC_RELEASE);
@@ -328,6 +329,7 @@ static void throw_away(struct uplink_queue *q)
 		for (u32 i = 0; i < n; i++)
 			pkt_put(pkts[i]);
 	}
+	uplink_moderate_begin(&q->up->nic, q->index, &q->moderation);
 	q->stale = false;
 }
 
@@ -344,6 +346,7 @@ static void service(struct core *c, struct uplink_queue *q)
 		throw_away(q);
 	ledger_claim(c->index, came ? LEDGER_RX_EXIT : LEDGER_TX_EXIT);
 	before = ledger_enter(LEDGER_RX_INTERRUPT);
+	uplink_moderate(nic, q->index, &q->moderation, q->frames, q->irqs);
 	begun = epoch_read_begin(c->index);
 	vnet_batch_begin(c->index);
 	more = receive(q);

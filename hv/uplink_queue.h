@@ -27,6 +27,8 @@ struct uplink_queue {
 	u32 parked;	/* atomic: it is left alone */
 	bool stale;	/* the boot core's while it is parked: what is in the ring is old */
 	u64 services;	/* times that it was looked at */
+	u64 irqs;	/* for received frames; written by the interrupt handler */
+	struct moderation moderation;
 	u64 frames;	/* that were taken from it; of these: */
 	u64 relayed;	/* given to the boot core */
 	u64 relay_full; /* dropped, because that had no place for them */

@@ -39,6 +39,7 @@ void uplink_vector_irq(struct uplink *up, u32 vector)
 	if (!cause)
 		return;
 	__atomic_store_n(&up->irq_seen, 1, __ATOMIC_RELEASE);
+	up->irqs++;
 	/* Polled from here until the ring is empty. */
 	if (cause & NIC_EVENT_RX) {
 		up->nic.ops->rx_irq(&up->nic, 0, false);
@@ -101,6 +102,7 @@ u32 uplink_tx(void *ctx, struct pkt **pkts, u32 n)
 
 	if (capture_is_on())
 		capture_uplink(up->index, sender, CAPTURE_OUT, pkts, n);
+	up->frames += n;
 	return nic_timed_tx(&up->nic, 0, pkts, n);
 }
 
@@ -135,6 +137,7 @@ static bool receive(struct uplink *up)
 
 		if (!n)
 			return false;
+		up->frames += n;
 		if (capture_is_on())
 			capture_uplink(up->index, NULL, CAPTURE_IN, pkts, n);
 		nic_timed_input(&up->netif, pkts, link_lan_input(up, pkts, n));
@@ -167,6 +170,19 @@ static void check_link(struct uplink *up)
 		netif_announce(&up->netif);
 }
 
+void uplink_moderate_begin(struct nic *nic, u32 queue, struct moderation *m)
+{
+	*m = (struct moderation){ 0 };
+	if (nic->ops->moderate)
+		nic->ops->moderate(nic, queue, 0);
+}
+
+void uplink_moderate(struct nic *nic, u32 queue, struct moderation *m, u64 frames, u64 irqs)
+{
+	if (nic->ops->moderate && moderation_step(m, frames, irqs, plat_now_ns()))
+		nic->ops->moderate(nic, queue, m->held ? MODERATION_GAP_NS : 0);
+}
+
 static void service(struct core *c, struct uplink *up)
 {
 	bool came = __atomic_exchange_n(&up->rx_event, 0, __ATOMIC_ACQ_REL), more, left;
@@ -181,6 +197,7 @@ static void service(struct core *c, struct uplink *up)
 	before = ledger_enter(LEDGER_RX_INTERRUPT);
 	if (came)
 		vm_net_rx_coming();
+	uplink_moderate(&up->nic, 0, &up->moderation, up->frames, up->irqs);
 	reclaim(up);
 	vnet_batch_begin(0);
 	more = receive(up);
@@ -278,6 +295,7 @@ static void net_due(struct timer *t, u64 now_ns)
 
 void uplink_run_again(struct uplink *up)
 {
+	uplink_moderate_begin(&up->nic, 0, &up->moderation);
 	up->idle_room = up->nic.ops->tx_room(&up->nic, 0);
 	up->room_seen = UINT32_MAX;
 	up->nic.ops->rx_irq(&up->nic, 0, false);

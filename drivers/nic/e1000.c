@@ -78,6 +78,15 @@ static void e1000_tx_irq(struct nic *nic, u32 queue, bool on)
 		e1000_write(e, E1000_ICS, e->causes->tx);
 }
 
+static void e1000_moderate(struct nic *nic, u32 queue, u32 gap_ns)
+{
+	struct e1000 *e = nic->priv;
+
+	(void)queue;
+	e->itr = MIN(gap_ns / E1000_ITR_UNIT_NS, E1000_ITR_MAX);
+	e1000_write(e, e->part->itr[e->res.irq], e->itr);
+}
+
 static u32 e1000_irq_cause(struct nic *nic, u32 vector)
 {
 	struct e1000 *e = nic->priv;
@@ -272,7 +281,8 @@ static void e1000_detach(struct nic *nic)
 	  .detach = e1000_detach, .rx_burst = e1000_rx_burst, .tx_burst = e1000_tx_burst, \
 	  .tx_room = e1000_tx_room, .tx_reclaim = e1000_tx_reclaim, \
 	  .promiscuous = e1000_promiscuous, .rx_irq = e1000_rx_irq, .tx_irq = e1000_tx_irq, \
-	  .irq_cause = e1000_irq_cause, .irq_test = e1000_irq_test, .link = e1000_link, \
+	  .moderate = e1000_moderate, .irq_cause = e1000_irq_cause, \
+	  .irq_test = e1000_irq_test, .link = e1000_link, \
 	  .stats = e1000_stats, .tick = e1000_tick }
 
 const struct nic_ops e1000_ops = OPS("e1000", e1000_match);

@@ -80,6 +80,7 @@ struct e1000_part {
 	u32 eerd_addr_shift;
 	u32 tipg;
 	struct e1000_causes causes[NIC_IRQ_KINDS]; /* all 0: no such interrupts */
+	u32 itr[NIC_IRQ_KINDS]; /* the register that holds interrupts apart */
 	struct e1000_reg_want wants[NIC_IRQ_KINDS][E1000_WANTS_MAX]; /* until reg 0 */
 };
 
@@ -119,6 +120,7 @@ struct e1000 {
 	bool running;	/* false: the last reset failed, nothing moves */
 	bool link_up;	/* as last seen */
 	u32 irq_mask;	/* shadow of IMS */
+	u32 itr;	/* what part->itr has */
 	u32 tick_clean; /* tx_clean at the last tick */
 	u32 stuck_ticks;
 	struct nic_backoff backoff;

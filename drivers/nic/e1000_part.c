@@ -8,9 +8,6 @@
  */
 #include "drivers/nic/e1000.h"
 
-#define ITR_UNIT_NS 256u
-#define ITR_INTERVAL_NS 50000u /* at most 20,000 interrupts a second */
-#define ITR_INTERVAL (ITR_INTERVAL_NS / ITR_UNIT_NS)
 #define ALL_BITS UINT32_MAX
 
 #define INT_RX (E1000_INT_RXT0 | E1000_INT_RXDMT0 | E1000_INT_RXO)
@@ -19,7 +16,7 @@
 	{ .device = (id), .name = (text), .eerd_done = E1000_EERD_DONE, \
 	  .eerd_addr_shift = E1000_EERD_ADDR_SHIFT, .tipg = E1000_TIPG_COPPER, \
 	  .causes = { [NIC_IRQ_LINE] = CAUSES_LINE }, \
-	  .wants = { [NIC_IRQ_LINE] = { { E1000_ITR, ALL_BITS, ITR_INTERVAL } } } }
+	  .itr = { [NIC_IRQ_LINE] = E1000_ITR } }
 
 #define CAUSES_LINE \
 	{ .rx = INT_RX, .tx = E1000_INT_TXDW, .link = E1000_INT_LSC, .test = E1000_INT_TXQE }
@@ -29,8 +26,8 @@
 	  .eerd_done = E1000_EERD_DONE_D, .eerd_addr_shift = E1000_EERD_ADDR_SHIFT_D, \
 	  .tipg = E1000_TIPG_COPPER_D, \
 	  .causes = { [NIC_IRQ_LINE] = CAUSES_LINE, [NIC_IRQ_MSIX] = CAUSES_MSIX }, \
-	  .wants = { [NIC_IRQ_LINE] = { WANT_TXDCTL, WANT_DRV_LOAD, \
-					{ E1000_ITR, ALL_BITS, ITR_INTERVAL } }, \
+	  .itr = { [NIC_IRQ_LINE] = E1000_ITR, [NIC_IRQ_MSIX] = E1000_EITR0 }, \
+	  .wants = { [NIC_IRQ_LINE] = { WANT_TXDCTL, WANT_DRV_LOAD }, \
 		     [NIC_IRQ_MSIX] = { WANT_TXDCTL, WANTS_MSIX } } }
 
 #define WANT_TXDCTL { E1000_TXDCTL, 0, E1000_TXDCTL_COUNT_DESC }
@@ -46,7 +43,7 @@
 
 #define WANTS_MSIX \
 	{ E1000_CTRL_EXT, 0, E1000_CTRL_EXT_DRV_LOAD | E1000_CTRL_EXT_PBA_CLR }, \
-	{ E1000_IVAR, ALL_BITS, IVAR_ALL_TO_0 }, { E1000_EITR0, ALL_BITS, ITR_INTERVAL }
+	{ E1000_IVAR, ALL_BITS, IVAR_ALL_TO_0 }
 
 static const struct e1000_part parts[] = {
 	PART_8254X(0x100e, "82540EM"), /* QEMU, Bochs, VirtualBox */
@@ -75,4 +72,5 @@ void e1000_part_start(struct e1000 *e)
 
 		e1000_write(e, w[i].reg, (old & ~w[i].clear) | w[i].set);
 	}
+	e1000_write(e, e->part->itr[e->res.irq], e->itr);
 }

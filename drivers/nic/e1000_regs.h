@@ -20,7 +20,7 @@ enum e1000_reg {
 	E1000_EERD = 0x0014,   /* 13.4.4 EEPROM read */
 	E1000_CTRL_EXT = 0x0018, /* D 10.2.2 extended device control */
 	E1000_ICR = 0x00c0,    /* 13.4.17 interrupt causes: a read clears all, a 1 clears one */
-	E1000_ITR = 0x00c4,    /* 13.4.18 least time between interrupts, units of 256 ns */
+	E1000_ITR = 0x00c4,    /* 13.4.18 least time between interrupts */
 	E1000_ICS = 0x00c8,    /* 13.4.19 set causes */
 	E1000_IMS = 0x00d0,    /* 13.4.20 unmask: 1 sets */
 	E1000_IMC = 0x00d8,    /* 13.4.21 mask: 1 clears */
@@ -58,6 +58,10 @@ enum e1000_reg {
 #define E1000_MTA_COUNT 128u
 #define E1000_RA_COUNT 16u
 #define E1000_REGS_SIZE 0x20000u
+
+/* ITR, EITR */
+#define E1000_ITR_UNIT_NS 256u
+#define E1000_ITR_MAX 0xffffu
 
 /* CTRL */
 #define E1000_CTRL_FD BIT(0)	   /* full duplex, when forced */

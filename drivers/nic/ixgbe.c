@@ -344,6 +344,7 @@ const struct nic_ops ixgbe_ops = {
 	.promiscuous = ixgbe_promiscuous,
 	.rx_irq = ixgbe_rx_irq,
 	.tx_irq = ixgbe_tx_irq,
+	.moderate = ixgbe_moderate,
 	.irq_cause = ixgbe_irq_cause,
 	.irq_test = ixgbe_irq_test,
 	.link = ixgbe_link,

@@ -92,6 +92,7 @@ struct ixgbe_queue {
 	/* EICR's bits of what it receives and sends, and shadow of EIMS, as far as it is
 	 * the queue's; queue 0 has the causes that are no queue's as well. */
 	u32 rx_cause, tx_cause, irq_mask;
+	u32 eitr; /* of the vector of what it receives */
 	struct nic_stats count;
 	bus_t rx_bus, tx_bus;
 
@@ -209,6 +210,7 @@ void ixgbe_irq_again(const struct ixgbe *x);
 void ixgbe_rx_irq(struct nic *nic, u32 queue, bool on);
 void ixgbe_tx_irq(struct nic *nic, u32 queue, bool on);
 u32 ixgbe_irq_cause(struct nic *nic, u32 vector);
+void ixgbe_moderate(struct nic *nic, u32 queue, u32 gap_ns);
 void ixgbe_irq_test(struct nic *nic);
 
 /* --- ixgbe_reset.c --- */

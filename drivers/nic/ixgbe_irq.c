@@ -8,7 +8,8 @@
  */
 #include "drivers/nic/ixgbe.h"
 
-#define EITR_INTERVAL_NS 50000u /* at most 20,000 interrupts a second of each vector */
+/* Of a vector for what was sent alone: nobody waits for that so urgently. */
+#define SENT_GAP_NS 50000u
 /* The self-test's cause: one that nothing else unmasks. */
 #define INT_TEST IXGBE_INT_TIMER
 
@@ -50,6 +51,11 @@ static void start_queue(const struct ixgbe *x, u32 i)
 	ixgbe_write(x, reg, other | (rx | tx << IXGBE_IVAR_TX_SHIFT) << shift);
 }
 
+static u32 eitr_of(u32 gap_ns)
+{
+	return MIN(gap_ns / IXGBE_EITR_UNIT_NS, IXGBE_EITR_UNITS_MAX) << IXGBE_EITR_SHIFT;
+}
+
 void ixgbe_irq_start(const struct ixgbe *x)
 {
 	u32 vectors = ixgbe_irq_vectors(x->res.irq, x->queues);
@@ -66,8 +72,17 @@ void ixgbe_irq_start(const struct ixgbe *x)
 		ixgbe_write(x, IXGBE_IVAR_MISC,
 			    IXGBE_IVAR_VALID | IXGBE_IVAR_VALID << IXGBE_IVAR_TX_SHIFT);
 	for (u32 v = 0; v < vectors; v++)
-		ixgbe_write(x, IXGBE_EITR0 + 4 * v,
-			    EITR_INTERVAL_NS / IXGBE_EITR_UNIT_NS << IXGBE_EITR_SHIFT);
+		ixgbe_write(x, IXGBE_EITR0 + 4 * v, v < x->queues ? x->queue[v]->eitr :
+								     eitr_of(SENT_GAP_NS));
+}
+
+void ixgbe_moderate(struct nic *nic, u32 queue, u32 gap_ns)
+{
+	struct ixgbe *x = nic->priv;
+	struct ixgbe_queue *q = x->queue[queue];
+
+	q->eitr = eitr_of(gap_ns);
+	ixgbe_write(x, IXGBE_EITR0 + 4 * queue, q->eitr);
 }
 
 void ixgbe_irq_again(const struct ixgbe *x)

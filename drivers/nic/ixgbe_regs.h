@@ -139,6 +139,7 @@ enum ixgbe_reg {
 /* EITR: bits 3 to 11, units of 2.048 us at 10 Gb/s and 1 Gb/s */
 #define IXGBE_EITR_SHIFT 3
 #define IXGBE_EITR_UNIT_NS 2048u
+#define IXGBE_EITR_UNITS_MAX 0x1ffu
 
 /* SRRCTL */
 #define IXGBE_SRRCTL_ONE_BUFFER (1u << 25) /* advanced descriptors, one buffer each */

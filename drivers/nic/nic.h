@@ -131,6 +131,9 @@ struct nic_ops {
 	/* Interrupt on completed transmits: wanted only when somebody waits. What was
 	 * completed before raises one, or has been put by then. */
 	void (*tx_irq)(struct nic *nic, u32 queue, bool on);
+	/* Receive interrupts of the queue come at least so far apart, as near as the device
+	 * can; 0, as after attach(): at once. Kept over resets. NULL: cannot. */
+	void (*moderate)(struct nic *nic, u32 queue, u32 gap_ns);
 	/* Read and clear the causes behind a vector (NIC_IRQ_LINE: 0), which are those of
 	 * queue `vector % nic.queues`: enum nic_event bits, 0 when it was not ours. */
 	u32 (*irq_cause)(struct nic *nic, u32 vector);
