@@ -38,7 +38,7 @@ struct nic_rig {
 	 * wants it. */
 	bool (*receive)(const void *frame, u32 len);
 	bool (*receive_bad)(const void *frame, u32 len);
-	void (*run_tx)(u32 most); /* so many frames leave, hanging or not */
+	void (*run_tx)(u32 most); /* so many descriptors are done, hanging or not */
 	void (*set_link)(bool up);
 
 	/* The model's: it hangs, nobody is interrupted, what is sent comes back in; the
@@ -58,6 +58,7 @@ void nic_case_tx_one_doorbell(void **state);
 void nic_case_tx_full_ring(void **state);
 void nic_case_tx_room_is_kept(void **state);
 void nic_case_tx_wraps(void **state);
+void nic_case_tx_comes_back(void **state);
 void nic_case_rx_all_sizes(void **state);
 void nic_case_rx_filter(void **state);
 void nic_case_rx_burst_and_refill(void **state);
@@ -80,6 +81,7 @@ void nic_case_detach_returns_all(void **state);
 	CASE(nic_case_tx_full_ring), \
 	CASE(nic_case_tx_room_is_kept), \
 	CASE(nic_case_tx_wraps), \
+	CASE(nic_case_tx_comes_back), \
 	CASE(nic_case_rx_all_sizes), \
 	CASE(nic_case_rx_filter), \
 	CASE(nic_case_rx_burst_and_refill), \

@@ -275,6 +275,24 @@ static void test_model_refuses(void **state)
 	bench.model.last_violation[0] = 0;
 }
 
+static void test_held_apart(void **state)
+{
+	(void)state;
+	assert_int_equal(bench.model.itr, 0);
+	bench.ops->moderate(&bench.nic, 0, 50000);
+	assert_int_equal(bench.model.itr, 50000 / 256);
+	/* Also behind a reset. */
+	bench.model.hang_tx = true;
+	assert_int_equal(bench_send(bench_frame(100, NULL, 0)), 1);
+	for (u32 i = 0; i < 4; i++)
+		bench.ops->tick(&bench.nic, 1);
+	bench.model.hang_tx = false;
+	assert_int_equal(bench_stats().resets, 1);
+	assert_int_equal(bench.model.itr, 50000 / 256);
+	bench.ops->moderate(&bench.nic, 0, UINT32_MAX);
+	assert_int_equal(bench.model.itr, 0xffff);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +305,7 @@ int main(void)
 		BENCH_CASE(test_reset_fails),
 		BENCH_CASE(test_reset_fails_for_long),
 		BENCH_CASE(test_counters),
+		BENCH_CASE(test_held_apart),
 		BENCH_CASE(test_model_refuses),
 	};
 

@@ -176,9 +176,19 @@ static void test_device_that_does_not_segment(void **state)
 	assert_int_equal(bench.model.wire_count, 1);
 }
 
+static void test_messages_held_apart(void **state)
+{
+	(void)state;
+	assert_int_equal(bench.model.eitr, 0);
+	bench.ops->moderate(&bench.nic, 0, 50000);
+	assert_int_equal(bench.model.eitr, 50000 / 256);
+	assert_int_equal(bench.model.itr, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(test_messages_held_apart),
 		CASE(test_messages_for_frames),
 		CASE(test_messages_for_sent),
 		CASE(test_message_for_link),

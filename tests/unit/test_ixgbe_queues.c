@@ -439,6 +439,31 @@ static void test_detach_returns_all(void **state)
 	assert_int_equal(ixb.done, 3 * QUEUES);
 }
 
+static u32 eitr_of(u32 vector)
+{
+	return ixgbe_read(ixb.nic.priv, IXGBE_EITR0 + 4 * vector);
+}
+
+/* Each for itself, also behind a reset; what was sent comes with a fixed gap. */
+static void test_held_apart(void **state)
+{
+	(void)state;
+	ixb.ops->moderate(&ixb.nic, 2, 50000);
+	for (u32 turn = 0; turn < 2; turn++) {
+		for (u32 v = 0; v < QUEUES; v++)
+			assert_int_equal(eitr_of(v), v == 2 ? 24 << IXGBE_EITR_SHIFT : 0);
+		for (u32 v = QUEUES; v < 2 * QUEUES; v++)
+			assert_int_equal(eitr_of(v), 24 << IXGBE_EITR_SHIFT);
+		ixb.model.hang_tx = true;
+		send(0, 1);
+		for (u32 i = 0; i < 4; i++)
+			ixb.ops->tick(&ixb.nic, 1);
+		ixb.model.hang_tx = false;
+	}
+	ixb.ops->moderate(&ixb.nic, 2, UINT32_MAX);
+	assert_int_equal(eitr_of(2), 0x1ff << IXGBE_EITR_SHIFT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,6 +478,7 @@ int main(void)
 		CASE(test_other_interrupts),
 		CASE(test_contexts),
 		CASE(test_an_idle_core),
+		CASE(test_held_apart),
 		CASE(test_hang),
 		CASE(test_detach_returns_all),
 	};
