@@ -82,24 +82,6 @@ static void edge_send(struct edge *e, struct pkt **pkts, u32 n, struct edge_sum 
 	count->drop[VNET_DROP_NO_NEIGHBOUR] += n - sent;
 }
 
-/* The flow hashes of the first frames, as long as they are plain IPv4 that the edge may
- * send. How many. */
-static __attribute__((noinline)) u32 hash_plain(struct pkt **pkts, u32 n, u32 limit)
-{
-	u32 k = 0;
-
-	for (; k < n; k++) {
-		struct pkt *p = pkts[k];
-
-		if (pkt_offloads(p) || p->len > limit || p->ttl == 1 ||
-		    !flow_is_plain_ip4(p->data, p->head_len))
-			break;
-		if (!p->hash)
-			p->hash = flow_hash_quick(p->data, p->head_len, true);
-	}
-	return k;
-}
-
 /*
  * The first frames, as long as they are plain IPv4 that the edge may send and that needs
  * nothing but a header which is the same for all: with what is the same in registers.
@@ -114,18 +96,21 @@ static __attribute__((noinline)) u32 wrap_plain(const struct edge *e, struct pkt
 	u64 bytes = 0;
 	u32 k = 0;
 
-	n = hash_plain(pkts, n, limit);
 	for (; k < n; k++) {
 		struct pkt *p = pkts[k];
 		u8 *frame = p->data, *at = frame - header_len;
+		u32 len = p->len;
 
-		if (at < p->buf)
+		if (pkt_offloads(p) || len > limit || p->ttl == 1 || at < p->buf ||
+		    !flow_is_plain_ip4(frame, p->head_len))
 			break;
-		bytes += p->len;
+		if (!p->hash)
+			p->hash = flow_hash_quick(frame, p->head_len, true);
+		bytes += len;
 		p->tos = (u8)(tos | (frame[ETH_HLEN + IP_TOS] & tos_mask));
 		p->data = at;
 		p->head_len += header_len;
-		p->len += header_len;
+		p->len = len + header_len;
 		if (header_len)
 			store_le64(at, first);
 		if (header_len > sizeof(u64))
