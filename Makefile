@@ -411,11 +411,11 @@ guest-test: $B/caisson.elf $B/guest/tests.elf
 -include $(GT_O:.o=.d)
 
 # --- the lab -----------------------------------------------------------------
-# Machines of Bochs keep the host's time by it.
-$B/tools/pace.so: tools/labkit/pace.c | setup
+# Machines of Bochs keep the host's time by it, and get all their frames.
+$B/tools/pace.so: tools/labkit/pace.c tools/labkit/vde.c | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
-	$(Q)$(HOSTCC) -std=gnu11 -O2 -shared -fPIC $(WARN) -o $@ $<
+	$(Q)$(HOSTCC) -std=gnu11 -O2 -shared -fPIC $(WARN) -o $@ $^
 
 .PHONY: bench
 ## make bench      Caisson beside what there is without it: throughput, round trips, in one run of

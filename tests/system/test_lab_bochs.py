@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import subprocess
+import sys
 import time
 import tty
 
@@ -137,6 +138,27 @@ def test_what_the_nic_drops_is_counted_by_its_log(loop):
         wire.write_counts()
     with open(keeper.COUNTS, encoding="ascii") as f:
         assert json.load(f) == {keeper.NOT_READY: 3}
+
+
+# As eth_vde of Bochs 2.7 does it: room for an address by a variable that nobody set.
+RECEIVE = """
+import ctypes, sys
+libc = ctypes.CDLL(None)
+frame, address = ctypes.create_string_buffer(2000), ctypes.create_string_buffer(128)
+for room in (-5, 110, 0x7fff1234):
+    print(libc.recvfrom(int(sys.argv[1]), frame, 2000, 0, address,
+                        ctypes.byref(ctypes.c_int(room))), end=" ")
+"""
+
+
+def test_no_frame_is_taken_and_refused(loop, hypervisor):
+    ours = datagrams("ours")
+    for _ in range(3):
+        datagrams().sendto(FRAME, "ours")
+    read = subprocess.run([sys.executable, "-c", RECEIVE, str(ours.fileno())], text=True,
+                          stdout=subprocess.PIPE, check=True, pass_fds=[ours.fileno()],
+                          env={**os.environ, "LD_PRELOAD": os.path.abspath(bochs.PACE)})
+    assert read.stdout.split() == 3 * [str(len(FRAME))]
 
 
 def test_a_loose_end_is_no_error(loop):
