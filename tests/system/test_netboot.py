@@ -74,8 +74,10 @@ def running_rack(tmp_path_factory, hypervisor):
 
 @pytest.fixture(scope="module", name="nodes")
 def booted(rack):
+    """Those that have all their files."""
     return {"n01": rack.boot("n01", MACS["n01"], 512),
-            "n02": rack.boot("n02", MACS["n02"], 512, uefi=True)}
+            "n02": rack.boot("n02", MACS["n02"], 512, uefi=True),
+            "stranger": rack.boot("stranger", MACS["stranger"], 256)}
 
 
 @pytest.mark.parametrize("name", ["n01", "n02"])
@@ -133,7 +135,7 @@ def test_an_mpi_job_of_two_ranks_on_each_guest(nodes):
 
 def test_it_all_went_over_the_overlay(nodes):
     """A share's file and an MPI job; every frame is accounted for."""
-    stats = {name: json.loads(nodes[name].ask("show stats json")) for name in nodes}
+    stats = {name: json.loads(nodes[name].ask("show stats json")) for name in GUESTS}
     assert all(stats[name]["sum"]["balanced"] for name in stats)
     assert stats["n01"]["links"]["hpc.head"]["tx_bytes"] > 3000000
     for name, link in (("n01", "hpc.n02"), ("n02", "hpc.n01")):
@@ -156,9 +158,9 @@ def test_a_missing_file_is_said_and_an_error_page_is_no_file(rack):
     assert 'the boot module "late.img" is not the file' in shown and "vmlinuz" not in shown
 
 
-def test_a_stranger_is_told_its_mac(rack):
+def test_a_stranger_is_told_its_mac(nodes):
     """It can be given an address by hand."""
-    machine = rack.boot("stranger", MACS["stranger"], 256)
+    machine = nodes["stranger"]
     machine.name = machine.wait_log(r"caisson:(\S*)> ")[1]
     errors = re.findall(r"\] error (.*)", machine.log())
     assert len(errors) == 1 and "none of its 4 node sections" in errors[0]
