@@ -60,7 +60,7 @@ def test_check_names_every_error(tmp_path):
     assert done.returncode == 1 and "none of its 1 node sections is named c" in done.stderr
 
 
-@pytest.mark.parametrize("name, node", [("cluster", "login"), ("nat", "laptop")])
+@pytest.mark.parametrize("name, node", [("cluster", "login"), ("rack", "head"), ("nat", "laptop")])
 def test_examples(name, node):
     path = os.path.join(nskit.ROOT, f"examples/{name}.conf")
     assert call("--node", node, "--check", path).returncode == 0
