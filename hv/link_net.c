@@ -8,6 +8,7 @@
 #include "hv/base/plat.h"
 #include "hv/core.h"
 #include "hv/link_lan.h"
+#include "hv/link_lane.h"
 #include "hv/netcore.h"
 #include "hv/uplink_queue.h"
 #include "vnet/edge_lane.h"
@@ -24,12 +25,12 @@ static struct netif *netif_of(struct uplink *up)
 
 static err_t tx_open(void *ctx, struct link_dst *dst)
 {
-	struct udp_dst *to = plat_alloc(sizeof(*to));
+	struct link_to *to = plat_alloc(sizeof(*to));
 
 	(void)ctx;
 	if (!to)
 		return ERR_NOMEM;
-	*to = (struct udp_dst){
+	to->udp = (struct udp_dst){
 		.addr = dst->remote_ip,
 		.sport = dst->sport,
 		.dport = dst->dport,
@@ -46,7 +47,7 @@ static err_t tx_open(void *ctx, struct link_dst *dst)
 
 static void tx_moved(void *ctx, struct link_dst *dst)
 {
-	struct udp_dst *to = dst->priv;
+	struct udp_dst *to = &((struct link_to *)dst->priv)->udp;
 
 	(void)ctx;
 	to->addr = dst->remote_ip;
@@ -56,8 +57,12 @@ static void tx_moved(void *ctx, struct link_dst *dst)
 
 static void tx_close(void *ctx, struct link_dst *dst)
 {
+	struct link_to *to = dst->priv;
+
 	(void)ctx;
-	plat_free(dst->priv, sizeof(struct udp_dst));
+	if (to->way)
+		plat_free(to->way, sizeof(*to->way));
+	plat_free(to, sizeof(*to));
 	dst->priv = NULL;
 }
 
@@ -85,7 +90,8 @@ static void follow(struct udp_dst *to, const struct link_dst *dst)
 static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 {
 	struct netif *nif = netif_of(ctx);
-	struct udp_dst *to = dst->priv;
+	struct link_to *link = dst->priv;
+	struct udp_dst *to = &link->udp;
 	u32 kept = 0, sent;
 
 	follow(to, dst);
@@ -102,6 +108,7 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 	uplink_sends(container_of(dst, struct edge, dst));
 	sent = udp_send_burst(nif, to, pkts, kept);
 	uplink_sends(NULL);
+	link_lane_tell(ctx, link);
 	return sent;
 }
 
@@ -224,10 +231,23 @@ static err_t add_lanes(const struct uplink *up, struct edge *e)
 	struct edge_lane lane[NIC_QUEUES_MAX];
 	u32 n = 0;
 
-	for (u32 i = 1; i < up->nic.queues; i++, n++)
-		lane[n] = (struct edge_lane){ up->queue[i]->core,
-					      netcore_pool(up->queue[i]->core) };
+	for (u32 i = 1; i < up->nic.queues; i++)
+		link_lane_fill(up->queue[i], &lane[n++]);
 	return edge_add_lanes(e, lane, n);
+}
+
+void link_net_refresh(struct uplink *up)
+{
+	for (struct vnet_port *p = vnet_port_next(0); p && up->nic.queues > 1;
+	     p = vnet_port_next(p->id)) {
+		struct edge *e = p->kind == VNET_PORT_EDGE ? edge_of(p) : NULL;
+
+		if (!e || e->setup.net != up->index || (e->link->flags & LINK_IS_LAN))
+			continue;
+		edge_path_refresh(e);
+		follow(&((struct link_to *)e->dst.priv)->udp, &e->dst);
+		link_lane_tell(up, e->dst.priv);
+	}
 }
 
 static err_t bind(struct uplink *up, struct edge *e)

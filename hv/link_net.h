@@ -14,6 +14,9 @@ err_t link_net_add(struct edge_setup *setup);
 /* ERR_BUSY while routes name it, unless force. */
 err_t link_net_del(struct edge *e, bool force);
 
+/* What the paths of its links carry may be another one: other cores are told. */
+void link_net_refresh(struct uplink *up);
+
 /* The ports that other cores may take datagrams for. */
 void link_net_ports(const struct uplink *up, struct udp_side *side);
 

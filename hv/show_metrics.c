@@ -121,7 +121,8 @@ static void uplink_drops(struct metrics *m, const struct uplink *up)
 	char text[NUMBER_MAX];
 
 	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
-		metrics_sample(m, up->netif.count.drop[d], "uplink", number(text, up->index),
+		metrics_sample(m, uplink_stack_drops(up, (enum net_drop)d), "uplink",
+			       number(text, up->index),
 			       "reason", net_drop_name((enum net_drop)d), NULL);
 }
 

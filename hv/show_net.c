@@ -46,15 +46,16 @@ static void queues_text(const struct out *out, const struct uplink *up, const st
 {
 	if (up->nic.queues < 2)
 		return;
-	out_printf(out, "   queue  core  vectors      looked at      received     to core 0"
-			"       dropped\n");
-	out_printf(out, "       0     0  0, %-2u   %14lu%14lu             -             -\n",
-		   up->nic.queues, up->services, first_queue(up, s));
+	out_printf(out, "   queue  core  vectors   looked at    received   to core 0     dropped"
+			"        sent\n");
+	out_printf(out, "       0     0  0, %-2u%14lu%12lu           -           -%12lu\n",
+		   up->nic.queues, up->services, first_queue(up, s), up->netif.count.tx_frames);
 	for (u32 i = 1; i < up->nic.queues; i++) {
 		const struct uplink_queue *q = up->queue[i];
 
-		out_printf(out, "%8u%6u  %u, %-2u   %14lu%14lu%14lu%14lu\n", i, q->core, i,
-			   up->nic.queues + i, q->services, q->frames, q->relayed, q->relay_full);
+		out_printf(out, "%8u%6u  %u, %-2u%14lu%12lu%12lu%12lu%12lu\n", i, q->core, i,
+			   up->nic.queues + i, q->services, q->frames, q->relayed, q->relay_full,
+			   q->tx.count.tx_frames);
 	}
 }
 
@@ -100,12 +101,12 @@ static void uplink_text(const struct out *out, struct uplink *up)
 	moderation_text(out, up);
 	queues_text(out, up, &s);
 	for (u32 d = 0; up->state == UPLINK_UP && d < NET_DROP_COUNT; d++)
-		if (up->netif.count.drop[d])
+		if (uplink_stack_drops(up, (enum net_drop)d))
 			out_printf(out, "   dropped %-16s %12lu\n", net_drop_name((enum net_drop)d),
-				   up->netif.count.drop[d]);
+				   uplink_stack_drops(up, (enum net_drop)d));
 }
 
-static void queue_json(struct json *j, u32 i, u32 core, u64 services, u64 frames,
+static void queue_json(struct json *j, u32 i, u32 core, u64 services, u64 frames, u64 sent,
 		       const struct moderation *m)
 {
 	json_open(j, NULL, '{');
@@ -113,6 +114,7 @@ static void queue_json(struct json *j, u32 i, u32 core, u64 services, u64 frames
 	json_num(j, "core", core);
 	json_num(j, "services", services);
 	json_num(j, "rx_frames", frames);
+	json_num(j, "tx_frames", sent);
 	json_num(j, "irq_gap_ns", m->held ? MODERATION_GAP_NS : 0);
 	json_num(j, "irq_gap_changes", m->changes);
 }
@@ -120,12 +122,14 @@ static void queue_json(struct json *j, u32 i, u32 core, u64 services, u64 frames
 static void queues_json(struct json *j, const struct uplink *up, const struct nic_stats *s)
 {
 	json_open(j, "queues", '[');
-	queue_json(j, 0, 0, up->services, first_queue(up, s), &up->moderation);
+	queue_json(j, 0, 0, up->services, first_queue(up, s),
+		   up->state == UPLINK_UP ? up->netif.count.tx_frames : 0, &up->moderation);
 	json_close(j, '}');
 	for (u32 i = 1; i < up->nic.queues; i++) {
 		const struct uplink_queue *q = up->queue[i];
 
-		queue_json(j, i, q->core, q->services, q->frames, &q->moderation);
+		queue_json(j, i, q->core, q->services, q->frames, q->tx.count.tx_frames,
+			   &q->moderation);
 		json_num(j, "relayed", q->relayed);
 		json_num(j, "relay_full", q->relay_full);
 		json_close(j, '}');

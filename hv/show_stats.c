@@ -44,7 +44,7 @@ static u64 stack_drops(u32 reason)
 
 	for (u32 i = 0; i < UPLINK_MAX; i++)
 		if (uplink_at(i)->state == UPLINK_UP)
-			sum += uplink_at(i)->netif.count.drop[reason];
+			sum += uplink_stack_drops(uplink_at(i), (enum net_drop)reason);
 	return sum;
 }
 
@@ -90,6 +90,16 @@ static void json_pools(struct json *j)
 	json_close(j, ']');
 }
 
+/* Sent as long segments for the NIC to cut, by all queues. */
+static u64 long_frames(const struct uplink *up)
+{
+	u64 sum = up->state == UPLINK_UP ? up->netif.count.tx_long : 0;
+
+	for (u32 i = 1; up->state == UPLINK_UP && i < up->nic.queues; i++)
+		sum += up->queue[i]->tx.count.tx_long;
+	return sum;
+}
+
 static void json_uplink(struct json *j, const char *key, struct uplink *up)
 {
 	struct nic_stats s = { 0 };
@@ -101,7 +111,7 @@ static void json_uplink(struct json *j, const char *key, struct uplink *up)
 		json_bool(j, "polled", up->polled);
 		json_num(j, "rx_frames", s.rx_frames);
 		json_num(j, "tx_frames", s.tx_frames);
-		json_num(j, "tx_long", up->state == UPLINK_UP ? up->netif.count.tx_long : 0);
+		json_num(j, "tx_long", long_frames(up));
 		json_num(j, "rx_missed", s.rx_missed);
 		json_num(j, "rx_errors", s.rx_errors);
 		json_num(j, "rx_no_packet", s.rx_no_packet);

@@ -8,6 +8,7 @@
 #include "hv/base/log.h"
 #include "hv/base/plat.h"
 #include "hv/base/str.h"
+#include "hv/link_net.h"
 #include "hv/netcore.h"
 #include "hv/uplink_priv.h"
 #include "hv/uplink_queue.h"
@@ -66,9 +67,12 @@ static void address_changed(void *ctx, struct netif *nif)
 
 static bool path_told(void *ctx, u32 dst, u16 sport, u16 dport, u16 mtu)
 {
-	const struct uplink *up = ctx;
+	struct uplink *up = ctx;
+	bool believed = edge_path_told(up->index, dst, sport, dport, mtu);
 
-	return edge_path_told(up->index, dst, sport, dport, mtu);
+	if (believed)
+		link_net_refresh(up);
+	return believed;
 }
 
 /* What the NIC does with offload fields, in the stack's words. */
@@ -183,6 +187,7 @@ static err_t start_stack(struct uplink *up, const struct uplink_config *cfg, cha
 		fmt_snprintf(why, size, "%s", err_str(err));
 		return err;
 	}
+	uplink_queues_netif(up);
 	err = set_address(up, cfg, why, size);
 	if (err)
 		netif_fini(&up->netif);

@@ -104,8 +104,9 @@ void uplink_sends(const struct edge *e);
 /* End of a burst of sending by this uplink. */
 void uplink_flush(struct uplink *up);
 
-/* Frames that any NIC in use took at the last look, for any core: what does not fit
- * waits better in the guest's ring. UINT32_MAX without a link. */
+/* Frames that any NIC in use took at the last look, by the boot core's queue and the
+ * calling core's own: what does not fit waits better in the guest's ring. UINT32_MAX
+ * without a link. */
 u32 uplink_room(void);
 
 #endif

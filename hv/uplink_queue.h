@@ -32,6 +32,13 @@ struct uplink_queue {
 	u64 frames;	/* that were taken from it; of these: */
 	u64 relayed;	/* given to the boot core */
 	u64 relay_full; /* dropped, because that had no place for them */
+	/* Sending: a netif for its burst and counters alone, with the address and the
+	 * headers that the boot core's has (link_lane.c). */
+	struct netif tx;
+	const struct edge *sender; /* for captures */
+	bool waiting_for_tx;
+	u32 room_seen; /* atomic: as of the last look; for the queue's core */
+	u32 drained;   /* atomic, the boot core's: see struct edge_lane */
 };
 
 /* --- boot core -------------------------------------------------------------------- */
@@ -58,10 +65,23 @@ void uplink_queues_tell(struct uplink *up);
 /* Frames that the queues left for the netif: true when there are more. */
 bool uplink_queues_relayed(struct uplink *up);
 
+/* The netif begins anew: so do the queues' ones. */
+void uplink_queues_netif(struct uplink *up);
+
+/* The NIC has sent all that queue 0 had. */
+void uplink_queues_drained(struct uplink *up);
+
+/* What the stack, with its part in all queues, dropped for this reason. */
+u64 uplink_stack_drops(const struct uplink *up, enum net_drop reason);
+
 /* --- a queue's core --------------------------------------------------------------------- */
 
 /* CORE_EV_NIC: its queues of all uplinks. */
 void uplink_queues_look(struct core *c);
+
+/* Frames that it can send now; 0 while it is left alone. The end of a burst of sending. */
+u32 uplink_queue_room(struct uplink_queue *q);
+void uplink_queue_flush(struct uplink_queue *q);
 
 /* This frame is the boot core's. */
 void uplink_queue_relay(struct uplink_queue *q, struct pkt *p);

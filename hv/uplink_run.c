@@ -5,6 +5,7 @@
 #include "hv/base/log.h"
 #include "hv/core.h"
 #include "hv/link_lan.h"
+#include "hv/link_net.h"
 #include "hv/nic_timed.h"
 #include "hv/uplink_queue.h"
 #include "hv/vm.h"
@@ -69,6 +70,8 @@ static u32 see_room(struct uplink *up)
 	bool counts = up->link_was_up && up->state == UPLINK_UP;
 
 	__atomic_store_n(&up->room_seen, counts ? room : UINT32_MAX, __ATOMIC_RELAXED);
+	if (room == up->idle_room)
+		uplink_queues_drained(up);
 	return room;
 }
 
@@ -115,10 +118,18 @@ u32 uplink_tx_room(void *ctx)
 
 u32 uplink_room(void)
 {
+	unsigned core = plat_core();
 	u32 room = UINT32_MAX;
 
-	for (u32 i = 0; i < UPLINK_MAX; i++)
-		room = MIN(room, __atomic_load_n(&uplink_at(i)->room_seen, __ATOMIC_RELAXED));
+	for (u32 i = 0; i < UPLINK_MAX; i++) {
+		const struct uplink *up = uplink_at(i);
+
+		room = MIN(room, __atomic_load_n(&up->room_seen, __ATOMIC_RELAXED));
+		for (u32 k = 1; k < up->nic.queues; k++)
+			if (up->queue[k]->core == core)
+				room = MIN(room, __atomic_load_n(&up->queue[k]->room_seen,
+								 __ATOMIC_RELAXED));
+	}
 	return room;
 }
 
@@ -280,6 +291,8 @@ static void tick_due(struct timer *t, u64 now_ns)
 	/* Also where they were not left: their rings may have run dry. */
 	if (up->state == UPLINK_UP && !up->reset_due)
 		uplink_queues_go(up);
+	if (up->state == UPLINK_UP)
+		link_net_refresh(up);
 	timer_set(&core_this()->timers, t, now_ns + (up->reset_due ? LEAVE_NS : TICK_NS));
 }
 

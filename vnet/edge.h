@@ -146,6 +146,9 @@ void edge_tick(u64 now_ns);
  * is known. Boot core, and on the core of the uplink, as what follows. */
 u32 edge_whole_mtu(const struct edge *e);
 
+/* dst.mtu is what the path carries now. Boot core, that of the edge. */
+void edge_path_refresh(struct edge *e);
+
 /* The least of that over all edges that the interface's routes lead to, and where its
  * overlay learns over all of the overlay: the MTU for its guest. 0: there are none. */
 u32 edge_guest_mtu(const struct vnet_port *interface);

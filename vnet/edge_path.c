@@ -51,6 +51,11 @@ void edge_learn_mtu(struct edge *e)
 	e->port.caps_max = mtu - MIN(mtu, outer);
 }
 
+void edge_path_refresh(struct edge *e)
+{
+	edge_learn_mtu(e);
+}
+
 /* --- what guests are told ---------------------------------------------------- */
 
 u32 edge_whole_mtu(const struct edge *e)

@@ -155,10 +155,13 @@ static void pass_on(struct core_state *me, struct vnet_port *from, u16 id, struc
 {
 	struct vnet_port *to = vnet_port_slot(id);
 
-	if (to->steer && !to->steer->first)
+	if (to->steer && !to->steer->by_core) {
 		pass_to_queues(me, from, to->steer, pkts, n);
-	else
-		pass_to_queue(me, from, to, pkts, n);
+		return;
+	}
+	if (to->steer)
+		to = steer_by_core(to->steer, from->in_core, pkts, n);
+	pass_to_queue(me, from, to, pkts, n);
 }
 
 void forward_hand(struct vnet_port *from, struct vnet_port *to, struct pkt *p)

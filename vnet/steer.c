@@ -26,13 +26,14 @@ struct vnet_steer *steer_new(struct vnet_port *first)
 
 	if (!s)
 		return NULL;
-	s->first = first->kind == VNET_PORT_EDGE;
+	s->by_core = first->kind == VNET_PORT_EDGE;
 	steer_add(s, first);
 	return s;
 }
 
 void steer_add(struct vnet_steer *s, struct vnet_port *queue)
 {
+	s->of_core[queue->core] = (u8)s->n;
 	s->queue[s->n++] = queue;
 	s->used = s->n;
 }
@@ -69,7 +70,7 @@ void steer_note(const struct vnet_port *port, struct pkt *const *pkts, u32 n)
 	struct vnet_steer *s = port->steer;
 	u32 turn = (u32)(plat_now_ns() >> STEER_TURN_SHIFT) & PLACE_TURN_MASK;
 
-	if (s->first)
+	if (s->by_core)
 		return;
 	for (u32 i = 0; i < n; i++) {
 		u32 hash = hash_of(pkts[i]);

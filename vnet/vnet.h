@@ -110,6 +110,9 @@ struct vnet_port_ops {
 	u32 (*collect)(struct vnet_port *port, struct pkt **pkts, u32 max);
 	/* Let the port's other side kick us (true) or be polled (false). */
 	void (*notify)(struct vnet_port *port, bool on);
+	/* Of an edge's lane (vnet/edge_lane.h), before each deliver(): may it send these,
+	 * which come from its core? Else they go to the edge's own core. */
+	bool (*takes)(struct vnet_port *port, struct pkt *const *pkts, u32 n);
 	/* End of a burst of deliver() calls: one doorbell, one interrupt decision. */
 	void (*flush)(struct vnet_port *port);
 	/* A frame too long for the port is about to be dropped: its sender may be

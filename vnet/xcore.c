@@ -167,6 +167,16 @@ bool xcore_sent_taken(unsigned core, const u64 mark[PLAT_MAX_CORES])
 	return true;
 }
 
+u32 xcore_sent_to(unsigned core, unsigned to)
+{
+	return xc.core[to]->in[FRAMES][core].ring.head;
+}
+
+u32 xcore_taken_from(unsigned core, unsigned from)
+{
+	return xc.core[core]->in[FRAMES][from].ring.tail;
+}
+
 void xcore_ask(unsigned core)
 {
 	if (!__atomic_exchange_n(&xc.core[core]->asked, 1, __ATOMIC_ACQ_REL))

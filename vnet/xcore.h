@@ -57,6 +57,11 @@ void xcore_flush(unsigned core);
 void xcore_sent(unsigned core, u64 mark[PLAT_MAX_CORES]);
 bool xcore_sent_taken(unsigned core, const u64 mark[PLAT_MAX_CORES]);
 
+/* Frames that `core`, the calling one, has sent to another one, and has taken from one, as
+ * numbers that go round: what was sent before is taken when they are equal. */
+u32 xcore_sent_to(unsigned core, unsigned to);
+u32 xcore_taken_from(unsigned core, unsigned from);
+
 /* Any core: have `core` take its turn, soon. */
 void xcore_ask(unsigned core);
 

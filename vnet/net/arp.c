@@ -65,7 +65,7 @@ static void entry_free(struct netif *nif, struct arp_entry *e)
 {
 	/* Headers built with its MAC must not be used on. */
 	if (e->state != ARP_ASKING)
-		nif->gen++;
+		net_gen_next(nif);
 	for (u32 i = 0; i < e->waiting; i++)
 		net_drop(nif, e->wait[i], NET_DROP_NO_NEIGHBOUR);
 	*e = (struct arp_entry){ .state = ARP_FREE };
@@ -184,7 +184,7 @@ void arp_send_to(struct netif *nif, u32 ip, struct pkt *p)
 static void learn(struct netif *nif, struct arp_entry *e, const u8 *mac)
 {
 	if (e->state != ARP_ASKING && memcmp(e->mac, mac, ETH_ALEN) != 0)
-		nif->gen++;
+		net_gen_next(nif);
 	memcpy(e->mac, mac, ETH_ALEN);
 	e->state = ARP_KNOWN;
 	e->tries = 0;

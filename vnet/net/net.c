@@ -209,7 +209,7 @@ err_t netif_set_address(struct netif *nif, u32 addr, u32 mask, u32 gateway)
 	nif->addr = addr;
 	nif->mask = addr ? mask : 0;
 	nif->gateway = addr ? gateway : 0;
-	nif->gen++;
+	net_gen_next(nif);
 	netif_announce(nif);
 	if (nif->setup.address_changed)
 		nif->setup.address_changed(nif->setup.ctx, nif);

@@ -107,7 +107,7 @@ struct netif {
 	u32 gateway; /* 0: none */
 	u16 mtu;     /* in force: setup.mtu or what DHCP said, if less */
 	u16 ip_id;
-	u32 gen; /* headers built under another one are stale; never 0 */
+	u32 gen; /* atomic: headers built under another one are stale; never 0 */
 	u32 txq_len;
 	struct pkt *txq[NETIF_TXQ]; /* frames of the current burst ... */
 	u64 txq_bytes;		    /* ... and what they amount to */

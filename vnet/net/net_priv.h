@@ -65,6 +65,12 @@ static inline void netif_queue(struct netif *via, struct pkt *p)
 		via->count.tx_long += p->gso_type != PKT_GSO_NONE;
 }
 
+/* What headers were built of is another one now. */
+static inline void net_gen_next(struct netif *of)
+{
+	__atomic_store_n(&of->gen, of->gen == UINT32_MAX ? 1 : of->gen + 1, __ATOMIC_RELEASE);
+}
+
 /* Push the Ethernet header and queue. Consumed. */
 void eth_output(struct netif *nif, struct pkt *p, const u8 dst[ETH_ALEN], u16 type);
 /* One token now? rate a second, at most `burst` saved up. */
