@@ -16,7 +16,7 @@ struct vcpu;
 
 /* What a core is asked to do. Raised from anywhere, cleared by its loop. */
 enum core_event {
-	CORE_EV_NIC,	 /* the uplink wants service (boot core) */
+	CORE_EV_NIC,	 /* an uplink wants service, or a queue of one that is the core's */
 	CORE_EV_CONSOLE, /* serial input, or a guest's output (boot core) */
 	CORE_EV_XCORE,	 /* frames from another core */
 	CORE_EV_VM,	 /* a VM's state is to change, or it has input */

@@ -36,6 +36,17 @@ void link_lane_tell(const struct uplink *up, struct link_to *to)
 	epoch_retire(old, sizeof(*old));
 }
 
+void link_lane_forget(struct link_to *to)
+{
+	struct link_way *old = to->way;
+
+	/* Without room for it, until it is told anew. */
+	if (!old || !epoch_room(1))
+		return;
+	__atomic_store_n(&to->way, NULL, __ATOMIC_RELEASE);
+	epoch_retire(old, sizeof(*old));
+}
+
 static err_t lane_open(void *ctx, const struct edge *e, struct link_dst *dst)
 {
 	struct lane_to *mine = plat_alloc(sizeof(*mine));

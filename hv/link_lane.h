@@ -23,9 +23,12 @@ struct link_to {
 	struct link_way *way; /* atomic; NULL: none yet */
 };
 
-/* Boot core, after sending by that link: tell other cores of its way, where that is known
- * and another one. */
+/* Boot core, after sending frames by that link: tell other cores of its way, where that is
+ * known and another one. */
 void link_lane_tell(const struct uplink *up, struct link_to *to);
+
+/* Boot core: what they were told is not so any more. */
+void link_lane_forget(struct link_to *to);
 
 /* Boot core: the lane of links on that queue. */
 void link_lane_fill(struct uplink_queue *q, struct edge_lane *lane);

@@ -50,6 +50,7 @@ static void tx_moved(void *ctx, struct link_dst *dst)
 	struct udp_dst *to = &((struct link_to *)dst->priv)->udp;
 
 	(void)ctx;
+	link_lane_forget(dst->priv);
 	to->addr = dst->remote_ip;
 	to->dport = dst->dport;
 	to->gen = 0; /* its headers are built anew */
@@ -92,6 +93,8 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 	struct netif *nif = netif_of(ctx);
 	struct link_to *link = dst->priv;
 	struct udp_dst *to = &link->udp;
+	/* Not a hello, which may be a probe of what the path does not carry. */
+	bool routed = pkts[0]->ingress != VNET_PORT_NONE;
 	u32 kept = 0, sent;
 
 	follow(to, dst);
@@ -108,7 +111,8 @@ static u32 tx_send(void *ctx, struct link_dst *dst, struct pkt **pkts, u32 n)
 	uplink_sends(container_of(dst, struct edge, dst));
 	sent = udp_send_burst(nif, to, pkts, kept);
 	uplink_sends(NULL);
-	link_lane_tell(ctx, link);
+	if (routed)
+		link_lane_tell(ctx, link);
 	return sent;
 }
 

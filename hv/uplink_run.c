@@ -123,9 +123,11 @@ u32 uplink_room(void)
 
 	for (u32 i = 0; i < UPLINK_MAX; i++) {
 		const struct uplink *up = uplink_at(i);
+		u32 first = __atomic_load_n(&up->room_seen, __ATOMIC_RELAXED);
 
-		room = MIN(room, __atomic_load_n(&up->room_seen, __ATOMIC_RELAXED));
-		for (u32 k = 1; k < up->nic.queues; k++)
+		room = MIN(room, first);
+		/* Without a link, nobody waits. */
+		for (u32 k = 1; first != UINT32_MAX && k < up->nic.queues; k++)
 			if (up->queue[k]->core == core)
 				room = MIN(room, __atomic_load_n(&up->queue[k]->room_seen,
 								 __ATOMIC_RELAXED));
