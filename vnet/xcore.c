@@ -264,13 +264,16 @@ static u32 drain_frames(struct core_state *me, unsigned core, struct lane *l)
 /* A guest's buffers that were sent, or a NIC's whose frames were copied. */
 static void take_home(unsigned core, void *const *items, u32 n)
 {
-	bool sent = ((const struct pkt *)items[0])->ties & PKT_TIE_DONE;
+	struct pkt *pkts[PKT_BURST];
 	u32 before;
+	bool sent;
 
+	for (u32 i = 0; i < n; i++)
+		pkts[i] = items[i];
+	sent = pkts[0]->ties & PKT_TIE_DONE;
 	ledger_claim(core, sent ? LEDGER_TX_EXIT : LEDGER_RX_EXIT);
 	before = ledger_enter(sent ? LEDGER_TX_COMPLETION : LEDGER_RX_RECEIVE);
-	for (u32 i = 0; i < n; i++)
-		pkt_put(items[i]);
+	pkt_put_burst(pkts, n);
 	ledger_leave(before);
 }
 
