@@ -38,9 +38,18 @@ u64 netcore_pool_bytes(void)
 	return pool_bytes;
 }
 
-void netcore_count_pool(u64 bytes)
+err_t netcore_make_pool(struct pkt_pool *pool, const char *name, u32 core, u32 packets, u32 buffer)
 {
+	size_t bytes = pkt_pool_bytes(packets, buffer);
+	bus_t bus;
+	void *mem = netcore_dma_alloc(bytes, &bus);
+
+	if (!mem)
+		return ERR_NOMEM;
+	pkt_pool_init(pool, name, core, packets, buffer, mem, bus);
+	pool->foreign_put = xcore_put;
 	pool_bytes += bytes;
+	return ERR_OK;
 }
 
 static void kick(unsigned core)
@@ -56,28 +65,14 @@ static void drain(struct core *c)
 		core_defer(c, CORE_EV_XCORE, WAIT_NS);
 }
 
-static err_t make_pool(u32 core)
-{
-	size_t bytes = pkt_pool_bytes(NETCORE_POOL_PACKETS, NETCORE_POOL_BUFFER);
-	bus_t bus;
-	void *mem = netcore_dma_alloc(bytes, &bus);
-
-	if (!mem)
-		return ERR_NOMEM;
-	pkt_pool_init(&pools[core], "headers", core, NETCORE_POOL_PACKETS, NETCORE_POOL_BUFFER,
-		      mem, bus);
-	pools[core].foreign_put = xcore_put;
-	netcore_count_pool(bytes);
-	return ERR_OK;
-}
-
 err_t netcore_init(u32 ncores)
 {
 	u64 seed = plat_now_ns() * 0x9e3779b97f4a7c15ull;
 	err_t err = vnet_init(ncores, seed, kick);
 
 	for (u32 i = 0; i < ncores && !err; i++)
-		err = make_pool(i);
+		err = netcore_make_pool(&pools[i], "headers", i, NETCORE_POOL_PACKETS,
+					NETCORE_POOL_BUFFER);
 	core_on_event(CORE_EV_XCORE, drain);
 	return err;
 }

@@ -20,8 +20,10 @@ struct pkt_pool *netcore_pool(u32 core);
 
 /* Bytes of memory in packet pools, for the statement of resident memory. */
 u64 netcore_pool_bytes(void);
-/* Another pool of so many bytes was made. */
-void netcore_count_pool(u64 bytes);
+/* A pool of that core's (pkt_pool_init()), whose packets may end on any core. Boot core.
+ * ERR_NOMEM. */
+err_t netcore_make_pool(struct pkt_pool *pool, const char *name, u32 core, u32 packets,
+			u32 buffer);
 
 /* DMA-able memory for pools and rings, zeroed, page-aligned; NULL when there is
  * none. Boot core. */

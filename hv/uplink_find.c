@@ -7,7 +7,6 @@
 #include "hv/base/plat.h"
 #include "hv/netcore.h"
 #include "hv/uplink_queue.h"
-#include "vnet/xcore.h"
 
 /* An interrupt that was asked for arrives within this time, or never ... */
 #define IRQ_TEST_NS (100ull * 1000 * 1000)
@@ -40,20 +39,11 @@ static err_t make_rx_pool(struct uplink *up)
 {
 	static const char *const names[UPLINK_MAX] = { "receive", "receive1", "receive2",
 						       "receive3" };
-	size_t bytes = pkt_pool_bytes(UPLINK_RX_PACKETS, PKT_HEADROOM + UPLINK_RX_BUFFER);
-	bus_t bus;
-	void *mem;
 
 	if (up->rx_pool.count)
 		return ERR_OK; /* of an attempt before */
-	mem = netcore_dma_alloc(bytes, &bus);
-	if (!mem)
-		return ERR_NOMEM;
-	pkt_pool_init(&up->rx_pool, names[up->index], 0, UPLINK_RX_PACKETS,
-		      PKT_HEADROOM + UPLINK_RX_BUFFER, mem, bus);
-	up->rx_pool.foreign_put = xcore_put;
-	netcore_count_pool(bytes);
-	return ERR_OK;
+	return netcore_make_pool(&up->rx_pool, names[up->index], 0, UPLINK_RX_PACKETS,
+				 PKT_HEADROOM + UPLINK_RX_BUFFER);
 }
 
 static void pause(u64 ns)

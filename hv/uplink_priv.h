@@ -17,6 +17,14 @@ err_t uplink_use_queues(struct uplink *up, u32 n, char *why, size_t size);
 
 /* --- uplink_run.c ------------------------------------------------------------- */
 
+/* Bursts in one turn of a queue; then the guest they are for gets its own, for so long
+ * at most: frames wait better in the NIC's ring than in a full guest's. */
+#define UPLINK_BURSTS 4
+#define UPLINK_TURN_NS (400ull * 1000)
+
+/* Throw away what came while nobody wanted it. The queue's core. */
+void uplink_empty_ring(struct nic *nic, u32 queue);
+
 /* The NIC's interrupt handler, and that of another vector of queue 0. */
 void uplink_irq(void *up);
 void uplink_vector_irq(struct uplink *up, u32 vector);

@@ -17,9 +17,6 @@
 
 /* A core that is asked to leave its queue, or whose buffers are awaited, gets so long. */
 #define WAIT_NS (100ull * 1000 * 1000)
-/* Bursts in one turn, and when the next one comes: as in uplink_run.c. */
-#define BURSTS 4
-#define TURN_NS (400ull * 1000)
 
 static struct uplink_queue *queue_at(const struct uplink *up, u32 i)
 {
@@ -35,21 +32,6 @@ static void count_queues(struct placement *p)
 		for (u32 k = 1; k < NIC_QUEUES_MAX; k++)
 			if (uplink_at(i)->queue[k])
 				p->queues[uplink_at(i)->queue[k]->core]++;
-}
-
-static err_t make_pool(struct uplink_queue *q)
-{
-	size_t bytes = pkt_pool_bytes(UPLINK_RX_PACKETS, PKT_HEADROOM + UPLINK_RX_BUFFER);
-	bus_t bus;
-	void *mem = netcore_dma_alloc(bytes, &bus);
-
-	if (!mem)
-		return ERR_NOMEM;
-	pkt_pool_init(&q->rx_pool, "receive-queue", q->core, UPLINK_RX_PACKETS,
-		      PKT_HEADROOM + UPLINK_RX_BUFFER, mem, bus);
-	q->rx_pool.foreign_put = xcore_put;
-	netcore_count_pool(bytes);
-	return ERR_OK;
 }
 
 /* A queue keeps its core and its pool for good. */
@@ -73,7 +55,8 @@ static err_t make_queue(struct uplink *up, u32 i)
 	q->park = q->parked = 1;
 	q->room_seen = UINT32_MAX;
 	ring_init(&q->relay, q->relay_slot, UPLINK_RELAY);
-	err = make_pool(q);
+	err = netcore_make_pool(&q->rx_pool, "receive-queue", q->core, UPLINK_RX_PACKETS,
+				PKT_HEADROOM + UPLINK_RX_BUFFER);
 	if (err) {
 		plat_free(q, sizeof(*q));
 		return err;
@@ -307,7 +290,7 @@ static bool receive(struct uplink_queue *q)
 	struct uplink *up = q->up;
 	struct pkt *pkts[PKT_BURST];
 
-	for (u32 i = 0; i < BURSTS; i++) {
+	for (u32 i = 0; i < UPLINK_BURSTS; i++) {
 		u32 n = nic_timed_rx(&up->nic, q->index, pkts, PKT_BURST), before;
 
 		if (!n)
@@ -321,21 +304,6 @@ static bool receive(struct uplink_queue *q)
 	return true;
 }
 
-/* What came while nobody wanted it. */
-static void throw_away(struct uplink_queue *q)
-{
-	struct pkt *pkts[PKT_BURST];
-	u32 n = 1;
-
-	for (u32 turn = 0; n && turn < UPLINK_RX_PACKETS / PKT_BURST; turn++) {
-		n = q->up->nic.ops->rx_burst(&q->up->nic, q->index, pkts, PKT_BURST);
-		for (u32 i = 0; i < n; i++)
-			pkt_put(pkts[i]);
-	}
-	uplink_moderate_begin(&q->up->nic, q->index, &q->moderation);
-	q->stale = false;
-}
-
 static void service(struct core *c, struct uplink_queue *q)
 {
 	bool came = __atomic_exchange_n(&q->came, 0, __ATOMIC_ACQ_REL), begun, more;
@@ -345,8 +313,11 @@ static void service(struct core *c, struct uplink_queue *q)
 	if (is_parked(q))
 		return;
 	q->services++;
-	if (q->stale)
-		throw_away(q);
+	if (q->stale) {
+		uplink_empty_ring(nic, q->index);
+		uplink_moderate_begin(nic, q->index, &q->moderation);
+		q->stale = false;
+	}
 	ledger_claim(c->index, came ? LEDGER_RX_EXIT : LEDGER_TX_EXIT);
 	before = ledger_enter(LEDGER_RX_INTERRUPT);
 	uplink_moderate(nic, q->index, &q->moderation, q->frames, q->irqs);
@@ -363,7 +334,7 @@ static void service(struct core *c, struct uplink_queue *q)
 	epoch_read_end(c->index, begun);
 	if (more) {
 		__atomic_store_n(&q->look, 1, __ATOMIC_RELEASE);
-		core_defer(c, CORE_EV_NIC, TURN_NS);
+		core_defer(c, CORE_EV_NIC, UPLINK_TURN_NS);
 	}
 	xcore_flush(c->index);
 	ledger_leave(before);
@@ -411,7 +382,7 @@ bool uplink_queues_relayed(struct uplink *up)
 		struct pkt *pkts[PKT_BURST];
 		u32 n = 1;
 
-		for (u32 turn = 0; n && turn < BURSTS; turn++) {
+		for (u32 turn = 0; n && turn < UPLINK_BURSTS; turn++) {
 			n = pop(up, up->queue[i], pkts);
 			if (n)
 				uplink_relayed(up, pkts, n);

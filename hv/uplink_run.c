@@ -19,10 +19,6 @@
 #define TICK_NS (1000ull * 1000 * 1000)
 /* ... and again, where a reset waits for other cores to leave their queues. */
 #define LEAVE_NS (1000ull * 1000)
-/* Bursts in one turn; then the guest they are for gets its own, for so long
- * at most: frames wait better in the NIC's ring than in a full guest's. */
-#define BURSTS 4
-#define TURN_NS (400ull * 1000)
 
 static const struct edge *sender; /* for captures */
 
@@ -62,11 +58,12 @@ void uplink_arm_net_timer(struct uplink *up)
 		timer_set(&core_this()->timers, &up->net_timer, netif_next_ns(&up->netif));
 }
 
-/* What the NIC takes now, for all cores. Without a link nothing drains: then frames
- * are dropped, and guests of this node that talk to each other do not wait for it. */
+/* Give back what was sent: what the NIC takes now, for all cores. Without a link nothing
+ * drains: then frames are dropped, and guests of this node that talk to each other do not
+ * wait for it. */
 static u32 see_room(struct uplink *up)
 {
-	u32 room = up->nic.ops->tx_room(&up->nic, 0);
+	u32 room = nic_timed_room(&up->nic, 0);
 	bool counts = up->link_was_up && up->state == UPLINK_UP;
 
 	__atomic_store_n(&up->room_seen, counts ? room : UINT32_MAX, __ATOMIC_RELAXED);
@@ -76,15 +73,12 @@ static u32 see_room(struct uplink *up)
 }
 
 /*
- * Give back what was sent. Where the NIC is still at it, its transmit
- * interrupt brings us here again, so that no guest's buffer is held for long.
+ * Where the NIC is still at what it was given, its transmit interrupt brings us here
+ * again, so that no guest's buffer is held for long.
  */
 static void reclaim(struct uplink *up)
 {
-	bool busy;
-
-	nic_timed_reclaim(&up->nic, 0);
-	busy = see_room(up) < up->idle_room;
+	bool busy = see_room(up) < up->idle_room;
 
 	if (busy == up->waiting_for_tx || up->polled)
 		return;
@@ -145,7 +139,7 @@ static bool receive(struct uplink *up)
 {
 	struct pkt *pkts[PKT_BURST];
 
-	for (u32 i = 0; i < BURSTS; i++) {
+	for (u32 i = 0; i < UPLINK_BURSTS; i++) {
 		u32 n = nic_timed_rx(&up->nic, 0, pkts, PKT_BURST);
 
 		if (!n)
@@ -223,7 +217,7 @@ static void service(struct core *c, struct uplink *up)
 	vnet_batch_end(0);
 	if (more || left) {
 		__atomic_store_n(&up->look, 1, __ATOMIC_RELEASE);
-		core_defer(c, CORE_EV_NIC, TURN_NS);
+		core_defer(c, CORE_EV_NIC, UPLINK_TURN_NS);
 	}
 	xcore_flush(0);
 	uplink_arm_net_timer(up);
@@ -334,14 +328,13 @@ void uplink_run_attached(struct uplink *up)
 	timer_set(&core_this()->timers, &up->tick_timer, plat_now_ns() + TICK_NS);
 }
 
-/* What came while nobody wanted it. */
-static void empty_ring(struct uplink *up)
+void uplink_empty_ring(struct nic *nic, u32 queue)
 {
 	struct pkt *pkts[PKT_BURST];
 	u32 n = 1;
 
 	for (u32 turn = 0; n && turn < UPLINK_RX_PACKETS / PKT_BURST; turn++) {
-		n = up->nic.ops->rx_burst(&up->nic, 0, pkts, PKT_BURST);
+		n = nic->ops->rx_burst(nic, queue, pkts, PKT_BURST);
 		for (u32 i = 0; i < n; i++)
 			pkt_put(pkts[i]);
 	}
@@ -358,7 +351,7 @@ void uplink_run_use(struct uplink *up, bool on)
 		__atomic_store_n(&up->room_seen, UINT32_MAX, __ATOMIC_RELAXED);
 		return;
 	}
-	empty_ring(up);
+	uplink_empty_ring(&up->nic, 0);
 	up->polled |= up->cfg.poll;
 	if (up->polled)
 		timer_set(&core_this()->timers, &up->poll_timer, plat_now_ns() + POLL_NS);

@@ -152,6 +152,21 @@ static void start_filters(struct ixgbe *x)
 	ixgbe_write(x, IXGBE_MAXFRS, (IXGBE_MAX_FRAME + 4) << IXGBE_MAXFRS_SHIFT);
 }
 
+/* 8.2.3.8.1 to 8.2.3.8.5, 8.2.3.9.5: a ring's base, length, head and tail, which lie alike
+ * behind both kinds of base. */
+static void start_ring(const struct ixgbe *x, u32 base, bus_t bus, u32 bytes)
+{
+	ixgbe_write(x, base, (u32)bus.v);
+	ixgbe_write(x, base + IXGBE_RDBAH0 - IXGBE_RDBAL0, (u32)(bus.v >> 32));
+	ixgbe_write(x, base + IXGBE_RDLEN0 - IXGBE_RDBAL0, bytes);
+	ixgbe_write(x, base + IXGBE_RDH0 - IXGBE_RDBAL0, 0);
+	ixgbe_write(x, base + IXGBE_RDT0 - IXGBE_RDBAL0, 0);
+}
+STATIC_ASSERT(IXGBE_TDBAH0 - IXGBE_TDBAL0 == IXGBE_RDBAH0 - IXGBE_RDBAL0 &&
+	      IXGBE_TDLEN0 - IXGBE_TDBAL0 == IXGBE_RDLEN0 - IXGBE_RDBAL0 &&
+	      IXGBE_TDH0 - IXGBE_TDBAL0 == IXGBE_RDH0 - IXGBE_RDBAL0 &&
+	      IXGBE_TDT0 - IXGBE_TDBAL0 == IXGBE_RDT0 - IXGBE_RDBAL0, "alike");
+
 /* 4.6.7: a receive queue and its first buffers. One of several has no other wait for
  * the frames that it finds no place for. */
 static err_t start_rx_queue(struct ixgbe_queue *q)
@@ -159,11 +174,8 @@ static err_t start_rx_queue(struct ixgbe_queue *q)
 	const struct ixgbe *x = q->x;
 	u32 i = q->index, rxdctl = IXGBE_QUEUE(IXGBE_RXDCTL0, i);
 
-	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RDBAL0, i), (u32)q->rx_bus.v);
-	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RDBAH0, i), (u32)(q->rx_bus.v >> 32));
-	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RDLEN0, i), IXGBE_RX_RING * sizeof(union ixgbe_rx_desc));
-	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RDH0, i), 0);
-	ixgbe_write(x, IXGBE_QUEUE(IXGBE_RDT0, i), 0);
+	start_ring(x, IXGBE_QUEUE(IXGBE_RDBAL0, i), q->rx_bus,
+		   IXGBE_RX_RING * sizeof(union ixgbe_rx_desc));
 	ixgbe_write(x, IXGBE_QUEUE(IXGBE_SRRCTL0, i),
 		    IXGBE_SRRCTL_ONE_BUFFER | IXGBE_SRRCTL_KB(IXGBE_RX_BUF) |
 			    (x->queues > 1 ? IXGBE_SRRCTL_DROP : 0));
@@ -199,11 +211,8 @@ static err_t start_tx_queue(const struct ixgbe_queue *q)
 	const struct ixgbe *x = q->x;
 	u32 i = q->index, txdctl = IXGBE_QUEUE(IXGBE_TXDCTL0, i);
 
-	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDBAL0, i), (u32)q->tx_bus.v);
-	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDBAH0, i), (u32)(q->tx_bus.v >> 32));
-	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDLEN0, i), IXGBE_TX_RING * sizeof(union ixgbe_tx_desc));
-	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDH0, i), 0);
-	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDT0, i), 0);
+	start_ring(x, IXGBE_QUEUE(IXGBE_TDBAL0, i), q->tx_bus,
+		   IXGBE_TX_RING * sizeof(union ixgbe_tx_desc));
 	ixgbe_write(x, IXGBE_QUEUE(IXGBE_TDWBAL0, i), 0);
 	ixgbe_write(x, txdctl, IXGBE_TXDCTL_THRESHOLDS);
 	if (!i)

@@ -103,24 +103,9 @@ static bool receive(const void *frame, u32 len)
 	return true;
 }
 
-const struct path_device path_e1000 = {
-	.name = "e1000",
-	.vendor = E1000_VENDOR,
-	.device = 0x100e,
-	.up = up,
-	.read = reg_read,
-	.send = do_send,
-	.last = last,
-	.receive = receive,
-};
+#define DEVICE(text, id) \
+	{ .name = (text), .vendor = E1000_VENDOR, .device = (id), .up = up, .read = reg_read, \
+	  .send = do_send, .last = last, .receive = receive }
 
-const struct path_device path_e1000e = {
-	.name = "e1000e",
-	.vendor = E1000_VENDOR,
-	.device = 0x10d3,
-	.up = up,
-	.read = reg_read,
-	.send = do_send,
-	.last = last,
-	.receive = receive,
-};
+const struct path_device path_e1000 = DEVICE("e1000", 0x100e);
+const struct path_device path_e1000e = DEVICE("e1000e", 0x10d3);
