@@ -146,9 +146,17 @@ def finds_others(lab, target, members):
             assert address in output, f"{target}: {output}"
 
 
+def wait_for_link_local(lab, target, device):
+    """Until its IPv6 address is its own: a tentative one sends nothing (RFC 4862 5.4), and how
+    long nobody objects is measured from when the machine was up, not from when we look."""
+    own = f"^fe80.* 80 +{device}$"  # of the flags only IFA_F_PERMANENT
+    sh(lab, target, f"until grep -Eq '{own}' /proc/net/if_inet6; do sleep 0.2; done")
+
+
 def multicast_is_answered(lab, target, members):
     """Each other member answers, once, and has to find the asker by neighbour discovery."""
     device = members[target][0]
+    wait_for_link_local(lab, target, device)
     others = len(members) - 1
     if on_host(lab, target):
         answers = sh(lab, target, python(PING, f"ff02::1%{device}", others)).split()

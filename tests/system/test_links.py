@@ -83,6 +83,7 @@ def test_guests_over_each_kind(lab, kind):
 
 def test_multicast_over_a_direct_link(lab):
     exchange(lab, KINDS["direct"][0])
+    examplekit.wait_for_link_local(lab, "beta/g1", "eth0")
     status, output = lab.sh("beta/g1", "ping -c 3 -i 0.2 ff02::1%eth0")
     assert status == 0, output
     exchange(lab, KINDS["udp"][0])

@@ -63,6 +63,7 @@ def test_the_ping_travels_inside_the_link(lab):
 
 def test_broadcast_and_ipv6_neighbour_discovery(lab):
     assert lab.sh("beta/g1", "ip neigh flush dev eth0; ping -c 2 -i 0.2 10.1.0.1")[0] == 0
+    examplekit.wait_for_link_local(lab, "alpha/g1", "eth0")
     status, output = lab.sh("alpha/g1", "ping -c 3 -i 0.2 ff02::1%eth0")
     assert status == 0, output
 
