@@ -2,7 +2,8 @@
 /*
  * Writes to CR0, CR4 and CR8: what the processor would check, checked for the
  * guest, because a bit that this processor lacks must raise #GP in the guest
- * and not stop it (SDM vol. 3A 2.5, 4.1; APM vol. 2 3.1).
+ * and not stop it (SDM vol. 3A 2.5, 4.1; APM vol. 2 3.1). Reads of CR4, where
+ * the processor's differs from the guest's.
  */
 #include "hv/exits.h"
 
@@ -98,6 +99,30 @@ static bool written_value(struct vcpu *v, const struct vcpu_exit *x, const struc
 	default:
 		return false;
 	}
+}
+
+/* Only CR4's reads exit, and where no assist names the register the instruction does. */
+void exit_cr_read(struct vcpu *v, const struct vcpu_exit *x)
+{
+	struct vcpu_regs *regs = backend->regs(v->hw);
+	u8 bytes[INSN_MAX], gpr = x->cr.gpr, len = x->insn_len;
+	struct vcpu_sregs s;
+	struct insn insn;
+
+	backend->get_sregs(v->hw, &s);
+	if (gpr >= GPR_COUNT || !len) {
+		u32 n = exit_insn_bytes(v, x, bytes);
+
+		if (insn_decode(bytes, n, insn_mode_of(&s), &insn) ||
+		    insn.op != INSN_MOV_FROM_CR) {
+			vcpu_inject(v, VECTOR_UD, false, 0);
+			return;
+		}
+		gpr = insn.rm;
+		len = insn.len;
+	}
+	regs->gpr[gpr] = s.cr4;
+	backend->skip_insn(v->hw, len);
 }
 
 void exit_cr_write(struct vcpu *v, const struct vcpu_exit *x)

@@ -167,7 +167,7 @@ static void (*const handlers[EXIT_KIND_COUNT])(struct vcpu *, const struct vcpu_
 	[EXIT_CPUID] = exit_cpuid,
 	[EXIT_RDMSR] = exit_rdmsr,
 	[EXIT_WRMSR] = exit_wrmsr,
-	[EXIT_CR_READ] = exit_other,
+	[EXIT_CR_READ] = exit_cr_read,
 	[EXIT_CR_WRITE] = exit_cr_write,
 	[EXIT_HLT] = exit_hlt,
 	[EXIT_PAUSE] = exit_skip,

@@ -14,6 +14,7 @@ void exit_handle(struct vcpu *v, const struct vcpu_exit *x);
 void exit_emulate(struct vcpu *v, const struct vcpu_exit *x);
 
 /* Writes to control registers (hv/exit_cr.c). */
+void exit_cr_read(struct vcpu *v, const struct vcpu_exit *x);
 void exit_cr_write(struct vcpu *v, const struct vcpu_exit *x);
 
 /* CPUID and MSRs (hv/exit_msr.c). */

@@ -179,10 +179,11 @@ static size_t block_bytes(void)
  * them. INVD would throw away the host's dirty lines; QEMU takes it for WBINVD.
  * #DB and #AC exit because a guest can have either raised again by its own
  * delivery, for ever and without an exit (CVE-2015-5307, CVE-2015-8104).
+ * Reads of CR4 because it is not quite the guest's: see svm_set_sregs().
  */
 static void intercepts_init(struct vmcb *v, bool own_hlt)
 {
-	v->intercept_cr = VMCB_CR_WRITE(4);
+	v->intercept_cr = VMCB_CR_READ(4) | VMCB_CR_WRITE(4);
 	v->intercept_exceptions = BIT(VECTOR_DB) | BIT(VECTOR_AC) | BIT(VECTOR_MC);
 	v->intercept_misc1 = VMCB_I_INTR | VMCB_I_NMI | VMCB_I_INIT | VMCB_I_CR0_SEL_WRITE |
 			     VMCB_I_RDPMC | VMCB_I_CPUID | VMCB_I_RSM | VMCB_I_INVD |

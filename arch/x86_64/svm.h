@@ -27,6 +27,7 @@ struct vcpu_hw {
 	struct xstate x;
 	u32 features;	       /* svm_feature_mask() when it was created */
 	u64 efer;	       /* as the guest sees it */
+	u64 cr4;	       /* ... and CR4 */
 	bool nmi_pending;      /* latched, goes in when it may */
 	bool nmi_blocked;      /* an NMI was injected and no IRET completed since */
 	bool nmi_iret;	       /* ... and the IRET at nmi_iret_rip is about to */

@@ -45,7 +45,7 @@ static void fill_cr(struct vcpu_hw *hw, struct vcpu_exit *exit)
 
 	exit->cr.cr = 0;
 	if (hw->vmcb->exit_code != SVM_EXIT_CR0_SEL_WRITE)
-		exit->cr.cr = (u8)(hw->vmcb->exit_code - SVM_EXIT_CR0_WRITE);
+		exit->cr.cr = (u8)(hw->vmcb->exit_code % SVM_EXIT_CR0_WRITE);
 	exit->cr.gpr = known ? (u8)(info & SVM_CR_GPR_MASK) : GPR_COUNT;
 }
 
@@ -96,6 +96,7 @@ static void fill_iret(struct vcpu_hw *hw, struct vcpu_exit *exit)
 }
 
 static const struct exit_desc exits[SVM_EXIT_LOW_COUNT] = {
+	[SVM_EXIT_CR4_READ] = { .name = "cr4-read", .kind = EXIT_CR_READ, .fill = fill_cr },
 	[SVM_EXIT_CR4_WRITE] = { .name = "cr4-write", .kind = EXIT_CR_WRITE, .fill = fill_cr },
 	[SVM_EXIT_CR8_WRITE] = { .name = "cr8-write", .kind = EXIT_CR_WRITE, .fill = fill_cr },
 	[SVM_EXIT_EXCEPTION + VECTOR_DB] = {

@@ -61,7 +61,7 @@ void svm_get_sregs(struct vcpu_hw *hw, struct vcpu_sregs *s)
 	s->cr0 = v->cr0;
 	s->cr2 = v->cr2;
 	s->cr3 = v->cr3;
-	s->cr4 = v->cr4;
+	s->cr4 = hw->cr4;
 	s->cr8 = svm_get_cr8(hw);
 	s->efer = hw->efer;
 	s->dr6 = v->dr6;
@@ -80,6 +80,8 @@ static u64 vmcb_efer(u64 efer, u64 cr0, u64 cr4)
 	return efer | EFER_SVME;
 }
 
+/* CR4.MCE is always set in the VMCB: without it a machine check shuts the processor down, and
+ * would be taken for this guest's triple fault (APM vol. 2, #MC). */
 void svm_set_sregs(struct vcpu_hw *hw, const struct vcpu_sregs *s)
 {
 	struct vmcb *v = hw->vmcb;
@@ -99,7 +101,8 @@ void svm_set_sregs(struct vcpu_hw *hw, const struct vcpu_sregs *s)
 	v->cr0 = s->cr0 | CR0_ET;
 	v->cr2 = s->cr2;
 	v->cr3 = s->cr3;
-	v->cr4 = s->cr4;
+	hw->cr4 = s->cr4;
+	v->cr4 = s->cr4 | CR4_MCE;
 	svm_set_cr8(hw, (u8)s->cr8);
 	hw->efer = s->efer & ~EFER_LMA;
 	if (s->efer & EFER_LME && s->cr0 & CR0_PG)

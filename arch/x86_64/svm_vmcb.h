@@ -9,6 +9,7 @@
 #include "hv/base/types.h"
 
 /* Control registers' intercepts: reads in bits 15:0, writes in 31:16. */
+#define VMCB_CR_READ(n) BIT(n)
 #define VMCB_CR_WRITE(n) BIT(16 + (n))
 
 /* First word of instruction intercepts (00Ch). */
@@ -218,6 +219,7 @@ STATIC_ASSERT(sizeof(struct vmcb) == 4096, "one page");
 
 /* Exit codes (appendix C). */
 enum svm_exit_code {
+	SVM_EXIT_CR4_READ = 0x004,
 	SVM_EXIT_CR0_WRITE = 0x010, /* + number */
 	SVM_EXIT_CR4_WRITE = 0x014,
 	SVM_EXIT_CR8_WRITE = 0x018,
