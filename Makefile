@@ -54,7 +54,7 @@ HV_O	:= $(HV_C:%.c=$B/hv/%.o) $(HV_ASM:%.asm=$B/hv/%.asm.o) $B/hv/hv/emul/dsdt.o
 HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-pie -mno-red-zone \
 	   -mgeneral-regs-only -mcmodel=small -fno-stack-protector -fno-strict-aliasing \
 	   -mstringop-strategy=libcall \
-	   -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fcf-protection=none \
+	   -fno-asynchronous-unwind-tables -fomit-frame-pointer -fcf-protection=none \
 	   -ffunction-sections -fdata-sections -fno-common -I. -Iarch/x86_64/include $(WARN)
 # Small rather than fast: what no frame and no exit of a running guest comes by.
 HV_COLD	:= boot/% ctl/% hv/config% hv/console% hv/control% hv/ctl% hv/hostcpu% hv/main% \

@@ -18,8 +18,16 @@
 #include "hv/base/log.h"
 
 #define REBOOT_DEFAULT_S 10
-#define BACKTRACE_MAX 16
+#define BACKTRACE_MAX 24
 #define NS_PER_S 1000000000ull
+
+/* SDM vol. 2A, CALL. */
+#define CALL_REL32 0xe8
+#define CALL_REL32_LENGTH 5
+#define CALL_RM 0xff
+#define CALL_RM_REG 2 /* in the ModR/M byte */
+#define CALL_LENGTH_MIN 2
+#define CALL_LENGTH_MAX 7
 
 static u32 reboot_s = REBOOT_DEFAULT_S;
 static void (*dump_more)(void);
@@ -93,25 +101,52 @@ static NORETURN void finish(void)
 	arch_reset();
 }
 
-/* Frame pointers lead up the stack as long as they stay on this core's stacks. */
-static void backtrace(u64 rip, u64 rbp)
+/* Where the part of this core's stacks ends that an address is in; 0: in none. */
+static u64 stack_end(u64 rsp)
 {
-	u64 low = (u64)(uintptr_t)cpu_stack[plat_core()];
-	u64 high = low + sizeof(struct cpu_stack) - 2 * sizeof(u64);
+	const struct cpu_stack *s = cpu_stack[plat_core()];
+	u64 main = (u64)(uintptr_t)s->main;
+	u64 ist = (u64)(uintptr_t)s->ist;
 
-	say("  called from:");
-	for (u32 i = 0; i < BACKTRACE_MAX; i++) {
-		const u64 *frame = (const u64 *)(uintptr_t)rbp;
+	if (rsp >= main && rsp < main + sizeof(s->main))
+		return main + sizeof(s->main);
+	if (rsp >= ist && rsp < ist + sizeof(s->ist))
+		return ist + ALIGN_UP(rsp - ist + 1, STACK_IST_BYTES);
+	return 0;
+}
 
-		if (rip < (u64)(uintptr_t)image_start || rip >= (u64)(uintptr_t)image_rodata)
-			break;
-		say(" %lx", rip);
-		if (rbp < low || rbp > high || rbp % sizeof(u64))
-			break;
-		rip = frame[1];
-		if (frame[0] <= rbp)
-			break;
-		rbp = frame[0];
+/* Whether a call instruction ends there: CALL rel32, or CALL r/m64 in any of its lengths. */
+static bool follows_call(u64 at)
+{
+	const u8 *p = (const u8 *)(uintptr_t)at;
+
+	if (at < (u64)(uintptr_t)image_start + CALL_LENGTH_MAX ||
+	    at >= (u64)(uintptr_t)image_rodata)
+		return false;
+	if (p[-CALL_REL32_LENGTH] == CALL_REL32)
+		return true;
+	for (s32 n = CALL_LENGTH_MIN; n <= CALL_LENGTH_MAX; n++)
+		if (p[-n] == CALL_RM && (p[1 - n] >> 3 & 7) == CALL_RM_REG)
+			return true;
+	return false;
+}
+
+/* There are no frame pointers: whatever on the stack follows a call. Some of it may be left
+ * over from functions that have returned. */
+static void backtrace(u64 rip, u64 rsp)
+{
+	const u64 *at = (const u64 *)(uintptr_t)ALIGN_UP(rsp, sizeof(u64));
+	const u64 *end = (const u64 *)(uintptr_t)stack_end(rsp);
+	u32 n = 0;
+
+	say("  at %lx, called from (some may be old):", rip);
+	for (; at < end && n < BACKTRACE_MAX; at++) {
+		u64 word = *at;
+
+		if (!follows_call(word))
+			continue;
+		say(" %lx", word);
+		n++;
 	}
 	say("\n");
 }
@@ -142,7 +177,7 @@ void die_trap(const struct trap_frame *f)
 	say("  r12 %016lx  r13 %016lx  r14 %016lx  r15 %016lx\n", f->r12, f->r13, f->r14, f->r15);
 	say("  cs %04lx  ss %04lx  rflags %08lx  cr0 %08lx  cr2 %016lx  cr3 %lx  cr4 %lx\n", f->cs,
 	    f->ss, f->rflags, read_cr0(), read_cr2(), read_cr3(), read_cr4());
-	backtrace(f->rip, f->rbp);
+	backtrace(f->rip, f->rsp);
 	finish();
 }
 
