@@ -401,8 +401,9 @@ class Machines:
 
     def __init__(self, broken=(), dead=(), fast=()):
         self.broken, self.dead, self.fast = set(broken), set(dead), set(fast)
-        self.now = 0
+        self.now = self.exits = 0
         self.asked = []
+        self.checked = []
 
     def begin(self, way):
         if way.key in self.broken:
@@ -411,15 +412,21 @@ class Machines:
     def set_mtu(self, way, mtu):
         return min(mtu, way.mtu_most)
 
-    def sh(self, _target, command, _timeout):
-        way = next(way for way in ways.WAYS.values() if way.peer in command)
+    def sh(self, target, command, _timeout):
+        way = next(way for way in ways.WAYS.values() if way.ends[0] == target)
         self.asked.append(way.key)
         if way.key in self.dead:
             raise ToolError("not done within 1 s")
         return "time=2.0 ms\n", 0
 
-    def check(self, _target, _command, _timeout=0):
+    def check(self, target, command, _timeout=0):
+        self.checked.append((target, command))
         return ""
+
+    def show(self, node, _what):
+        self.exits += 10
+        return {"node": node, "vms": {"g1": {"exits": self.exits, "exits_by_reason": {}}},
+                "interfaces": {}, "drops": {}}
 
     def clock(self, target):
         self.now += 10
@@ -450,6 +457,19 @@ def test_rounds_alternate_and_the_sum_over_frames_is_asked_for():
     assert bed.asked == ["native", "guest", "guest", "native"]
     assert [row["value"] for row in runner.rows] == [2.0] * 4
     assert runner.failures == ["guest: lost"] * 2
+
+
+def test_counters_are_taken_while_the_stream_runs():
+    bed = Machines()
+    stream = next(one for one in measures.NET if one.counted)
+    runner = rounds.Runner(bed, [ways.WAYS["vmm"]], [dataclasses.replace(
+        stream, read=lambda text: measures.Result(len(text)))],
+        measures.Lengths(1, 2), lambda _: None)
+    runner.round(0)
+    (_, started), = bed.checked
+    assert "nuttcp" in started and "-T3 " in started and started.count("&") == 2
+    assert runner.rows[0]["counts"]["exits"] == 40  # of two nodes, each asked twice
+    assert runner.rows[0]["value"] == len("time=2.0 ms\n")
 
 
 def test_what_takes_long_is_not_in_every_round():

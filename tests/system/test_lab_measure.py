@@ -16,10 +16,11 @@ def ping(sent, received, low, mean):
     return measure.parse_ping(PING.format(sent=sent, received=received, low=low, mean=mean))
 
 
-def node(exits, tx, rx, drops=0):
+def node(exits, tx, rx, drops=0, cut=1):
+    """`cut`: so many packets become of each frame that was sent."""
     return {"node": "n", "vms": {"g1": {"exits": exits, "exits_by_reason": {"io": exits}}},
-            "interfaces": {"g1.eth0": {"tx_frames": tx, "rx_frames": rx, "tx_copies": 0,
-                                       "rx_copies": rx}},
+            "interfaces": {"g1.eth0": {"tx_frames": tx, "rx_frames": rx, "tx_segments": cut * tx,
+                                       "rx_segments": rx, "tx_copies": 0, "rx_copies": rx}},
             "drops": {"no route": drops}}
 
 
@@ -52,6 +53,12 @@ def test_counters_between_two_moments():
     assert (between.copies_tx(), between.copies_rx()) == (0, 1)
     assert between.drops == {"no route": 1} and between.by_reason == {"io": 70}
     assert (measure.Counters([]) + between).exits_per_packet() == between.exits_per_packet()
+
+
+def test_long_frames_are_as_many_packets_as_go_out_for_them():
+    counted = measure.Counters([node(40, 10, 0, cut=45), node(40, 0, 450)])
+    assert counted.packets() == 900 and counted.exits_per_packet() == round(80 / 900, 3)
+    assert counted.copies_rx() == 1
 
 
 def test_nothing_counted_is_no_ratio():

@@ -41,7 +41,7 @@ class Counters:
     """What `show stats json` of several nodes says, summed over nodes, guests and
     interfaces; differences of two are what happened between."""
 
-    FIELDS = ("tx_frames", "rx_frames", "tx_copies", "rx_copies")
+    FIELDS = ("tx_frames", "rx_frames", "tx_segments", "rx_segments", "tx_copies", "rx_copies")
 
     def __init__(self, stats):
         self.exits = 0
@@ -81,7 +81,8 @@ class Counters:
         return total
 
     def packets(self):
-        return self.frames["tx_frames"] + self.frames["rx_frames"]
+        """Of the wire, at each end: a long segment of a guest is as many as go out for it."""
+        return self.frames["tx_segments"] + self.frames["rx_segments"]
 
     def exits_per_packet(self):
         return _ratio(self.exits, self.packets())

@@ -12,7 +12,7 @@ from overlaykit.ways import PLAIN_MTU_MOST
 TIMES = re.compile(r"time=([\d.]+) ms")
 PING_INTERVAL_S = 0.01
 LOADED_INTERVAL_S = 0.04
-STREAM_HEAD_S = 1   # of a stream, before pings beside it count
+STREAM_HEAD_S = 1   # of a stream, before what is counted in it or runs beside it
 STREAM_TAIL_S = 1
 SLACK_S = 120       # for a command on a busy machine, beside the time it takes
 SOCKPERF_PORT = 11111
@@ -43,7 +43,8 @@ class Result:
 @dataclasses.dataclass(frozen=True)
 class Measure:
     """`command` and `read` are functions: of Lengths and the way, and of the output.
-    `counted`: the nodes' counters over it are noted. `group`: what a way may skip.
+    `counted`: the nodes' counters are noted, of so many seconds within it, STREAM_HEAD_S from
+    its start and STREAM_TAIL_S from its end. `group`: what a way may skip.
     `quick`: part of a quick run, too. `every`: so many rounds, the first one included."""
 
     key: str
@@ -58,6 +59,10 @@ class Measure:
     group: str = "net"
     quick: bool = True
     every: int = 1
+
+
+def _with_ends(lengths):
+    return STREAM_HEAD_S + lengths.seconds + STREAM_TAIL_S
 
 
 def _median_of_times(text):
@@ -78,26 +83,27 @@ def ping(key, title, mtu):
                    takes=lambda lengths: lengths.pings * PING_INTERVAL_S)
 
 
-def _loaded_seconds(lengths):
-    return STREAM_HEAD_S + lengths.seconds + STREAM_TAIL_S
-
-
 def ping_under_tcp(key, title, mtu):
     """Round trips beside a TCP stream that takes what it can get."""
     def command(lengths, way):
         count = int(lengths.seconds / LOADED_INTERVAL_S)
-        return (f"nuttcp -T{_loaded_seconds(lengths)} {way.peer} >/dev/null & "
+        return (f"nuttcp -T{_with_ends(lengths)} {way.peer} >/dev/null & "
                 f"sleep {STREAM_HEAD_S}; ping -i {LOADED_INTERVAL_S} -c {count} -W 5 "
                 f"{way.peer} | grep -o 'time=.*'; wait")
     return Measure(key, title, "ms", "lower", mtu, command, _median_of_times,
-                   takes=_loaded_seconds)
+                   takes=_with_ends)
 
 
 def tcp(mtu, name, direction, counted=False):
     option = "-r " if direction == "reverse" else ""
+
+    def takes(lengths):
+        return _with_ends(lengths) if counted else lengths.seconds
+
     return Measure(f"tcp_{mtu}_{direction}", f"TCP {direction}, MTU {name}", "Mbit/s", "higher",
-                   mtu, lambda lengths, way: f"nuttcp -fparse {option}-T{lengths.seconds} "
-                   f"{way.peer}", _mbps, counted=counted, quick=mtu <= PLAIN_MTU_MOST)
+                   mtu, lambda lengths, way: f"nuttcp -fparse {option}-T{takes(lengths)} "
+                   f"{way.peer}", _mbps, takes=takes, counted=counted,
+                   quick=mtu <= PLAIN_MTU_MOST)
 
 
 def udp(size):

@@ -12,6 +12,7 @@ CLOCK_MAX = 0.03        # that a clock may be off over a turn
 CLOCK_ROUGH_MAX = 0.15  # and over the time of a warm-up
 CLOCK_LOOK_S = 3
 NESTED_TRIES = 3
+STREAM = "/tmp/stream"  # in a guest: what the command in the background has said
 CLOCK = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
 
@@ -164,10 +165,13 @@ class Runner:
 
     def _fill(self, row, way, measure_):
         self.bed.set_mtu(way, measure_.mtu)
-        before = self._counters(way, measure_)
         stolen = processor_times()
         timeout = measure_.takes(self.lengths) * 4 + what.SLACK_S
-        text, _ = self.bed.sh(way.ends[0], measure_.command(self.lengths, way), timeout)
+        command = measure_.command(self.lengths, way)
+        if measure_.counted:
+            text, counted = self._within(way, command, timeout)
+        else:
+            (text, _), counted = self.bed.sh(way.ends[0], command, timeout), None
         result = measure_.read(text)
         now = processor_times()
         row["value"] = result.value
@@ -176,12 +180,23 @@ class Runner:
             row["samples"] = list(result.samples)
         if result.detail:
             row["detail"] = result.detail
-        if before:
-            row["counts"] = counts(self._counters(way, measure_) - before)
+        if counted and way.nodes:
+            row["counts"] = counts(counted)
 
-    def _counters(self, way, measure_):
-        if not measure_.counted or not way.nodes:
-            return None
+    def _within(self, way, command, timeout):
+        """A stream's output, and what the nodes counted while it ran: without the start of a
+        program, and without the serial line by which it is started."""
+        end = way.ends[0]
+        self.bed.check(end, f"({command}) >{STREAM} 2>&1 & echo $! >{STREAM}.pid")
+        time.sleep(what.STREAM_HEAD_S)
+        before = self._counters(way)
+        time.sleep(self.lengths.seconds)
+        counted = self._counters(way) - before
+        text, _ = self.bed.sh(end, f"while kill -0 $(cat {STREAM}.pid) 2>/dev/null; do sleep 0.1; "
+                              f"done; cat {STREAM}", timeout)
+        return text, counted
+
+    def _counters(self, way):
         return measure.Counters([self.bed.show(node, "stats") for node in way.nodes])
 
     def ledger(self):
