@@ -6,7 +6,9 @@
  *
  *     netload sink PORT                    take one stream, print bytes and seconds
  *     netload send ADDRESS PORT SECONDS    be the other end
- *     netload ping ADDRESS COUNT SPACING   round trips, one a line, in us; spacing in us
+ *     netload ping ADDRESS COUNT SPACING [WAIT]
+ *                                          round trips, one a line, in us; spacing in us;
+ *                                          how long an answer is waited for, in ms
  */
 #include <arpa/inet.h>
 #include <netinet/ip_icmp.h>
@@ -19,7 +21,7 @@
 #include <unistd.h>
 
 #define BLOCK (256 * 1024)
-#define ANSWER_MS 1000
+#define ANSWER_MS "1000"
 
 static char block[BLOCK];
 
@@ -95,12 +97,12 @@ static unsigned short checksum(const void *data, size_t len)
 }
 
 /* Until the answer to this very request; negative when there was none. */
-static double await(int fd, unsigned short id, unsigned short seq, double sent)
+static double await(int fd, unsigned short id, unsigned short seq, double sent, int wait_ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	unsigned char in[1500];
 
-	while (poll(&p, 1, ANSWER_MS) > 0) {
+	while (poll(&p, 1, wait_ms) > 0) {
 		ssize_t n = recv(fd, in, sizeof(in), 0);
 		double t = now();
 		size_t head = (in[0] & 15u) * 4u;
@@ -115,7 +117,7 @@ static double await(int fd, unsigned short id, unsigned short seq, double sent)
 	return -1;
 }
 
-static int ping(const char *ip, int count, int spacing_us)
+static int ping(const char *ip, int count, int spacing_us, int wait_ms)
 {
 	struct sockaddr_in there = address(ip, "0");
 	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), lost = 0;
@@ -134,7 +136,7 @@ static int ping(const char *ip, int count, int spacing_us)
 		sent = now();
 		if (sendto(fd, &out, sizeof(out), 0, (struct sockaddr *)&there, sizeof(there)) < 0)
 			return fail("sendto");
-		took = await(fd, id, htons((uint16_t)i), sent);
+		took = await(fd, id, htons((uint16_t)i), sent, wait_ms);
 		if (took < 0)
 			lost++;
 		else
@@ -151,9 +153,10 @@ int main(int argc, char **argv)
 		return sink(argv[2]);
 	if (argc == 5 && !strcmp(argv[1], "send"))
 		return stream(argv[2], argv[3], atof(argv[4]));
-	if (argc == 5 && !strcmp(argv[1], "ping"))
-		return ping(argv[2], atoi(argv[3]), atoi(argv[4]));
+	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "ping"))
+		return ping(argv[2], atoi(argv[3]), atoi(argv[4]),
+			    atoi(argc == 6 ? argv[5] : ANSWER_MS));
 	fprintf(stderr, "usage: netload sink PORT | send ADDRESS PORT SECONDS | "
-			"ping ADDRESS COUNT SPACING_US\n");
+			"ping ADDRESS COUNT SPACING_US [WAIT_MS]\n");
 	return 2;
 }

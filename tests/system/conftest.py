@@ -14,7 +14,8 @@ sys.path.insert(0, TOOLS)
 sys.dont_write_bytecode = True
 
 IMAGE = os.path.join(ROOT, "build/caisson.elf")
-UP_TIMEOUT_S = 300
+UP_TIMEOUT_S = 900
+ANSWER_TIMEOUT_S = 120
 
 
 class RunningLab:
@@ -34,7 +35,8 @@ class RunningLab:
         return done.returncode, done.stdout + done.stderr
 
     def ctl(self, node, command):
-        done = self.tool("ctl", node, command)
+        done = self.tool("ctl", "--timeout", str(ANSWER_TIMEOUT_S), node, command,
+                         timeout=ANSWER_TIMEOUT_S)
         assert done.returncode == 0, f"{node}: {command}: {done.stdout}{done.stderr}"
         return done.stdout
 

@@ -44,7 +44,8 @@ EXAMPLES = {
                "old2": ("vx0", "10.1.0.12")}, ["udp:vxlan"]),
 }
 BARE = ["-d", "udp.port==9000,eth"]  # that it is a frame no header says
-TRIES = 5
+TRIES = 20
+PATIENCE_S = 300
 PORT = 5055
 LINES = 50000  # of what TCP carries: their numbers
 
@@ -66,7 +67,7 @@ if family == socket.AF_INET:
     total = (total >> 16) + (total & 0xffff)
     request = struct.pack(">BBH", ask, 0, ~(total + (total >> 16)) & 0xffff) + body
 found = set()
-for _ in range(10):
+for _ in range(60):
     s.sendto(request, to)
     end = time.monotonic() + 1
     while len(found) < wanted and select.select([s], [], [], max(0, end - time.monotonic()))[0]:
@@ -86,7 +87,7 @@ s = socket.create_server((sys.argv[1], int(sys.argv[2])))
 print("ready", flush=True)
 for _ in range(int(sys.argv[3])):
     c = s.accept()[0]
-    c.settimeout(60)
+    c.settimeout(240)
     data = b""
     while piece := c.recv(65536):
         data += piece
@@ -98,7 +99,7 @@ for _ in range(int(sys.argv[3])):
 SEND = """
 import hashlib, socket, sys
 data = "".join(f"{n}\\n" for n in range(1, int(sys.argv[3]) + 1)).encode()
-c = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=60)
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=240)
 c.sendall(data)
 c.shutdown(socket.SHUT_WR)
 got = hashlib.sha256()
@@ -123,7 +124,7 @@ def on_host(lab, target):
 
 
 def sh(lab, target, command):
-    status, output = lab.sh(target, command, timeout=120)
+    status, output = lab.sh(target, command, timeout=PATIENCE_S)
     assert status == 0, f"{target}: {command[-200:]}: {output}"
     return output
 
@@ -133,7 +134,7 @@ def sh(lab, target, command):
 def ping_command(lab, target, address):
     if on_host(lab, target):
         return python(PING, address, 1)
-    return f"ping -c 1 -W 5 {address} || ping -c 3 -W 5 {address}"
+    return f"until ping -c 1 -W 5 {address}; do sleep 0.2; done"
 
 
 def finds_others(lab, target, members):
@@ -215,7 +216,7 @@ def formats_are_decoded(lab, formats):
         assert lab.tool("wire", wire, path).returncode == 0
         done = subprocess.run(["tshark", "-n", "-r", path, *BARE, "-Y", "icmp", "-T", "fields",
                                "-e", "frame.protocols"], capture_output=True, text=True,
-                              check=True, timeout=60)
+                              check=True, timeout=PATIENCE_S)
         seen |= set(done.stdout.split())
     for name in formats:
         wanted = f"eth:ethertype:ip:{name}:eth:ethertype:ip:icmp"
@@ -249,8 +250,8 @@ class Relay(threading.Thread):
 
 
 def vnetctl(*arguments):
-    done = subprocess.run([VNETCTL, "-t", "60", *arguments], capture_output=True, text=True,
-                          check=False, timeout=120)
+    done = subprocess.run([VNETCTL, "-t", "120", *arguments], capture_output=True, text=True,
+                          check=False, timeout=300)
     assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
     assert done.stdout == "", done.stdout
 
@@ -285,6 +286,8 @@ def every_frame_is_accounted_for(lab):
 
 def check(lab):
     members, formats = EXAMPLES[os.path.basename(lab.directory)]
+    for target, (device, _) in members.items():
+        wait_for_link_local(lab, target, device)
     for target in members:
         finds_others(lab, target, members)
         multicast_is_answered(lab, target, members)

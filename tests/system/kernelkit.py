@@ -18,9 +18,10 @@ from labkit import host
 from wirekit import FRAME_MAX, Wire
 
 GROUP_BIT = 1
+QUICK_S, PATIENCE_S = 2, 60
 
 
-def run(*command, timeout=60):
+def run(*command, timeout=300):
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout,
                           stdin=subprocess.DEVNULL)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
@@ -38,7 +39,7 @@ class Namespace:
     def ip(self, *arguments):
         return run("ip", "-n", self.name, *arguments)
 
-    def sh(self, *command, timeout=60):
+    def sh(self, *command, timeout=300):
         return run("ip", "netns", "exec", self.name, *command, timeout=timeout)
 
     def popen(self, *command):
@@ -85,7 +86,7 @@ class Switch(threading.Thread):
                 os.write(port, frame)
             return
         with contextlib.suppress(OSError):
-            self.wire.send(frame, timeout=5)
+            self.wire.send(frame)
 
 
 class QuietWire(Wire):
@@ -95,7 +96,7 @@ class QuietWire(Wire):
         pass
 
 
-# Echo requests: address, count, bytes, TOS; prints how many were answered, each whole.
+# Echo requests: address, count, bytes, TOS, patience; prints how many were answered, each whole.
 PING = """
 import os, select, socket, struct, sys, time
 address, count, size, tos = sys.argv[1], *map(int, sys.argv[2:5])
@@ -111,7 +112,7 @@ for seq in range(count):
     body = struct.pack(">HH", os.getpid() & 0xffff, seq) + os.urandom(size)
     sum_ = struct.pack(">H", checksum(b"\\x08\\0\\0\\0" + body))
     s.sendto(b"\\x08\\0" + sum_ + body, (address, 0))
-    end = time.monotonic() + 5
+    end = time.monotonic() + float(sys.argv[5])
     while select.select([s], [], [], max(0, end - time.monotonic()))[0]:
         got = s.recv(65536)[20:]
         if got[0] == 0 and got[4:] == body:
@@ -122,8 +123,10 @@ print(answered)
 
 
 def ping(namespace, address, count, size=56, tos=0):
-    """How many echo requests were answered."""
-    return int(namespace.sh(sys.executable, "-c", PING, address, str(count), str(size), str(tos)))
+    """How many echo requests were answered. A single one is asked again when none comes."""
+    patience = QUICK_S if count == 1 else PATIENCE_S
+    return int(namespace.sh(sys.executable, "-c", PING, address, str(count), str(size), str(tos),
+                            str(patience), timeout=PATIENCE_S * count))
 
 
 TRANSFER = """
@@ -142,7 +145,7 @@ if sys.argv[1] == "serve":
         got.update(piece)
     print(got.hexdigest(), flush=True)
 else:
-    c = socket.create_connection((sys.argv[2], 5001), timeout=20)
+    c = socket.create_connection((sys.argv[2], 5001), timeout=240)
     c.sendall(data)
     print(hashlib.sha256(data).hexdigest())
 """
@@ -153,7 +156,7 @@ def transfer(one, other, address):
     server = other.popen(sys.executable, "-c", TRANSFER, "serve", address)
     try:
         assert server.stdout.readline() == "ready\n"
-        sent = one.sh(sys.executable, "-c", TRANSFER, "send", address, timeout=120)
+        sent = one.sh(sys.executable, "-c", TRANSFER, "send", address)
         assert server.stdout.readline() == sent
     finally:
         server.kill()

@@ -10,6 +10,7 @@ import time
 from labkit import serial
 
 POLL_S = 0.05
+WAIT_S = 120
 
 
 class NodeConsole:
@@ -31,7 +32,7 @@ class NodeConsole:
 
     def ask(self, command):
         """What the node prints, also when it rejects the command."""
-        return self.node.command(command)
+        return self.node.command(command, WAIT_S)
 
     def do(self, command):
         """For commands that print something only when they fail."""
@@ -57,7 +58,7 @@ class NodeConsole:
         while time.monotonic() < deadline:
             self.port.receive(deadline - time.monotonic())
 
-    def wait(self, what, condition, timeout=20):
+    def wait(self, what, condition, timeout=WAIT_S):
         """The first true value of condition(), with the log's tail if there is none."""
         deadline = time.monotonic() + timeout
         while True:
@@ -69,11 +70,11 @@ class NodeConsole:
                 raise AssertionError(f"not within {timeout} s: {what}\n{tail}")
             self.listen(POLL_S)
 
-    def wait_state(self, vm, *states, timeout=20):
+    def wait_state(self, vm, *states, timeout=WAIT_S):
         return self.wait(f"{vm} is {' or '.join(states)}",
                          lambda: (lambda now: now if now["state"] in states else None)(self.vm(vm)),
                          timeout)
 
-    def wait_output(self, vm, pattern, timeout=20):
+    def wait_output(self, vm, pattern, timeout=WAIT_S):
         return self.wait(f"{vm} prints {pattern}",
                          lambda: re.search(pattern, self.output(vm)), timeout)

@@ -37,9 +37,11 @@ request = struct.pack("16sQ16x", sys.argv[1].encode(), ctypes.addressof(value))
 fcntl.ioctl(socket.socket(), 0x8946, request)
 """
 
-START_TIMEOUT_S = 10
-STOP_TIMEOUT_S = 5
-ANSWER_TIMEOUT_S = 10
+START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 60
+ANSWER_TIMEOUT_S = 120
+RUN_TIMEOUT_S = 300
+PATIENT_MS, QUICK_MS = 30000, 1000
 
 
 class Vnetpd:
@@ -137,7 +139,7 @@ class World(contextlib.AbstractContextManager):
 
     def run(self, side, arguments, **options):
         return subprocess.run(self.command(side, arguments), capture_output=True, text=True,
-                              check=False, timeout=options.pop("timeout", 60), **options)
+                              check=False, timeout=options.pop("timeout", RUN_TIMEOUT_S), **options)
 
     def popen(self, side, arguments, **options):
         process = subprocess.Popen(self.command(side, arguments), stdin=subprocess.DEVNULL,
@@ -160,10 +162,15 @@ class World(contextlib.AbstractContextManager):
         """Give the interface its address, unless it has one."""
         self.ip(side, f"address replace {OVER[side]}/24 dev {device}")
 
-    def ping(self, side, address, count=3, spacing_us=20000):
+    def ping(self, side, address, count=3, wait_ms=PATIENT_MS):
         """Round trips in us; those that were lost are not among them."""
-        done = self.run(side, [NETLOAD, "ping", address, str(count), str(spacing_us)])
+        done = self.run(side, [NETLOAD, "ping", address, str(count), "20000", str(wait_ms)])
         return [float(line) for line in done.stdout.split()]
+
+    def answers(self, side, address, count=1):
+        """Whether an echo request is answered within a second: to be asked until it is, or
+        where nothing can come."""
+        return bool(self.ping(side, address, count, QUICK_MS))
 
     def stream(self, side, address, seconds, port=5001):
         """Bits a second of a TCP stream from `side` to the other one's address."""
@@ -171,7 +178,7 @@ class World(contextlib.AbstractContextManager):
                           text=True)
         assert sink.stdout.readline() == "ready\n"
         done = self.run(side, [NETLOAD, "send", address, str(port), str(seconds)],
-                        timeout=seconds + 60)
+                        timeout=seconds + RUN_TIMEOUT_S)
         assert done.returncode == 0, done.stderr
         total, took = sink.stdout.readline().split()
         sink.wait(STOP_TIMEOUT_S)

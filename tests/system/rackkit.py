@@ -106,7 +106,7 @@ class Rack:
                                     stderr=log, **more))
 
     def _ends(self, process):
-        self.stack.callback(process.wait, 20)
+        self.stack.callback(process.wait, 120)
         self.stack.callback(process.terminate)
 
     def make(self, conf, modules):

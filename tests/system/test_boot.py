@@ -12,7 +12,7 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IMAGE = os.path.join(ROOT, "build/caisson.elf")
 ISO = os.path.join(ROOT, "build/caisson.iso")
-BOOT_TIMEOUT_S = 60
+BOOT_TIMEOUT_S = 300
 SVM = ["-cpu", "EPYC,+svm,+npt"]
 
 

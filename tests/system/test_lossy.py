@@ -10,12 +10,13 @@ import re
 import time
 
 import pytest
+from waitkit import wait_for
 
 MB = 1 << 20
 LOSSY_MB = int(os.environ.get("LOSSY_MB", "4"))
 FRAGMENTED_MB = max(1, LOSSY_MB // 8)
 # As slow as a machine may be: 100 KB a second.
-TIMEOUT_S = 120 + LOSSY_MB * 10
+TIMEOUT_S = 600 + LOSSY_MB * 10
 PEER = {"alpha": "10.1.0.2", "beta": "10.1.0.1"}
 OTHER = {"alpha": "beta", "beta": "alpha"}
 PORT = 5001
@@ -26,12 +27,12 @@ SERVE = """rm -f /tmp/lossy.*; mkfifo /tmp/lossy.pipe /tmp/lossy.in
 {{ sha256sum </tmp/lossy.pipe >/tmp/lossy.sum &
 nc -l -p {port} <>/tmp/lossy.in | tee /tmp/lossy.pipe | wc -c >/tmp/lossy.bytes
 }} >/dev/null 2>&1 &
-sleep 1"""
+until grep -qi ":{hex_port} 0*:0000 0A" /proc/net/tcp; do sleep 0.1; done"""
 SEND = """rm -f /tmp/lossy.*; mkfifo /tmp/lossy.pipe
 sha256sum </tmp/lossy.pipe >/tmp/lossy.sum &
 head -c {bytes} /dev/urandom | tee /tmp/lossy.pipe | nc {peer} {port}
 wait; cut -c1-64 /tmp/lossy.sum"""
-RECEIVED = """for i in $(seq 300); do
+RECEIVED = """for i in $(seq 1500); do
 [ -s /tmp/lossy.sum ] && [ -s /tmp/lossy.bytes ] && break; sleep 0.2; done
 cut -c1-64 /tmp/lossy.sum; cat /tmp/lossy.bytes"""
 
@@ -46,7 +47,6 @@ def stats(lab, node):
 
 
 def wire_counts(lab):
-    time.sleep(1)  # they are written now and then
     with open(os.path.join(lab.directory, "wires", "alpha-beta.json"), encoding="ascii") as f:
         return json.load(f)
 
@@ -55,14 +55,14 @@ def stream(lab, node, megabytes, mtu):
     """So many MB from this node's guest to the other's: equal at both ends."""
     for end in PEER:
         assert lab.sh(f"{end}/g1", f"ip link set eth0 mtu {mtu}")[0] == 0
-    assert lab.sh(f"{OTHER[node]}/g1", SERVE.format(port=PORT))[0] == 0
+    assert lab.sh(f"{OTHER[node]}/g1", SERVE.format(port=PORT, hex_port=f"{PORT:04x}"))[0] == 0
     begin = time.monotonic()
     status, output = lab.sh(f"{node}/g1", SEND.format(
         bytes=megabytes * MB, peer=PEER[node], port=PORT), timeout=TIMEOUT_S)
     assert status == 0, output
     took = time.monotonic() - begin
     sent = re.search(r"^[0-9a-f]{64}$", output, re.MULTILINE)
-    received = lab.sh(f"{OTHER[node]}/g1", RECEIVED, timeout=120)[1].split()
+    received = lab.sh(f"{OTHER[node]}/g1", RECEIVED, timeout=600)[1].split()
     assert sent and received == [sent[0], str(megabytes * MB)], (output, received)
     print(f"{node}: {megabytes} MB with an MTU of {mtu} in {took:.0f} s, {sent[0]}")
 
@@ -83,22 +83,23 @@ def test_fragments_arrive_whole(lab, node):
 
 
 def test_the_wire_was_bad_and_every_frame_is_accounted_for(lab):
+    # They are written now and then.
+    wait_for(lambda: wire_counts(lab)["frames"] > LOSSY_MB * 2 * MB / 1500, "the switch's counts")
     counts = wire_counts(lab)
     print(counts)
-    assert counts["frames"] > LOSSY_MB * 2 * MB / 1500
     for what in ("dropped", "held back", "doubled"):
-        assert 0.005 < counts[f"{what} on purpose"] / counts["frames"] < 0.02, counts
+        assert 0.003 < counts[f"{what} on purpose"] / counts["frames"] < 0.03, counts
     for node in PEER:
         told = stats(lab, node)
         assert told["sum"]["balanced"], told["sum"]
         print(node, told["sum"], told["uplink_drops"])
     # A fragment that never came does not keep the others for ever.
-    assert any(stats(lab, node)["uplink_drops"] for node in PEER)
+    wait_for(lambda: any(stats(lab, node)["uplink_drops"] for node in PEER), "drops")
     assert "on purpose" in lab.tool("status").stdout
 
 
 def test_guests_and_nodes_go_on(lab):
-    status, output = lab.sh("alpha/g1", "ping -q -c 100 -i 0.02 10.1.0.2", timeout=60)
+    status, output = lab.sh("alpha/g1", "ping -q -c 100 -i 0.02 10.1.0.2", timeout=120)
     assert status == 0
     received = int(re.search(r"(\d+) received", output)[1])
     assert 80 <= received < 101 and " errors" not in output

@@ -8,6 +8,7 @@ import json
 import time
 
 import examplekit
+import pingkit
 import pytest
 
 COMPLAINTS = "unsynchronized|unstable|lockup|stall|WARNING|BUG:"
@@ -59,10 +60,10 @@ def test_off_and_on_again(lab):
 
 
 def test_frames_from_both(lab):
-    both = ("taskset 1 nuttcp -fparse -T 2 10.1.0.2 &"
-            " taskset 2 ping -q -c 100 -i 0.02 10.1.0.2; wait")
-    status, output = lab.sh("alpha/g1", both)
-    assert status == 0 and "rate_Mbps" in output and " 0% packet loss" in output, output
+    stream = "taskset 1 nuttcp -fparse -T 2 10.1.0.2 >/tmp/stream 2>&1 </dev/null &"
+    pingkit.none_lost(lab, "alpha/g1", "10.1.0.2", 100, interval=0.02,
+                      ping=f"{stream} taskset 2 /usr/bin/ping")
+    examplekit.sh(lab, "alpha/g1", "until grep rate_Mbps /tmp/stream; do sleep 0.2; done")
     assert json.loads(lab.ctl("alpha", "show stats json"))["sum"]["balanced"]
 
 

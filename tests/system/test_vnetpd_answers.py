@@ -22,7 +22,7 @@ frame = eval(sys.argv[1])
 if sys.argv[2] == "0":
     sendp(frame, iface="tap0", verbose=False)
     sys.exit()
-answers = sniff(iface="tap0", timeout=5, count=1,
+answers = sniff(iface="tap0", timeout=120, count=1,
                 lfilter=lambda p: p[Ether].dst == frame.src and (ARP in p or ICMPv6ND_NA in p),
                 started_callback=lambda: sendp(frame, iface="tap0", verbose=False))
 if not answers:

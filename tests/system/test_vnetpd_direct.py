@@ -59,10 +59,11 @@ def test_a_machine_on_the_lan(world):
     before = lan(daemon)
     assert before["rx_segments"] > 2 * before["rx_frames"]
     assert before["tx_segments"] > 2 * before["tx_frames"]
-    assert len(world.ping("b", nskit.UNDER["a"], 5)) == 5
+    assert len(world.ping("b", nskit.UNDER["a"], 50)) == 50
     found = daemon.stats()
-    # A round's ARP is for everybody; what is for va0's address never comes here.
-    assert found["links"]["lan"]["rx_frames"] - before["rx_frames"] <= 2
+    # ARP is for everybody, and the stream's last segments may come late; what is for va0's
+    # address never comes here.
+    assert found["links"]["lan"]["rx_frames"] - before["rx_frames"] < 25
     assert found["sum"]["balanced"] and found["sockets"]["rx_bad"] == 0
     assert found["drops"].get("source", 0) == 0, "own frames came back"
 
@@ -85,19 +86,19 @@ def test_the_device_goes_and_comes_back(world):
     assert world.ping("a", nskit.OVER["b"], 1)
     world.ip("a", "link del va0")
     nskit.wait_for(lambda: "lan: device va0 is gone" in daemon.log(), "the loss")
-    assert lan(daemon)["state"] == "no-carrier"
-    assert world.ping("a", nskit.OVER["b"], 1) == []
+    nskit.wait_for(lambda: lan(daemon)["state"] == "no-carrier", "the news")
+    assert not world.answers("a", nskit.OVER["b"])
     assert daemon.stats()["sockets"]["drops"]["unreachable"] > 0
     world.ip("a", f"link add va0 type veth peer name vb0 netns {world.names['b']}")
     world.ip("b", f"address add {nskit.OVER['b']}/24 dev vb0")
     for side in nskit.SIDES:
         world.ip(side, f"link set v{side}0 up")
     world.ip("a", "neigh flush dev tap0")  # b has another address now
-    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "an answer again")
-    assert lan(daemon)["state"] == "up"
-    assert "lan: device va0 is back" in daemon.log()
+    nskit.wait_for(lambda: world.answers("a", nskit.OVER["b"]), "an answer again")
+    nskit.wait_for(lambda: lan(daemon)["state"] == "up", "the news")
+    nskit.wait_for(lambda: "lan: device va0 is back" in daemon.log(), "the message")
     world.ip("a", "link set va0 down")
-    assert lan(daemon)["state"] == "no-carrier"
+    nskit.wait_for(lambda: lan(daemon)["state"] == "no-carrier", "the news")
     assert daemon.stats()["sum"]["balanced"]
 
 
@@ -121,7 +122,7 @@ node b
     world.ip("c", "link set far0 up mtu 1450")
     # A LAN's broadcast reaches the far side; unicast frames are for interfaces of a only.
     world.run("b", ["sh", "-c", "ip neigh flush all; exit 0"])
-    world.ping("b", "10.7.0.3", 1)
+    world.answers("b", "10.7.0.3")
     nskit.wait_for(lambda: far.stats()["interfaces"]["far0"]["rx_frames"] > 0, "a broadcast")
     assert hub.stats()["sum"]["balanced"] and far.stats()["sum"]["balanced"]
 

@@ -42,7 +42,7 @@ def cpu_ticks(daemon):
 
 
 def recovers(world, daemons):
-    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "an answer again")
+    nskit.wait_for(lambda: world.answers("a", nskit.OVER["b"]), "an answer again")
     for daemon in daemons.values():
         assert daemon.stats()["sum"]["balanced"]
 
@@ -50,8 +50,8 @@ def recovers(world, daemons):
 def test_a_firewall_on_the_way_out(world, pair):
     """sendmsg() ends with EPERM."""
     nft(world, "a", FIREWALL)
-    assert world.ping("a", nskit.OVER["b"], 3) == []
-    assert pair["a"].stats()["sockets"]["drops"]["unreachable"] >= 3
+    assert not world.answers("a", nskit.OVER["b"], 3)
+    nskit.wait_for(lambda: pair["a"].stats()["sockets"]["drops"]["unreachable"] >= 3, "the count")
     said = "the kernel takes no datagram to 10.9.0.2: Operation not permitted (a firewall"
     assert said in pair["a"].log()
     nft(world, "a", "flush ruleset\n")
@@ -61,7 +61,7 @@ def test_a_firewall_on_the_way_out(world, pair):
 def test_a_network_that_is_down(world, pair):
     """No route at all, then one again."""
     world.ip("a", "link set va0 down")
-    assert world.ping("a", nskit.OVER["b"], 1) == []
+    assert not world.answers("a", nskit.OVER["b"])
     assert pair["a"].stats()["sockets"]["drops"]["unreachable"] > 0
     assert "Network is unreachable" in pair["a"].log()
     world.ip("a", "link set va0 up")
@@ -73,7 +73,7 @@ def test_an_interface_that_linux_switched_off(world, pair):
     world.ip("a", "link set tap0 down")
     world.ip("b", f"neigh replace {nskit.OVER['a']} lladdr {nskit.MACS['a']} dev tap0")
     before = cpu_ticks(pair["a"])
-    assert world.ping("b", nskit.OVER["a"], 2) == []
+    assert not world.answers("b", nskit.OVER["a"], 2)
     assert cpu_ticks(pair["a"]) - before < 20
     assert pair["a"].stats()["interfaces"]["tap0"]["drops"]["no-buffer"] >= 2
     world.ip("a", "link set tap0 up")
@@ -87,7 +87,7 @@ def test_an_interface_in_another_namespace(world, pair):
     world.ip("a", f"link set tap0 netns {world.names['c']}")
     world.ip("c", f"address add {nskit.OVER['a']}/24 dev tap0")
     world.ip("c", "link set tap0 up")
-    nskit.wait_for(lambda: world.ping("c", nskit.OVER["b"], 1), "an answer")
+    nskit.wait_for(lambda: world.answers("c", nskit.OVER["b"]), "an answer")
     world.ip("a", "link set va0 mtu 1400")
     said = "tap0: tap0 does not take an MTU of 1358"
     nskit.wait_for(lambda: said in pair["a"].log(), "the message")
@@ -123,7 +123,7 @@ time.sleep(600)
 FLOOD = f"""
 import socket
 out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for _ in range(40000):
+while True:
     out.sendto(bytes(1400), ("{DEAF_ADDRESS}", 9))
 """
 
@@ -144,9 +144,12 @@ def test_a_peer_that_takes_nothing(world, pair):
     nskit.wait_for(lambda: pair["a"].stats()["links"]["deaf"]["state"] == "up", "the connection")
     flood = world.popen("a", [sys.executable, "-c", FLOOD])
     nskit.wait_for(lambda: pair["a"].stats()["links"]["deaf"]["drops"].get("tx-full", 0) > 100,
-                   "drops", 60)
+                   "drops")
     before = resident(pair["a"])
-    assert len(world.ping("a", nskit.OVER["b"], 5)) >= 3
-    assert flood.wait(60) == 0
+    # Linux' queue of the interface is full of the flood: not every request gets into it.
+    for _ in range(3):
+        nskit.wait_for(lambda: world.answers("a", nskit.OVER["b"]), "an answer")
+    assert flood.poll() is None
+    flood.kill()
     assert resident(pair["a"]) - before < 4096  # KiB
     recovers(world, pair)

@@ -7,14 +7,16 @@
 """
 
 import sys
+import time
 
 import nskit
 import pytest
 
 pytestmark = pytest.mark.skipif(nskit.why_not() is not None, reason=str(nskit.why_not()))
 
-SECONDS = 4
+SECONDS = 250  # of a stream, which is ended before
 MEGABYTE = 1 << 20
+SILENCE_S = 0.18  # after which a peer is not there, at the earliest
 INSIDE = "192.168.7"
 OVERLAY_PORT = 5001
 # IPCTNL_MSG_CT_DELETE without a tuple (nfnetlink_conntrack.h): the NAT forgets all.
@@ -67,7 +69,7 @@ def both(world, kind):
     here = nskit.config("a", kind, "tag 5").replace(f"remote {nskit.UNDER['b']}", "remote any")
     daemons = {"a": world.vnetpd("a", here),
                "b": world.vnetpd("b", nskit.config("b", kind, "tag 5"))}
-    nskit.wait_for(lambda: world.ping("b", nskit.OVER["a"], 1), "an answer")
+    nskit.wait_for(lambda: world.answers("b", nskit.OVER["a"]), "an answer")
     return daemons
 
 
@@ -86,14 +88,16 @@ def rebind_under_traffic(world, daemons, port):
     sink = world.popen("a", [nskit.NETLOAD, "sink", str(OVERLAY_PORT)])
     nskit.wait_for(lambda: f":{OVERLAY_PORT:04X} " in world.run("a", ["cat", "/proc/net/tcp"])
                    .stdout, "the sink")
-    world.popen("b", [nskit.NETLOAD, "send", nskit.OVER["a"], str(OVERLAY_PORT), str(SECONDS)])
+    stream = world.popen("b", [nskit.NETLOAD, "send", nskit.OVER["a"], str(OVERLAY_PORT),
+                               str(SECONDS)])
     before = arrived(daemons["a"])
     nskit.wait_for(lambda: arrived(daemons["a"]) > before + MEGABYTE, "the stream")
     world.hide_behind(port)
     nskit.wait_for(lambda: f"10.9.0.2 port {port}" in daemons["a"].log(), "the move")
     before = arrived(daemons["a"])
     nskit.wait_for(lambda: arrived(daemons["a"]) > before + MEGABYTE, "the stream again")
-    sink.wait(2 * SECONDS + nskit.ANSWER_TIMEOUT_S)
+    stream.kill()
+    sink.wait(nskit.ANSWER_TIMEOUT_S)
 
 
 @pytest.mark.parametrize("kind", ["geneve", "tcp"])
@@ -113,8 +117,12 @@ def test_geneve_follows_within_a_hello(world):
     nskit.wait_for(lambda: daemons["a"].stats()["links"]["b"]["state"] == "up", "the link")
     for port in range(40002, 40006):
         world.hide_behind(port)
+        hidden = time.monotonic()
         nskit.wait_for(lambda port=port: f"10.9.0.2 port {port}" in daemons["a"].log(), "the move")
-    assert "unreachable" not in daemons["a"].log()
+        # On a host where all else came in time, too.
+        if time.monotonic() - hidden < SILENCE_S / 2:
+            assert daemons["a"].stats()["links"]["b"]["state"] == "up"
+    nskit.wait_for(lambda: daemons["a"].stats()["links"]["b"]["state"] == "up", "the link")
     check_sums(daemons)
 
 
@@ -124,11 +132,11 @@ def test_tcp_and_who_shows_no_tag(world):
     wrong = (b"tg\x04\0\0\0" + bytes(3) + b"\x06", b"et\x3c\0\0\0" + bytes(60), b"\xff" * 10)
     for first in wrong:
         script = ("import socket; s = socket.create_connection(('10.9.0.1', 9000)); "
-                  f"s.settimeout(5); s.sendall({first!r}); print(len(s.recv(1)))")
+                  f"s.settimeout(60); s.sendall({first!r}); print(len(s.recv(1)))")
         done = world.run("a", [sys.executable, "-c", script])
         assert done.stdout == "0\n" or "reset" in done.stderr, (done.stdout, done.stderr)
-    log = daemons["a"].log()
-    assert "no tcp link from 10.9.0.1 to port 9000" in log
+    nskit.wait_for(lambda: "no tcp link from 10.9.0.1 to port 9000" in daemons["a"].log(),
+                   "the message")
     assert world.ping("b", nskit.OVER["a"], 3)
     check_sums(daemons)
 

@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.skipif(nskit.why_not() is not None, reason=str(nskit.why_not()))
 
 SECONDS = 1
-CAPTURE_TIMEOUT_S = 20
+CAPTURE_TIMEOUT_S = 120
 OVER6 = {"a": "fd07::1", "b": "fd07::2"}
 BYTES6 = 20_000_000
 SINK6 = """
@@ -25,7 +25,7 @@ print(total)
 """
 SEND6 = f"""
 import socket, sys
-with socket.create_connection((sys.argv[1], 5001), 10) as stream:
+with socket.create_connection((sys.argv[1], 5001), 240) as stream:
     stream.sendall(bytes({BYTES6}))
 """
 # Link: kind and keys, tshark's options, the protocols that it is to see.
@@ -47,15 +47,17 @@ def both(world, kind, options="", **more):
             for side in nskit.SIDES}
 
 
-def capture(world, count):
-    """The wire while a pings b so many times: a file, once all of it is there."""
+def capture(world, count, protocols, options=()):
+    """The wire while a pings b so many times: a file, once all frames of these protocols that
+    this makes are in it. (Beside them there may be hellos, and ARP that asks again.)"""
     path = f"{world.directory}/wire.pcap"
     tshark = world.popen("a", ["tshark", "-q", "-i", "va0", "-w", path], stderr=subprocess.PIPE,
                          text=True)
     while "Capture started" not in tshark.stderr.readline():
         assert tshark.poll() is None, "tshark does not capture"
     world.ping("a", nskit.OVER["b"], count)
-    nskit.wait_for(lambda: len(decode(path, [], "ip.src", check=False)) >= 2 * count,
+    nskit.wait_for(lambda: sum(protocols in line[0] for line in decode(
+        path, options, "frame.protocols", check=False)) >= 2 * count,
                    "the frames in the file", CAPTURE_TIMEOUT_S)
     tshark.terminate()
     tshark.wait(CAPTURE_TIMEOUT_S)
@@ -82,8 +84,8 @@ def balanced(daemons):
 def test_ping_and_tcp_in_each_format(world, name):
     kind, options, decode_as, protocols = FORMATS[name]
     daemons = both(world, kind, options)
-    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "the first answer")
-    path = capture(world, 5)
+    nskit.wait_for(lambda: world.answers("a", nskit.OVER["b"]), "the first answer")
+    path = capture(world, 5, protocols, decode_as)
     seen = decode(path, decode_as, "frame.protocols")
     assert len([line for line in seen if protocols in line[0]]) == 10, seen
     assert world.stream("a", nskit.OVER["b"], SECONDS) > 0
@@ -94,19 +96,19 @@ def test_vnetu_header(world):
     """VNET/U's header: "et", the size in four bytes, then the frame."""
     daemons = both(world, "udp", "header vnetu")
     assert world.ping("a", nskit.OVER["b"], 1)
-    path = capture(world, 3)
+    path = capture(world, 3, "ip:udp")
     payloads = [bytes.fromhex(line[0]) for line in decode(path, [], "udp.payload") if line[0]]
-    assert len(payloads) == 6
     for payload in payloads:
         assert int.from_bytes(payload[2:6], "little") == len(payload) - 6
-        assert payload[18:20] == b"\x08\x00"  # the EtherType of IPv4 in the frame
+    # The EtherType of IPv4 in the frame; ARP may have asked again.
+    assert len([payload for payload in payloads if payload[18:20] == b"\x08\x00"]) == 6
     balanced(daemons)
 
 
 def test_tcp_link(world):
     """A stream of frames, where nothing but TCP passes; it comes back when a peer does."""
     daemons = both(world, "tcp", "port 9100")
-    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "the first answer")
+    nskit.wait_for(lambda: world.answers("a", nskit.OVER["b"]), "the first answer")
     # Frames need no path that carries them: the interfaces have the largest MTU.
     assert world.run("a", ["cat", "/sys/class/net/tap0/mtu"]).stdout == "65000\n"
     assert world.stream("a", nskit.OVER["b"], SECONDS) > 0
@@ -114,9 +116,9 @@ def test_tcp_link(world):
     assert daemons["b"].stop() == 0
     nskit.wait_for(lambda: daemons["a"].stats()["links"]["b"]["state"] == "no-carrier",
                    "the link's end")
-    assert world.ping("a", nskit.OVER["b"], 1) == []
+    assert not world.answers("a", nskit.OVER["b"])
     daemons["b"] = world.vnetpd("b", nskit.config("b", "tcp", "port 9100"))
-    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "an answer again")
+    nskit.wait_for(lambda: world.answers("a", nskit.OVER["b"]), "an answer again")
     balanced(daemons)
 
 
@@ -124,14 +126,14 @@ def test_tcp_link_and_what_is_no_frame(world):
     """Somebody else's connection is refused; a peer that sends rubbish is cut off."""
     daemon = world.vnetpd("a", nskit.config("a", "tcp", "port 9100"))
     rubbish = ("import socket; s = socket.create_connection(('10.9.0.1', 9100)); "
-               "s.settimeout(5); s.sendall(b'\\xff' * 100); print(len(s.recv(1)))")
+               "s.settimeout(60); s.sendall(b'\\xff' * 100); print(len(s.recv(1)))")
     done = world.run("b", [sys.executable, "-c", rubbish])
     assert done.stdout == "0\n" or "reset" in done.stderr, (done.stdout, done.stderr)
     world.ip("b", "address add 10.9.0.7/24 dev vb0")
     stranger = rubbish.replace("9100))", "9100), source_address=('10.9.0.7', 0))")
     done = world.run("b", [sys.executable, "-c", stranger])
     assert done.stdout == "0\n" or "reset" in done.stderr, (done.stdout, done.stderr)
-    assert "no tcp link from 10.9.0.7 to port 9100" in daemon.log()
+    nskit.wait_for(lambda: "no tcp link from 10.9.0.7 to port 9100" in daemon.log(), "the message")
     balanced({"a": daemon})
 
 
@@ -143,7 +145,7 @@ def test_mesh_out_of_a_cluster_file(world):
 """ for side in nskit.SIDES)
     text = "caisson 1\noverlay add hpc links mesh kind geneve learn on\n" + sections
     daemons = {side: world.vnetpd(side, text) for side in nskit.SIDES}
-    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "the first answer")
+    nskit.wait_for(lambda: world.answers("a", nskit.OVER["b"]), "the first answer")
     assert len(world.ping("b", nskit.OVER["a"], 3)) == 3
     balanced(daemons)
 
@@ -175,7 +177,7 @@ node b
     world.ip("b", f"link set far0 netns {world.names['c']}")
     world.ip("c", "address add 10.7.0.3/24 dev far0")
     world.ip("c", "link set far0 up mtu 1450")
-    nskit.wait_for(lambda: world.ping("b", "10.7.0.3", 1), "an answer through the hub")
+    nskit.wait_for(lambda: world.answers("b", "10.7.0.3"), "an answer through the hub")
     assert len(world.ping("c", nskit.OVER["b"], 5)) == 5
     found = hub.stats()
     assert found["sum"]["balanced"] and third.stats()["sum"]["balanced"]
@@ -186,7 +188,7 @@ def test_vnis_are_told_apart(world):
     """A frame of another VNI is nobody's."""
     daemons = {"a": world.vnetpd("a", nskit.config("a", "vxlan", "vni 1")),
                "b": world.vnetpd("b", nskit.config("b", "vxlan", "vni 2"))}
-    assert world.ping("a", nskit.OVER["b"], 1) == []
+    assert not world.answers("a", nskit.OVER["b"])
     stats = balanced(daemons)
     assert stats["b"]["drops"]["unknown-vni"] > 0
     assert stats["b"]["interfaces"]["tap0"]["rx_frames"] == 0
@@ -201,7 +203,7 @@ def test_the_kernels_vxlan_answers(world):
     world.ip("b", "link set tap0 up")
     # A veth leaves the inner checksums and the cutting to a NIC that never comes.
     world.no_offloads("b", "vb0")
-    nskit.wait_for(lambda: world.ping("a", nskit.OVER["b"], 1), "the kernel's answer")
+    nskit.wait_for(lambda: world.answers("a", nskit.OVER["b"]), "the kernel's answer")
     assert len(world.ping("a", nskit.OVER["b"], 5)) == 5
     assert world.stream("a", nskit.OVER["b"], SECONDS) > 0
     assert world.stream("b", nskit.OVER["a"], SECONDS) > 0
@@ -260,6 +262,6 @@ def test_a_peer_behind_an_unknown_address(world):
     daemons = {"a": world.vnetpd("a", nskit.config("a", "geneve", "tag 5")
                                  .replace(f"remote {nskit.UNDER['b']}", "remote any")),
                "b": world.vnetpd("b", other)}
-    nskit.wait_for(lambda: world.ping("b", nskit.OVER["a"], 1), "an answer")
+    nskit.wait_for(lambda: world.answers("b", nskit.OVER["a"]), "an answer")
     assert len(world.ping("a", nskit.OVER["b"], 3)) == 3
     balanced(daemons)

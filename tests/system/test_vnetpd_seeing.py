@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(nskit.why_not() is not None, reason=str(nskit.wh
 
 VNETCTL = os.path.join(nskit.ROOT, "build/vnetctl")
 STRANGER = "02:00:00:00:00:77"
+BATCHES = 10  # at most, until one was caught at its work
 
 
 @pytest.fixture(name="world", scope="module")
@@ -34,8 +35,8 @@ def fixture_pair(world):
 
 
 def ctl(node, *arguments):
-    return subprocess.run([VNETCTL, "-n", node.socket, *arguments], capture_output=True,
-                          text=True, check=False, timeout=60)
+    return subprocess.run([VNETCTL, "-t", "120", "-n", node.socket, *arguments], capture_output=True,
+                          text=True, check=False, timeout=nskit.RUN_TIMEOUT_S)
 
 
 def families(node):
@@ -116,7 +117,7 @@ def capture(node, path, *arguments):
             nskit.wait_for(lambda: os.path.getsize(path), "the capture's begin")
             yield process
             process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=10)[1]
+            said = process.communicate(timeout=nskit.ANSWER_TIMEOUT_S)[1]
     assert (process.returncode, said) == (0, "")
 
 
@@ -126,10 +127,9 @@ def test_capture_of_a_link(world, pair, tmp_path):
     with capture(pair["a"], path, "b"):
         assert len(world.ping("a", nskit.OVER["b"])) == 3
     told = tshark(path, "frame.time_epoch", "icmp.type", "ip.src", "frame.interface_name")
-    pings = [line for line in told if line[1]]
-    assert [line[1] for line in pings] == ["8", "0"] * 3
+    pings = sorted((line[1], line[2]) for line in told if line[1])
+    assert pings == [("0", nskit.OVER["b"])] * 3 + [("8", nskit.OVER["a"])] * 3
     assert {line[3] for line in told} == {"edge b"}
-    assert {line[2] for line in pings[::2]} == {nskit.OVER["a"]}
     assert all(began - 2 < float(line[0]) < time.time() + 2 for line in told)
     assert "no capture" in pair["a"].ask("capture read")[0]
 
@@ -169,9 +169,11 @@ def test_both_sides_of_a_link(world, pair, tmp_path, kind, marks):
     inner = [line for line in told if line[0] == "edge new"]
     outer = [line for line in told if line[0] == "edge new outer"]
     assert len(inner) == len(outer) >= 6 and len(told) == len(inner) + len(outer)
-    assert [line[1].split(",")[0] for line in outer[:2]] == [nskit.UNDER["a"], nskit.UNDER["b"]]
-    assert [line[1] for line in inner[:2]] == [nskit.OVER["a"], nskit.OVER["b"]]
-    assert not marks or all(line[1].split(",")[1] == inside[1] and line[3]
+    # ARP, which may ask again meanwhile, has no address of IPv4 inside.
+    for side in nskit.SIDES:
+        assert sum(line[1].split(",")[0] == nskit.UNDER[side] for line in outer) >= 3
+        assert sum(line[1] == nskit.OVER[side] for line in inner) == 3
+    assert not marks or all(line[1].split(",")[1:] == [inside[1]][:bool(inside[1])] and line[3]
                             for line, inside in zip(outer, inner))
 
 
@@ -190,7 +192,7 @@ def test_capture_ends_by_itself(world, pair, tmp_path):
                               stdout=out) as process:
             nskit.wait_for(lambda: os.path.getsize(path), "the capture's begin")
             assert len(world.ping("a", nskit.OVER["b"])) == 3
-            assert process.wait(10) == 0
+            assert process.wait(nskit.ANSWER_TIMEOUT_S) == 0
     assert len(tshark(str(path), "eth.src")) == 2
 
 
@@ -211,15 +213,18 @@ def test_frames_pass_while_a_long_batch_is_carried_out(world, pair):
     before = pair["a"].ctl("show config")
     lines = [f"route add src any dst 02:00:00:02:{i >> 8:02x}:{i & 255:02x} to edge b"
              for i in range(8000)] + ["route del 4000000000"]
-    with subprocess.Popen([VNETCTL, "-n", pair["a"].socket, "-t", "60", "batch", "-"],
-                          stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as batch:
-        batch.stdin.write("\n".join(lines) + "\n")
-        batch.stdin.close()
-        refused = pinged = 0
-        while batch.poll() is None:
-            refused += "a batch is being carried out" in pair["a"].ask("link set b state up")[0]
-            pinged += len(world.ping("a", nskit.OVER["b"], 1))
-        assert batch.returncode == 1 and "batch:8001:11" in batch.stderr.read()
+    refused = pinged = 0
+    for _ in range(BATCHES):
+        with subprocess.Popen([VNETCTL, "-n", pair["a"].socket, "-t", "120", "batch", "-"],
+                              stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as batch:
+            batch.stdin.write("\n".join(lines) + "\n")
+            batch.stdin.close()
+            while batch.poll() is None:
+                refused += "a batch is being carried out" in pair["a"].ask("link set b state up")[0]
+                pinged += world.answers("a", nskit.OVER["b"])
+            assert batch.returncode == 1 and "batch:8001:11" in batch.stderr.read()
+        if refused and pinged:
+            break
     assert refused and pinged
     assert pair["a"].ctl("show config") == before
 
@@ -244,7 +249,7 @@ def test_the_traffic_matrix(world, pair):
 def test_the_ledger(world, pair):
     assert "never on" in ctl(pair["a"], "show", "ledger").stdout
     assert ctl(pair["a"], "ledger", "on").returncode == 0
-    assert len(world.ping("a", nskit.OVER["b"])) == 3
+    assert len(world.ping("a", nskit.OVER["b"], 50)) == 50
     assert ctl(pair["a"], "ledger", "off").returncode == 0
     told = json.loads(ctl(pair["a"], "-j", "show", "ledger").stdout)
     ledgerkit.check(told)

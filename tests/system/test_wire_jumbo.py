@@ -6,13 +6,14 @@
 
 import json
 import os
-import re
 
 import examplekit
+import pingkit
 import pytest
 from labkit import measure
 from scapy.layers.inet import IP, UDP, defragment
 from scapy.layers.l2 import Ether
+from waitkit import wait_for
 
 PEER = {"alpha": "10.1.0.2", "beta": "10.1.0.1"}
 LINK_PORT = 9000
@@ -24,7 +25,7 @@ UDP_HEADER = 8
 NIC_RING = 256
 RETURNS = 32  # packets on their way home that nobody is woken for
 BETWEEN = 8  # frames on the wire between two questions
-STREAM_S = int(os.environ.get("STREAM_S", "5"))
+STREAM_S = int(os.environ.get("STREAM_S", "3"))
 
 
 @pytest.fixture(scope="module", name="lab")
@@ -54,15 +55,13 @@ def test_the_guest_has_the_mtu(lab, node):
 @pytest.mark.parametrize("node", PEER)
 def test_large_packets_arrive_whole(lab, node):
     before = losses(lab)
-    command = "; ".join(f"ping -q -M do -c 10 -i 0.05 -s {size} {PEER[node]}" for size in SIZES)
-    _, output = lab.sh(f"{node}/g1", command)
-    received = [int(n) for n in re.findall(r" (\d+) received", output)]
-    assert len(received) == len(SIZES) and all(received), output
+    missing = [pingkit.lost(pingkit.answered(lab, f"{node}/g1", PEER[node], 10,
+                                             f"-M do -s {size}")) for size in SIZES]
     # An emulated machine may stand still for longer than fragments are waited for.
-    lost = {name: count - before.get(name, 0) for name, count in losses(lab).items()
-            if count != before.get(name, 0)}
-    assert {name.split()[1] for name in lost} <= {"fragment-timeout"}
-    assert sum(received) + sum(lost.values()) >= 10 * len(SIZES), (output, lost)
+    dropped = {name: count - before.get(name, 0) for name, count in losses(lab).items()
+               if count != before.get(name, 0)}
+    assert {name.split()[1] for name in dropped} <= {"fragment-timeout"}
+    assert sum(map(len, missing)) <= sum(dropped.values()), (missing, dropped)
 
 
 def test_what_is_larger_than_the_mtu_is_refused_by_the_guest_itself(lab):
@@ -72,8 +71,7 @@ def test_what_is_larger_than_the_mtu_is_refused_by_the_guest_itself(lab):
 
 def test_fragments_on_the_wire(lab):
     size = 8900
-    status, _ = lab.sh("alpha/g1", f"ping -M do -c 3 -i 0.1 -s {size} -p fade {PEER['alpha']}")
-    assert status == 0
+    pingkit.answered(lab, "alpha/g1", PEER["alpha"], 3, f"-M do -s {size} -p fade")
     seen = [frame[IP] for frame in lab.capture("alpha-beta") if IP in frame]
     assert all(len(packet) <= WIRE_MTU for packet in seen)
     pieces = [packet for packet in seen if packet.flags.MF or packet.frag]
@@ -84,7 +82,10 @@ def test_fragments_on_the_wire(lab):
     whole = [packet for packet in defragment(pieces) if UDP in packet]
     frame = size + ICMP_HEADERS + ETH_HEADER
     per_packet = -(-(frame + UDP_HEADER) // 1480)
-    assert len(whole) == 6 and len(pieces) == 6 * per_packet
+    # One that was still on its way is not whole; those that are have so many pieces.
+    ids = {(p.src, p.id) for p in whole}
+    pieces = [p for p in pieces if (p.src, p.id) in ids]
+    assert len(whole) >= 6 and len(pieces) == len(whole) * per_packet
     for packet in whole:
         again = IP(bytes(packet))
         assert again[UDP].dport == LINK_PORT and again[UDP].chksum
@@ -99,7 +100,7 @@ def test_fragments_on_the_wire(lab):
 def test_tcp(lab, option):
     before = stats(lab)
     status, output = lab.sh("alpha/g1", f"nuttcp -fparse {option} -T {STREAM_S} {PEER['alpha']}",
-                            timeout=STREAM_S + 60)
+                            timeout=STREAM_S + 300)
     assert status == 0 and measure.parse_nuttcp(output) > 0
     after = stats(lab)
     for node in PEER:
@@ -119,8 +120,9 @@ def test_tcp(lab, option):
 def test_no_packet_has_leaked(lab):
     """Once all is quiet every packet is in its pool but those that the NIC waits with,
     and those few that another core gives back when there are more of them."""
-    for node, told in stats(lab).items():
-        for pool in told["pools"]:
-            held = pool["count"] - pool["free"]
-            waiting = NIC_RING if pool["name"] == "receive" else 0
-            assert held <= waiting + RETURNS * (len(told["cores"]) - 1), (node, pool)
+    def missing():
+        return [(node, pool) for node, told in stats(lab).items() for pool in told["pools"]
+                if pool["count"] - pool["free"] > RETURNS * (len(told["cores"]) - 1) +
+                (NIC_RING if pool["name"] == "receive" else 0)]
+
+    wait_for(lambda: not missing(), "all packets are back")

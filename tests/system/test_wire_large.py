@@ -9,11 +9,12 @@ import json
 import os
 import re
 
+import pingkit
 import pytest
 from labkit import measure
 
 PEER_IP = "10.1.0.2"
-STREAM_S = int(os.environ.get("STREAM_S", "5"))
+STREAM_S = int(os.environ.get("STREAM_S", "3"))
 FITS = 1458
 
 
@@ -22,12 +23,10 @@ def running_lab(bring_up, hypervisor):
     return bring_up("tests/system/large.lab")
 
 
-def ping(lab, options):
-    return lab.sh("alpha/g1", f"ping {options} {PEER_IP}")[1]
-
-
-def received(output):
-    return int(re.search(r" (\d+) received", output).group(1))
+def large(lab, size, count):
+    """None is lost, but where a machine stood still for longer than fragments are waited for."""
+    pingkit.lost_only_for(lab, ("alpha", "beta"), ["fragment-timeout"], pingkit.answered(
+        lab, "alpha/g1", PEER_IP, count, f"-M do -s {size}", interval=0.1))
 
 
 def test_the_guest_has_the_mtu(lab):
@@ -36,8 +35,7 @@ def test_the_guest_has_the_mtu(lab):
 
 @pytest.mark.parametrize("size", [9000, 28000, 64972])
 def test_large_packets_arrive_whole(lab, size):
-    output = ping(lab, f"-q -M do -c 10 -i 0.1 -s {size}")
-    assert received(output) >= 8, output  # an emulated machine may stand still for a while
+    large(lab, size, 10)
 
 
 def test_the_guest_is_told_what_fits(lab):
@@ -45,19 +43,18 @@ def test_the_guest_is_told_what_fits(lab):
                       "route add src any dst any to edge beta from interface g1.eth0",
                       "route add src any dst any to interface g1.eth0 from edge beta"):
         lab.ctl("alpha", statement)
-    output = ping(lab, "-M do -c 3 -i 0.3 -s 5000")
+    output = lab.sh("alpha/g1", f"ping -M do -c 3 -i 0.3 -s 5000 {PEER_IP}")[1]
     assert re.search(rf"Frag needed .*mtu = {FITS}", output), output
-    assert received(output) == 0
+    assert " 0 received" in output
     # It cuts them itself now; they come back as one, from a link that fragments.
-    output = ping(lab, "-q -M want -c 5 -i 0.2 -s 5000")
-    assert received(output) >= 4, output
+    pingkit.answered(lab, "alpha/g1", PEER_IP, 5, "-M want -s 5000")
     link, = json.loads(lab.ctl("alpha", "show link beta json"))
     assert link["answers"] >= 1 and link["path_mtu"] == 1500
 
 
 def test_tcp_goes_on_with_smaller_segments(lab):
     status, output = lab.sh("alpha/g1", f"nuttcp -fparse -T {STREAM_S} {PEER_IP}",
-                            timeout=STREAM_S + 60)
+                            timeout=STREAM_S + 300)
     assert status == 0 and measure.parse_nuttcp(output) > 0, output
     for node in ("alpha", "beta"):
         assert json.loads(lab.ctl(node, "show stats json"))["sum"]["balanced"]
@@ -74,8 +71,7 @@ def test_over_a_wire_of_9000(lab):
             lab.ctl(node, statement)
     # It was told of a narrower path above.
     lab.sh("alpha/g1", "ip route flush cache")
-    output = ping(lab, "-q -M do -c 10 -i 0.1 -s 60000")
-    assert received(output) >= 8, output
+    large(lab, 60000, 10)
     link, = json.loads(lab.ctl("alpha", "show link beta json"))
     assert link["path_mtu"] == 9000
     for node in ("alpha", "beta"):

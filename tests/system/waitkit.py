@@ -3,7 +3,7 @@
 
 import time
 
-WAIT_S = 60
+WAIT_S = 120
 PAUSE_S = 0.05
 
 

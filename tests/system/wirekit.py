@@ -35,9 +35,9 @@ BROADCAST = "ff:ff:ff:ff:ff:ff"
 LINK_PORT = 9000
 LINK_SPORT = 0xc123
 
-BOOT_TIMEOUT_S = 60
-ANSWER_TIMEOUT_S = 10
-LIFE_S = 900  # no node outlives this, whatever becomes of the tests
+BOOT_TIMEOUT_S = 300
+ANSWER_TIMEOUT_S = 60
+LIFE_S = 3600  # no node outlives this, whatever becomes of the tests
 FRAME_MAX = 65536
 PAUSE_S = 0.05
 READ_EVERY = 8  # frames: the sockets' queues are short
@@ -104,7 +104,7 @@ class Wire:
         return (f"dgram,id=net0,local.type=unix,local.path={self.nodes},"
                 f"remote.type=unix,remote.path={self.ours}")
 
-    def send(self, *frames, timeout=60):
+    def send(self, *frames, timeout=300):
         """Sends frames (bytes or packets), and takes in what comes meanwhile."""
         deadline = time.monotonic() + timeout
         for number, frame in enumerate(frames):
@@ -244,7 +244,7 @@ class Node:
         if self.process:
             self.process.terminate()
             try:
-                self.process.wait(5)
+                self.process.wait(ANSWER_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -295,7 +295,7 @@ class Node:
     def ctl(self, command):
         """What the node's console answers."""
         try:
-            answer = serial.Node(self.port, self.name).command(command)
+            answer = serial.Node(self.port, self.name).command(command, ANSWER_TIMEOUT_S)
         except serial.Timeout as error:
             raise AssertionError(f"{command}: {error}; it said {self.port.received}") from None
         assert not serial.REJECTED.search(answer), f"{command}: {answer}"

@@ -26,9 +26,9 @@ IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 CONTROL_SOCKET = "vnetpd.sock"
 LOG = "vnetpd.log"
 ENDED_BY_TIMEOUT = 124  # as timeout(1) has it
-SET_UP_S = 30
-ANSWER_S = 10
-END_S = 2.0
+SET_UP_S = 120
+ANSWER_S = 60
+END_S = 5.0
 POLL_S = 0.05
 
 

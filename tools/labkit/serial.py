@@ -20,7 +20,10 @@ DETACH = b"\x1d"  # Ctrl-]
 KILL_LINE = b"\x15"  # Ctrl-U
 INTERRUPT = b"\x03"  # Ctrl-C
 SYNC_WAIT_S = 3.0
-CONSOLE_WAIT_S = 20.0  # a node may be busy with its guests
+# A shell, or a node, may be busy, or have a busy host.
+SHELL_WAITS_S = (SYNC_WAIT_S, 10.0, 30.0)
+RUN_WAIT_S = 60.0
+CONSOLE_WAIT_S = 60.0
 ENDED_BY_TIMEOUT = 124  # as timeout(1) has it
 
 # A node's log line: "[    1.234567] warn  e1000: link is down". It may stand in
@@ -197,7 +200,7 @@ class Shell:
                       r"printf '\n%s' $?; } | { trap '' INT; exec base64; }; "
                       f"echo {mark}''-END; stty echo")
         self.port.send("".join(line + "\n" for line in script).encode())
-        self.port.expect(f"{mark}-RUN\r?\n".encode(), SYNC_WAIT_S + len(script), without_log_lines)
+        self.port.expect(f"{mark}-RUN\r?\n".encode(), RUN_WAIT_S, without_log_lines)
         end = rf"(?s)\A(.*?){mark}-END\r?\n".encode()
         try:
             printed = self.port.expect(end, timeout, without_log_lines)[1]
@@ -215,13 +218,14 @@ class Shell:
     def _wake(self, mark):
         """Gets the shell's attention; from then on it does not echo its input."""
         begin = f"stty -echo; echo {mark}''-BEGIN\n".encode()
-        for first in (KILL_LINE, INTERRUPT + b"\n", INTERRUPT + b"\n"):
+        first = KILL_LINE
+        for wait in SHELL_WAITS_S:
             self.port.send(first + begin)
             try:
-                self.port.expect(f"{mark}-BEGIN\r?\n".encode(), SYNC_WAIT_S, without_log_lines)
+                self.port.expect(f"{mark}-BEGIN\r?\n".encode(), wait, without_log_lines)
                 return
             except Timeout:
-                continue
+                first = INTERRUPT + b"\n"
         raise Timeout(f"{self.name}: its shell does not answer")
 
     def _interrupt(self, mark, end):
@@ -229,7 +233,7 @@ class Shell:
         forget the rest of its line, so the end mark is asked for again."""
         self.port.send(INTERRUPT + f"\nstty echo; echo {mark}''-END\n".encode())
         try:
-            return self.port.expect(end, SYNC_WAIT_S, without_log_lines)[1]
+            return self.port.expect(end, SHELL_WAITS_S[1], without_log_lines)[1]
         except Timeout:
             return self.port.received
 

@@ -16,8 +16,8 @@ from labkit import host
 from labkit.errors import ToolError, usage_error
 
 STATE = "state.json"
-TERM_WAIT_S = 5.0
-EXEC_WAIT_S = 1.0
+TERM_WAIT_S = 20.0
+EXEC_WAIT_S = 10.0
 
 
 def process_start(pid):
