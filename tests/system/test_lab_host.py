@@ -41,7 +41,7 @@ class Lab(RunningLab):
             f.write(text)
 
     def up(self):
-        return self.tool("up", "--timeout", "20", self.file)
+        return self.tool("up", "--timeout", "300", self.file)
 
     def told(self):
         with open(os.path.join(self.directory, "state.json"), encoding="utf-8") as f:

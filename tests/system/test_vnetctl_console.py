@@ -25,7 +25,7 @@ CONF = """\
 cmdline "console=ttyS0 mitigations=off clocksource=tsc tsc=reliable panic=1 caisson.name=g1"
   vm start g1
 """
-BOOT_S = 60
+BOOT_S = 600
 EVERY = 4  # of so many datagrams one is lost, and one comes twice
 
 
@@ -45,7 +45,7 @@ def fixture_port(tmp_path_factory, hypervisor, guest_images):
 
 
 def command(port, *arguments):
-    return [VNETCTL, "-n", f"127.0.0.1:{port}", *map(str, arguments)]
+    return [VNETCTL, "-t", "120", "-n", f"127.0.0.1:{port}", *map(str, arguments)]
 
 
 def run(port, *arguments, **options):

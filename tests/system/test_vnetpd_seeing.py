@@ -35,8 +35,8 @@ def fixture_pair(world):
 
 
 def ctl(node, *arguments):
-    return subprocess.run([VNETCTL, "-t", "120", "-n", node.socket, *arguments], capture_output=True,
-                          text=True, check=False, timeout=nskit.RUN_TIMEOUT_S)
+    return subprocess.run([VNETCTL, "-t", "120", "-n", node.socket, *arguments], text=True,
+                          capture_output=True, check=False, timeout=nskit.RUN_TIMEOUT_S)
 
 
 def families(node):

@@ -7,7 +7,6 @@ node carries frames from one link to another, and we are at the end of both.
              == small, port 9002 ==/  \\ g1.eth0, a guest that is off
 """
 
-import functools
 import json
 import os
 import random
@@ -20,7 +19,7 @@ from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from wirekit import (BROADCAST, LINK_SPORT, NODE_IP, OTHER_IP, PEER_IP, PEERS, Node, Wire,
-                     datagram, dropping, fragment, fragments, ip, linked, wait_for)
+                     datagram, dropping, fragment, fragments, ip, linked, patient, wait_for)
 
 GUEST_MAC = "02:00:00:00:00:01"
 FAR_MAC = "02:00:00:00:00:0f"
@@ -82,22 +81,6 @@ def inner(dst=FAR_MAC, src="02:00:00:00:00:0e", data=b"inner frame", ethertype=0
 def carried(frames):
     """The inner frames that these frames of the node carry."""
     return [bytes(p[UDP].payload)[:p[UDP].len - 8] for p in frames if UDP in p]
-
-
-def patient(test):
-    """Runs the test again where fragments timed out in a run that failed: they are waited
-    for 0.1 s only, and this machine may have stood still for longer."""
-    @functools.wraps(test)
-    def run(**case):
-        for last in (False, False, True):
-            before = case["node"].drops().get("uplink fragment-timeout")
-            try:
-                return test(**case)
-            except AssertionError:
-                if last or case["node"].drops().get("uplink fragment-timeout") == before:
-                    raise
-        return None
-    return run
 
 
 # --- what gets through ---------------------------------------------------------
@@ -439,12 +422,13 @@ def test_a_flood_of_first_fragments(node, wire):
     before = node.drops()
     wire.send(*flood)
     wire.settle()
-    time.sleep(2 * FRAGMENT_TIMEOUT_S)
-    after = node.drops()
-    lost = {name: after[name] - before.get(name, 0) for name in after
-            if after[name] != before.get(name, 0)}
-    assert set(lost) == {"uplink fragment-full", "uplink fragment-timeout"}
-    assert sum(lost.values()) == len(flood)
+
+    def lost():
+        return {name: count - before.get(name, 0) for name, count in node.drops().items()
+                if count != before.get(name, 0)}
+
+    wait_for(lambda: sum(lost().values()) == len(flood), "all are dropped")
+    assert set(lost()) == {"uplink fragment-full", "uplink fragment-timeout"}
     assert node.stats()["pools"][0]["exhausted"] == 0
     with dropping(node, wire):
         wire.send(*fragments(data, 3001))
