@@ -5,6 +5,7 @@ place; and one on a wire, for real, whether or not it can run guests.
     alpha 10.0.0.1 (Bochs) ======= 10.0.0.2 p (QEMU)
 """
 
+import contextlib
 import json
 import os
 import pty
@@ -24,7 +25,7 @@ from labkit import serial as serials
 LAB = """\
 machine alpha backend vmx cores 1 memory 256M
 machine p plain yes cores 1 memory 256M kernel vmlinuz-amd64 initrd initrd-amd64.img \
-cmdline "console=ttyS0 mitigations=off panic=1 caisson.ip=10.0.0.2/24"
+cmdline "console=ttyS0 quiet mitigations=off panic=1 caisson.ip=10.0.0.2/24"
 wire w alpha p
 caisson 1
 node alpha mac 52:54:00:00:00:01
@@ -180,6 +181,16 @@ def test_what_is_no_request_gets_no_port(request_):
         keeper.parse_request(request_)
 
 
+def read(loop, terminal, count):
+    """So many bytes at its other end: a terminal passes them on in its own time."""
+    data = b""
+    while len(data) < count:
+        turn(loop, 0.05)
+        with contextlib.suppress(BlockingIOError):
+            data += os.read(terminal, 65536)
+    return data
+
+
 def test_the_serial_line_has_one_user_at_a_time_and_a_log(loop):
     line, machine = pty.openpty()
     tty.setraw(machine)
@@ -187,21 +198,19 @@ def test_the_serial_line_has_one_user_at_a_time_and_a_log(loop):
     os.set_blocking(machine, False)
     keeper.Serial(loop, line, "serial.sock", "serial.log")
     os.write(machine, b"before anybody came\n")
-    turn(loop)
+    while os.path.getsize("serial.log") < 20:
+        turn(loop, 0.05)
     with serials.Port(os.path.abspath("serial.sock"), "m") as first:
         os.write(machine, b"hello\n")
         second = serials.Port(os.path.abspath("serial.sock"), "m")
-        turn(loop)
-        assert first.receive(1) and first.received == b"hello\n"
+        while first.received != b"hello\n":
+            turn(loop, 0.05)
+            first.receive_more()
+            assert b"hello\n".startswith(first.received)
         second.send(b"waits")
         first.send(b"typed" * 4000)  # more than a terminal takes at once
-        typed = b""
-        while len(typed) < 20000:
-            turn(loop, 0.05)
-            typed += os.read(machine, 65536)
-        assert typed == b"typed" * 4000
-    turn(loop)
-    assert os.read(machine, 100) == b"waits"
+        assert read(loop, machine, 20000) == b"typed" * 4000
+    assert read(loop, machine, 5) == b"waits"
     second.socket.close()
     with open("serial.log", "rb") as f:
         assert f.read() == b"before anybody came\nhello\n"
@@ -255,7 +264,7 @@ def test_its_clock_is_the_hosts_when_it_is_idle(lab):
     node_begin, begin = now()
     time.sleep(IDLE_S)
     node_end, end = now()
-    assert node_end - node_begin <= (end - begin) + 1
+    assert node_end - node_begin <= 2 * (end - begin)
 
 
 def test_no_port_is_open(lab):
@@ -275,7 +284,7 @@ def test_no_port_is_open(lab):
 def test_its_end_is_seen_and_nothing_stays(lab):
     keeper_pid, pid = emulator(lab)
     os.kill(keeper_pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not os.path.exists(f"/proc/{pid}")
@@ -290,7 +299,7 @@ def test_a_start_that_fails_says_why(tmp_path, hypervisor):
     path.write_text("machine a backend vmx model no_such_cpu memory 64M\n")
     done = subprocess.run([os.path.join(os.path.dirname(bochs.__file__), "../lab"), "--dir",
                            str(tmp_path / "state"), "up", str(path)], capture_output=True,
-                          text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+                          text=True, check=False, timeout=300, stdin=subprocess.DEVNULL)
     assert done.returncode == 1
     assert "exit status of Bochs: 1" in done.stderr
     assert "wrong value for parameter 'model'" in done.stderr

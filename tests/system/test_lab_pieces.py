@@ -73,7 +73,7 @@ def state(tmp_path):
 
 
 def start_sleep(state, tag="lab:x/a"):
-    process = subprocess.Popen(["/usr/bin/python3", "-c", "import time; time.sleep(60)", tag])
+    process = subprocess.Popen(["/usr/bin/python3", "-c", "import time; time.sleep(600)", tag])
     state.note_process(state.machines["a"], process.pid, tag)
     return process
 
@@ -82,7 +82,7 @@ def test_stop_ends_what_was_started(state):
     process = start_sleep(state)
     assert state.alive("a")
     assert state.stop() == ["a"]
-    assert process.wait(5) != 0 and not state.exists()
+    assert process.wait(60) != 0 and not state.exists()
 
 
 @pytest.mark.parametrize("change", [{"start": 1}, {"tag": "lab:other/a"}])

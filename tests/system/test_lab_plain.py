@@ -61,14 +61,19 @@ def test_users_of_one_serial_line_queue_up(lab):
 
 
 def test_a_command_without_end_is_interrupted(lab):
-    status, output = lab.sh("p1", "echo begun; sleep 1000", timeout=2)
-    assert status == 124 and output.startswith("begun\n")
+    # On a busy host its shell may not have come to the first word by then.
+    for timeout in (2, 10, 60):
+        status, output = lab.sh("p1", "echo begun; sleep 1000", timeout=timeout)
+        assert status == 124
+        if output.startswith("begun\n"):
+            break
+    assert output.startswith("begun\n")
     assert lab.sh("p1", "echo again") == (0, "again\n")
 
 
 def test_console_is_a_terminal(lab):
     console = pexpect.spawn(os.path.join(TOOLS, "lab"),
-                            ["console", "--dir", lab.directory, "p1"], timeout=20)
+                            ["console", "--dir", lab.directory, "p1"], timeout=120)
     console.expect("leaves\\]")
     console.send("echo con''sole; tty\r")
     console.expect("\nconsole\r\n/dev/ttyS0")
@@ -104,7 +109,7 @@ def test_a_node_that_dies_fails_the_command_and_nothing_stays(guest_images, tmp_
     directory = str(tmp_path / "dying")
     path = write_lab(tmp_path, "console=ttyS0 panic=-1 init=/nowhere rdinit=/nowhere")
     done = subprocess.run([os.path.join(TOOLS, "lab"), "up", "--dir", directory, str(path)],
-                          capture_output=True, text=True, timeout=120, check=False)
+                          capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 1
     assert "p1: ended" in done.stderr and "Kernel panic" in done.stderr
     assert not pids_of(directory)
@@ -119,11 +124,11 @@ def test_up_that_is_cut_short_leaves_no_process(guest_images, tmp_path, how):
                                 directory, "--timeout", limit, str(path)],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if how == "SIGINT":
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not pids_of(directory) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(2)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == (1 if how == "timeout" else 130)
     assert ("did not come up" if how == "timeout" else "interrupted") in errors
     assert not pids_of(directory)

@@ -43,9 +43,9 @@ def fixture_ctl(tmp_path_factory, hypervisor, geneve):
         assert node.stats()["config_errors"] == 0
 
         def call(*arguments):
-            return subprocess.run([*call.command, *arguments], timeout=60,
+            return subprocess.run([*call.command, *arguments], timeout=300,
                                   capture_output=True, text=True, check=False)
-        call.command = [VNETCTL, "-n", f"127.0.0.1:{port}"]
+        call.command = [VNETCTL, "-t", "120", "-n", f"127.0.0.1:{port}"]
         yield call
 
 
@@ -81,7 +81,7 @@ def tshark(path, *fields):
     wanted = [word for field in fields for word in ("-e", field)]
     done = subprocess.run(["tshark", "-n", "-r", path, "-d", "udp.port==9009,eth",
                            "-T", "fields", *wanted], capture_output=True, text=True, check=True,
-                          timeout=60)
+                          timeout=300)
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
