@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * virtio-net as a NIC (virtio 1.2 5.1), by its modern PCI interface: attach and
- * detach, negotiation, interrupts, link, resets. What is not taken of what devices
- * offer: GUEST_CSUM (frames would come with unfinished checksums), segmentation either
- * way (it looks at outer headers), several queues (one core owns the NIC).
+ * detach, negotiation, link, resets. What is not taken of what devices offer: GUEST_CSUM
+ * (frames would come with unfinished checksums), segmentation either way (it looks at
+ * outer headers).
  */
 #include "drivers/nic/virtio_net.h"
 
@@ -16,12 +16,11 @@
 	(VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | \
 	 VIRTIO_F_ACCESS_PLATFORM | VIRTIO_F_ORDER_PLATFORM | VIRTIO_NET_F_CSUM | \
 	 VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | \
-	 VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_CTRL_RX)
+	 VIRTIO_NET_F_CTRL_VQ | WANT_CTRL)
+/* What needs a control queue. */
+#define WANT_CTRL (VIRTIO_NET_F_CTRL_RX | VNIC_F_SEVERAL)
 #define ETH_HEADER 14u
 #define STUCK_TICKS 2u
-#define CTRL_PIECES 2u
-#define TEST_FRAME 60u
-#define TEST_ETHERTYPE 0x88b5u /* for local experiments, IEEE 802 */
 
 static bool vnic_match(u16 vendor, u16 device)
 {
@@ -30,115 +29,70 @@ static bool vnic_match(u16 vendor, u16 device)
 		device == VIRTIO_PCI_DEVICE_OLD_NET);
 }
 
+static void set_running(struct vnic *v, bool on)
+{
+	__atomic_store_n(&v->running, on, __ATOMIC_RELAXED);
+}
+
 void vnic_break(struct nic *nic, const char *what)
 {
-	struct vnic *v = nic->priv;
-
-	v->running = false;
+	set_running(nic->priv, false);
 	LOG_LIMITED(LOG_ERR, nic->name, "the device broke the rules (%s): it is reset", what);
-}
-
-/* --- interrupts -------------------------------------------------------------------- */
-
-static void vnic_rx_irq(struct nic *nic, u32 queue, bool on)
-{
-	struct vnic *v = nic->priv;
-
-	(void)queue;
-	v->rx_wanted = on;
-	vnic_ring_irq(&v->rx, on);
-}
-
-static void vnic_tx_irq(struct nic *nic, u32 queue, bool on)
-{
-	struct vnic *v = nic->priv;
-
-	(void)queue;
-	v->tx_wanted = on;
-	/* What was sent before raises none: it is taken now. */
-	while (vnic_ring_irq(&v->tx, on) && vnic_tx_reclaim(nic, 0))
-		;
-}
-
-/* With MSI-X there is no register that tells why (4.1.4.5): what is neither ring's is
- * taken for a change of the configuration. */
-static u32 vnic_irq_cause(struct nic *nic, u32 vector)
-{
-	struct vnic *v = nic->priv;
-	u8 isr = v->res.irq == NIC_IRQ_MSIX ? 0 : vnic_isr(&v->regs);
-	u32 events = 0;
-
-	(void)vector;
-	if (!isr && v->res.irq != NIC_IRQ_MSIX)
-		return 0;
-	v->count.irqs++;
-	if (vnic_ring_has_used(&v->rx))
-		events |= NIC_EVENT_RX;
-	if (vnic_ring_has_used(&v->tx))
-		events |= NIC_EVENT_TX;
-	if ((isr & VIRTIO_ISR_CONFIG) || (!isr && !events))
-		events |= NIC_EVENT_LINK;
-	return events ? events : NIC_EVENT_OTHER;
-}
-
-/* No device interrupts because it is told to: a frame to ourselves has it do so. */
-static void vnic_irq_test(struct nic *nic)
-{
-	struct vnic *v = nic->priv;
-	struct pkt *p = pkt_get(v->res.rx_pool[0]);
-
-	if (!p)
-		return;
-	p->head_len = p->len = TEST_FRAME;
-	memset(p->data, 0, TEST_FRAME);
-	memcpy(p->data, nic->mac, sizeof(nic->mac));
-	memcpy(p->data + sizeof(nic->mac), nic->mac, sizeof(nic->mac));
-	p->data[ETH_HEADER - 2] = TEST_ETHERTYPE >> 8;
-	p->data[ETH_HEADER - 1] = TEST_ETHERTYPE & 0xff;
-	vnic_tx_irq(nic, 0, true);
-	if (!vnic_tx_burst(nic, 0, &p, 1))
-		pkt_put(p);
 }
 
 /* --- bringing it up ------------------------------------------------------------------ */
 
-/* In the reset state: up to FEATURES_OK (3.1.1). */
-static err_t negotiate(struct nic *nic, struct vnic *v)
+/* In the reset state: up to FEATURES_OK (3.1.1), with those of them that are offered. */
+static err_t negotiate(struct nic *nic, struct vnic *v, u64 wanted)
 {
+	u64 offered, features;
 	err_t err;
 
 	vnic_status_add(&v->regs, VIRTIO_STATUS_ACKNOWLEDGE);
 	vnic_status_add(&v->regs, VIRTIO_STATUS_DRIVER);
-	v->features = vnic_offered(&v->regs) & WANTED;
-	if (!(v->features & VIRTIO_NET_F_CTRL_VQ))
-		v->features &= ~VIRTIO_NET_F_CTRL_RX;
-	err = v->features & VIRTIO_F_VERSION_1 ? vnic_negotiate(&v->regs, v->features) : ERR_NOTSUP;
+	offered = vnic_offered(&v->regs);
+	features = offered & wanted;
+	if (!(features & VIRTIO_NET_F_CTRL_VQ))
+		features &= ~WANT_CTRL;
+	err = features & VIRTIO_F_VERSION_1 ? vnic_negotiate(&v->regs, features) : ERR_NOTSUP;
 	if (err) {
 		log_err(nic->name, "virtio features %llx, of those offered %llx, do not do",
-			(unsigned long long)v->features,
-			(unsigned long long)vnic_offered(&v->regs));
+			(unsigned long long)features, (unsigned long long)offered);
 		return ERR_IO;
 	}
+	v->features = features;
 	return ERR_OK;
 }
 
 /* The queues, and from there on it is live. */
-static err_t go_live(struct vnic *v)
+static err_t go_live(struct nic *nic, struct vnic *v)
 {
-	bool msix = v->res.irq == NIC_IRQ_MSIX;
+	bool msix = v->res.irq == NIC_IRQ_MSIX, rss;
 	err_t err = msix ? vnic_config_msix(&v->regs) : ERR_OK;
 
-	if (!err)
-		err = vnic_queue_enable(&v->regs, &v->rx, msix);
-	if (!err)
-		err = vnic_queue_enable(&v->regs, &v->tx, msix);
-	if (!err && (v->features & VIRTIO_NET_F_CTRL_VQ))
-		err = vnic_queue_enable(&v->regs, &v->ctrl, false);
+	for (u32 i = 0; i < v->queues && !err; i++) {
+		u16 vector = msix ? (u16)i : VIRTIO_MSI_NO_VECTOR;
+
+		err = vnic_queue_enable(&v->regs, &v->queue[i]->rx, vector);
+		if (!err)
+			err = vnic_queue_enable(&v->regs, &v->queue[i]->tx, vector);
+	}
+	if (!err && v->ctrl.desc)
+		err = vnic_queue_enable(&v->regs, &v->ctrl, VIRTIO_MSI_NO_VECTOR);
 	if (err)
 		return err;
 	vnic_status_add(&v->regs, VIRTIO_STATUS_DRIVER_OK);
-	v->running = true;
-	vnic_rx_refill(v);
+	for (u32 i = 0; i < v->queues; i++)
+		vnic_rx_start(v->queue[i]);
+	err = vnic_ctrl_queues(v, &rss);
+	if (err) {
+		log_err(nic->name, "does not take %u queues: %s", v->queues, err_str(err));
+		return ERR_IO;
+	}
+	if (v->queues > 1)
+		log_info(nic->name, "%u queues, %s", v->queues,
+			 rss ? "by receive-side scaling" : "as the device spreads frames");
+	set_running(v, true);
 	return ERR_OK;
 }
 
@@ -157,7 +111,7 @@ static void vnic_promiscuous(struct nic *nic, bool on)
 	struct vnic *v = nic->priv;
 
 	v->promiscuous = on;
-	if (v->running)
+	if (vnic_runs(v))
 		set_filter(nic, v);
 }
 
@@ -179,53 +133,105 @@ static struct nic_link vnic_link(struct nic *nic)
 	return link;
 }
 
+static void add_counts(struct nic_stats *sum, const struct nic_stats *c)
+{
+	sum->rx_frames += c->rx_frames;
+	sum->rx_bytes += c->rx_bytes;
+	sum->tx_frames += c->tx_frames;
+	sum->tx_bytes += c->tx_bytes;
+	sum->rx_errors += c->rx_errors;
+	sum->rx_no_packet += c->rx_no_packet;
+	sum->tx_full += c->tx_full;
+	sum->tx_bad += c->tx_bad;
+	sum->tx_lost += c->tx_lost;
+	sum->irqs += c->irqs;
+	sum->doorbells += c->doorbells;
+}
+
 static void vnic_stats(struct nic *nic, struct nic_stats *out)
 {
-	struct vnic *v = nic->priv;
+	const struct vnic *v = nic->priv;
 
 	vnic_tx_reclaim(nic, 0);
 	*out = v->count;
+	for (u32 i = 0; i < v->queues; i++)
+		add_counts(out, &v->queue[i]->count);
 }
 
 static err_t restart(struct nic *nic)
 {
 	struct vnic *v = nic->priv;
+	u64 features = v->features;
 	err_t err = vnic_regs_reset(&v->regs);
 
 	if (err)
 		return err; /* not known to be quiet: its buffers stay where they are */
-	vnic_rx_put(v);
-	vnic_tx_put(v);
-	vnic_ring_empty(&v->rx);
-	vnic_ring_empty(&v->tx);
+	for (u32 i = 0; i < v->queues; i++) {
+		vnic_tx_lose(v->queue[i]);
+		vnic_rx_forget(v->queue[i]);
+		vnic_ring_empty(&v->queue[i]->tx);
+		vnic_ring_empty(&v->queue[i]->rx);
+	}
 	if (v->ctrl.desc)
 		vnic_ring_empty(&v->ctrl);
-	err = negotiate(nic, v);
+	/* Other queues' pools are their cores': what is missing there comes with the next
+	 * burst. */
+	vnic_rx_stock(v->queue[0]);
+	err = negotiate(nic, v, features);
+	if (!err && v->features != features)
+		err = ERR_IO; /* the rings are made for those */
+	v->features = features;
 	if (!err)
-		err = go_live(v);
+		err = go_live(nic, v);
 	if (err)
 		return err;
 	set_filter(nic, v);
-	vnic_ring_irq(&v->rx, v->rx_wanted);
-	vnic_ring_irq(&v->tx, v->tx_wanted);
+	vnic_irq_again(v);
 	return ERR_OK;
 }
 
-/* True: it stands still, or says that it needs a reset. */
+/* It stands still. The queue may be another core's, at work: what that has not looked at yet
+ * is no reason. */
+static bool queue_stuck(struct vnic_queue *q)
+{
+	u16 taken = __atomic_load_n(&q->tx.taken, __ATOMIC_RELAXED);
+	bool waits = vnic_ring_pending(&q->tx) && taken == q->tick_taken &&
+		     !vnic_ring_has_used(&q->tx);
+
+	q->stuck_ticks = waits ? q->stuck_ticks + 1 : 0;
+	q->tick_taken = taken;
+	return q->stuck_ticks >= STUCK_TICKS;
+}
+
+/* True: one of its queues stands still, or it says that it needs a reset. */
 static bool is_stuck(struct nic *nic, struct vnic *v)
 {
-	bool waits = vnic_ring_pending(&v->tx) && v->tx.taken == v->tick_taken;
+	bool stuck = false;
 
-	v->stuck_ticks = waits ? v->stuck_ticks + 1 : 0;
-	v->tick_taken = v->tx.taken;
+	for (u32 i = 0; i < v->queues; i++)
+		stuck |= queue_stuck(v->queue[i]);
 	if (vnic_status(&v->regs) & VIRTIO_STATUS_NEEDS_RESET) {
 		LOG_LIMITED(LOG_WARN, nic->name, "the device asks for a reset");
 		return true;
 	}
-	if (v->stuck_ticks >= STUCK_TICKS)
+	if (stuck)
 		LOG_LIMITED(LOG_WARN, nic->name, "transmitter stands still%s: reset",
 			    v->link_up ? "" : " (link is down)");
-	return v->stuck_ticks >= STUCK_TICKS;
+	return stuck;
+}
+
+static void recover(struct nic *nic, struct vnic *v)
+{
+	set_running(v, false);
+	if (!v->backoff.left && v->res.may_reset && !v->res.may_reset(v->res.ctx))
+		return;
+	if (!nic_backoff_due(&v->backoff))
+		return;
+	for (u32 i = 0; i < v->queues; i++)
+		v->queue[i]->stuck_ticks = 0;
+	v->count.resets++;
+	if (restart(nic) != ERR_OK)
+		LOG_LIMITED(LOG_ERR, nic->name, "does not come out of reset");
 }
 
 static void vnic_tick(struct nic *nic, u64 now_ns)
@@ -233,71 +239,46 @@ static void vnic_tick(struct nic *nic, u64 now_ns)
 	struct vnic *v = nic->priv;
 
 	(void)now_ns;
-	if (v->running) {
+	if (vnic_runs(v)) {
 		vnic_link(nic);
 		vnic_tx_reclaim(nic, 0);
 	}
-	if (v->running && !is_stuck(nic, v)) {
-		vnic_rx_refill(v);
-		nic_backoff_good(&v->backoff);
+	if (!vnic_runs(v) || is_stuck(nic, v)) {
+		recover(nic, v);
 		return;
 	}
-	v->running = false;
-	if (!nic_backoff_due(&v->backoff))
-		return;
-	v->stuck_ticks = 0;
-	v->count.resets++;
-	if (restart(nic) != ERR_OK)
-		LOG_LIMITED(LOG_ERR, nic->name, "does not come out of reset");
+	vnic_rx_refill(v->queue[0]);
+	nic_backoff_good(&v->backoff);
 }
 
 /* --- attach and detach -------------------------------------------------------------------- */
 
-static void vnic_free(struct nic *nic)
+/* The device is in its reset state. */
+static void release(struct nic *nic)
 {
 	struct vnic *v = nic->priv;
 
-	vnic_ring_free(&v->rx, &v->res);
-	vnic_ring_free(&v->tx, &v->res);
-	vnic_ring_free(&v->ctrl, &v->res);
-	if (v->hdr)
-		v->res.dma_free(v->hdr, VNIC_RING_MAX * VNIC_HDR);
-	if (v->ctrl_mem)
-		v->res.dma_free(v->ctrl_mem, CACHE_LINE);
+	vnic_queues_free(v);
 	plat_free(v, sizeof(*v));
 	nic->priv = NULL;
 }
 
-/* The largest power of two that neither side exceeds. */
-static u16 ring_size(const struct vnic *v, u16 queue)
+/* Pairs of queues that the device has (5.1.4: a driver may look before it takes the feature). */
+static u32 pairs_of(const struct vnic *v)
 {
-	u32 most = MIN(vnic_queue_size(&v->regs, queue), VNIC_RING_MAX);
+	u64 offered = vnic_offered(&v->regs);
 
-	u32 size = 1;
-
-	while (2 * size <= most)
-		size *= 2;
-	return (u16)(most ? size : 0);
+	if (!(offered & VNIC_F_SEVERAL) || !(offered & VIRTIO_NET_F_CTRL_VQ))
+		return 1;
+	return vnic_config(&v->regs, offsetof(struct virtio_net_config, max_virtqueue_pairs), 2);
 }
 
-static err_t make_rings(struct vnic *v)
+/* Those that can be used, with a vector each. */
+static u32 queues_max(const struct vnic *v, u32 pairs)
 {
-	u16 rx = ring_size(v, VIRTIO_NET_RX), tx = ring_size(v, VIRTIO_NET_TX);
-	u16 ctrl = ring_size(v, VIRTIO_NET_CTRL);
-	err_t err;
+	u32 most = v->res.irq == NIC_IRQ_MSIX ? MIN(v->regs.msix_entries, NIC_QUEUES_MAX) : 1;
 
-	if (!rx || tx < VNIC_PIECES || (v->features & VIRTIO_NET_F_CTRL_VQ && ctrl < CTRL_PIECES))
-		return ERR_IO;
-	v->hdr = v->res.dma_alloc(VNIC_RING_MAX * VNIC_HDR, &v->hdr_bus);
-	v->ctrl_mem = v->res.dma_alloc(CACHE_LINE, &v->ctrl_bus);
-	if (!v->hdr || !v->ctrl_mem)
-		return ERR_NOMEM;
-	err = vnic_ring_alloc(&v->rx, &v->res, VIRTIO_NET_RX, rx, 1, v->features);
-	if (!err)
-		err = vnic_ring_alloc(&v->tx, &v->res, VIRTIO_NET_TX, tx, VNIC_PIECES, v->features);
-	if (!err && (v->features & VIRTIO_NET_F_CTRL_VQ))
-		err = vnic_ring_alloc(&v->ctrl, &v->res, VIRTIO_NET_CTRL, ctrl, CTRL_PIECES, 0);
-	return err;
+	return MAX(MIN(pairs, most), 1u);
 }
 
 /* What the device's configuration says of frames, and what we make of it. */
@@ -321,39 +302,52 @@ static err_t read_config(struct nic *nic, struct vnic *v)
 	}
 	nic->max_pieces = PKT_MAX_SEGS + 1;
 	nic->caps = v->features & VIRTIO_NET_F_CSUM ? NIC_CAP_CSUM : 0;
-	nic->queues_max = nic->queues = nic->vectors = 1;
 	return ERR_OK;
 }
 
 static err_t bring_up(struct nic *nic, struct vnic *v)
 {
 	err_t err = vnic_regs_reset(&v->regs);
+	u32 pairs;
 
 	if (!err)
-		err = negotiate(nic, v);
+		err = negotiate(nic, v, v->queues > 1 ? WANTED : WANTED & ~VNIC_F_SEVERAL);
 	if (!err)
 		err = read_config(nic, v);
-	if (!err)
-		err = make_rings(v);
-	if (!err)
-		err = go_live(v);
-	return err;
+	if (err)
+		return err;
+	pairs = pairs_of(v);
+	nic->queues_max = queues_max(v, pairs);
+	nic->queues = nic->vectors = v->queues;
+	if (v->queues > nic->queues_max)
+		return ERR_RANGE;
+	err = vnic_queues_alloc(v, pairs);
+	return err ? err : go_live(nic, v);
+}
+
+static err_t check_resources(const struct nic_resources *res)
+{
+	if (!res->queues || res->queues > (res->irq == NIC_IRQ_MSIX ? NIC_QUEUES_MAX : 1))
+		return ERR_RANGE;
+	for (u32 i = 0; i < res->queues; i++)
+		if (res->rx_pool[i]->buf_size < PKT_HEADROOM + VNIC_RX_BUF)
+			return ERR_INVAL;
+	return ERR_OK;
 }
 
 static err_t vnic_attach(struct nic *nic, const struct nic_resources *res)
 {
+	err_t err = check_resources(res);
 	struct vnic *v;
-	err_t err;
 
-	if (res->rx_pool[0]->buf_size < PKT_HEADROOM + VNIC_RX_BUF)
-		return ERR_INVAL;
-	if (res->queues != 1)
-		return ERR_RANGE;
+	if (err)
+		return err;
 	v = plat_alloc(sizeof(*v));
 	if (!v)
 		return ERR_NOMEM;
 	nic->priv = v;
 	v->res = *res;
+	v->queues = res->queues;
 	v->link_up = true;
 	if (vnic_regs_find(&v->regs, res)) {
 		log_err(nic->name, "no modern virtio interface in memory");
@@ -364,8 +358,7 @@ static err_t vnic_attach(struct nic *nic, const struct nic_resources *res)
 			log_err(nic->name, "does not come out of reset");
 	}
 	if (err) {
-		vnic_rx_put(v);
-		vnic_free(nic);
+		release(nic);
 		return err;
 	}
 	v->link_up = vnic_link(nic).up;
@@ -382,12 +375,10 @@ static void vnic_detach(struct nic *nic)
 {
 	struct vnic *v = nic->priv;
 
-	v->running = false;
+	set_running(v, false);
 	if (vnic_regs_reset(&v->regs))
 		log_err(nic->name, "does not come out of reset; detached all the same");
-	vnic_rx_put(v);
-	vnic_tx_put(v);
-	vnic_free(nic);
+	release(nic);
 }
 
 const struct nic_ops vnic_ops = {

@@ -2,9 +2,10 @@
 /*
  * Driver of virtio's network device (virtio 1.2 5.1) as a NIC: what its files share.
  * virtio_net_pci.c reaches the registers, virtio_net_ring.c has the driver's side of
- * a split virtqueue, virtio_net_rx.c and virtio_net_tx.c the frames,
- * virtio_net_ctrl.c the control queue, virtio_net.c puts them together. Names
- * begin with vnic, since those with virtio are the devices' that guests see.
+ * a split virtqueue, virtio_net_rx.c and virtio_net_tx.c the frames, virtio_net_queue.c
+ * the memory of all these, virtio_net_irq.c interrupts, virtio_net_ctrl.c the control
+ * queue, virtio_net.c puts them together. Names begin with vnic, since those with virtio
+ * are the devices' that guests see.
  *
  * The device is not trusted: what it writes (used ids and lengths, indices, numbers
  * of buffers) is read once and checked. One that breaks the rules is not listened to
@@ -26,31 +27,43 @@
 #define VNIC_HDR ((u32)sizeof(struct virtio_net_hdr))
 /* Frames of 9000 bytes of IP in several buffers. */
 #define VNIC_MAX_FRAME 9018u
+/* What several pairs of queues need: either. */
+#define VNIC_F_SEVERAL (VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS)
 /* Descriptors of a frame: header, header fragment, segments. */
 #define VNIC_PIECES (2u + PKT_MAX_SEGS)
+
+struct vnic;
+struct vnic_ctrl_mem;
 
 /* Where the registers are (4.1.4). */
 struct vnic_regs {
 	volatile u8 *common, *isr, *device, *notify;
 	u32 device_bytes, notify_bytes;
 	u32 notify_multiplier;
-};
-
-/* Memory of a chain. */
-struct vnic_piece {
-	bus_t bus;
-	u32 len;
+	u32 msix_entries; /* 0: no MSI-X */
 };
 
 /*
- * A split virtqueue, in slots: each takes one chain, whose first descriptor tells the
- * slot. With indirect descriptors the ring has as many slots as entries, and each its
- * own table of `pieces`; without them a slot is `pieces` neighbours in the table.
+ * A split virtqueue, in slots: each takes one chain, and they are taken by turns, so that
+ * a chain's number tells its slot, and the available ring is written once for all. Numbers
+ * count without end, modulo 2^16:
+ *
+ *     freed <= taken          the device is done with it, and we have seen that
+ *              taken <= shown the device has it
+ *                       shown <= next  it stands in the ring
+ *
+ * Devices that are done with chains in the order in which they got them, as they all are
+ * wherever that is cheaper, keep freed == taken. Of those that are not, a slot waits for
+ * those before it (`done`). With indirect descriptors the ring has as many slots as entries,
+ * and each its own table of `pieces`; without them a slot is neighbours in the table.
  */
 struct vnic_ring {
-	u16 index, size, slots;
-	u16 pieces;    /* descriptors that a chain may have */
+	u16 index, size;
+	u16 slots;  /* a power of two ... */
+	u16 shift;  /* ... and the entries of the table that each has: BIT(shift) */
+	u16 pieces; /* descriptors that a chain may have */
 	bool event_idx;
+	u32 writes; /* bytes that the device may write into a chain */
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
@@ -60,39 +73,66 @@ struct vnic_ring {
 	bus_t bus, tables_bus;
 	size_t bytes, tables_bytes;
 	volatile void *doorbell;
-	u16 shown;     /* available index that the device has seen */
-	u16 next;      /* ... and that the next chain takes */
-	u16 taken;     /* used index up to which we have looked */
-	u16 nfree;
-	u16 free[VNIC_RING_MAX];  /* slots */
-	u32 expects[VNIC_RING_MAX]; /* bytes that the device may write; by slot ... */
-	bool busy[VNIC_RING_MAX];   /* ... which it has */
+	u16 next, freed;
+	u16 shown, taken; /* atomic: queue 0's core looks at all rings' */
+	bool done[VNIC_RING_MAX]; /* by slot: out of turn */
+};
+
+/* A chain in the making: the next slot's. */
+struct vnic_chain {
+	struct vring_desc *desc;
+	u16 base; /* where that is in its table */
+	u16 n;
+};
+
+/* A pair of queues: all of it is its core's, while the device runs. */
+struct vnic_queue {
+	struct vnic *v;
+	u32 index;
+	struct pkt_pool *pool;
+	struct vnic_ring rx, tx;
+	struct pkt *rx_pkt[VNIC_RING_MAX]; /* by slot; NULL: none */
+	struct pkt *rx_long; /* of a frame of several buffers, what came so far ... */
+	u32 rx_left;	     /* ... and how many more there are */
+	bool rx_skip;	     /* it is no good: thrown away */
+	struct pkt *tx_pkt[VNIC_RING_MAX]; /* by slot; those in [freed, next) that are not done */
+	struct virtio_net_hdr *hdr; /* by slot, for frames without head room */
+	bus_t hdr_bus;
+	bool rx_wanted, tx_wanted; /* interrupts */
+	struct nic_stats count;
+
+	/* Queue 0's core: whether it stands still. */
+	u16 tick_taken; /* tx.taken at the last tick */
+	u32 stuck_ticks;
 };
 
 struct vnic {
 	struct vnic_regs regs;
 	struct nic_resources res;
 	u64 features;
-	struct vnic_ring rx, tx, ctrl;
 	u32 rx_buf; /* bytes that a receive buffer offers */
-	struct pkt *rx_pkt[VNIC_RING_MAX]; /* by slot */
-	struct pkt *rx_long; /* of a frame of several buffers, what came so far ... */
-	u32 rx_left;	     /* ... and how many more there are */
-	bool rx_skip;	     /* it is no good: thrown away */
-	struct pkt *tx_pkt[VNIC_RING_MAX];
-	struct virtio_net_hdr *hdr; /* by slot, for frames without head room */
-	u8 *ctrl_mem;
-	bus_t hdr_bus, ctrl_bus;
+	u32 queues;
+	struct vnic_queue *queue[NIC_QUEUES_MAX];
+	struct vnic_ring ctrl;
+	struct vnic_ctrl_mem *ctrl_mem;
+	bus_t ctrl_bus;
 
 	bool promiscuous;
-	bool running;	 /* false: it broke the rules, or its reset failed: nothing moves */
+	bool running; /* atomic; false: it broke the rules, or its reset failed: nothing moves */
 	bool link_up;
-	bool rx_wanted, tx_wanted; /* interrupts */
-	u16 tick_taken;	    /* tx.taken at the last tick */
-	u32 stuck_ticks;
 	struct nic_backoff backoff;
-	struct nic_stats count;
+	struct nic_stats count; /* what no queue counts */
 };
+
+static inline bool vnic_runs(const struct vnic *v)
+{
+	return __atomic_load_n(&v->running, __ATOMIC_RELAXED);
+}
+
+static inline struct vnic_queue *vnic_queue_of(const struct nic *nic, u32 queue)
+{
+	return ((struct vnic *)nic->priv)->queue[queue];
+}
 
 /* --- virtio_net_pci.c --- */
 
@@ -111,84 +151,177 @@ void vnic_status_add(const struct vnic_regs *r, u8 bits);
 u64 vnic_offered(const struct vnic_regs *r);
 err_t vnic_negotiate(const struct vnic_regs *r, u64 features);
 
-/* Device configuration: bytes [off, off + size), 1 or 2; 0 beyond its end. */
+/* Device configuration: bytes [off, off + size), 1, 2 or 4; 0 beyond its end. */
 u32 vnic_config(const struct vnic_regs *r, u32 off, u32 size);
 
 /* Interrupt causes by the ISR status, which this clears. */
 u8 vnic_isr(const struct vnic_regs *r);
 
 /* Entries that queue `index` may have, at most; 0: it is not there. */
-u16 vnic_queue_size(const struct vnic_regs *r, u16 index);
+u16 vnic_queue_size(const struct vnic_regs *r, u32 index);
 
-/* Tell the device where the ring is, and have it interrupt by MSI-X entry 0 if msix.
- * Sets ring->doorbell. ERR_NOTSUP: it has no such entry; ERR_IO: its doorbell is
- * outside of its registers. */
-err_t vnic_queue_enable(const struct vnic_regs *r, struct vnic_ring *ring, bool msix);
+/* Tell the device where the ring is, and have it interrupt by this MSI-X entry; none:
+ * VIRTIO_MSI_NO_VECTOR. Sets ring->doorbell. ERR_NOTSUP: it has no such entry; ERR_IO: its
+ * doorbell is outside of its registers. */
+err_t vnic_queue_enable(const struct vnic_regs *r, struct vnic_ring *ring, u16 vector);
 
 /* Configuration changes by MSI-X entry 0, too. ERR_NOTSUP. */
 err_t vnic_config_msix(const struct vnic_regs *r);
 
 /* --- virtio_net_ring.c --- */
 
-/* Memory for a ring of size entries whose chains have up to `pieces` descriptors.
- * ERR_NOMEM. */
-err_t vnic_ring_alloc(struct vnic_ring *r, const struct nic_resources *res, u16 index, u16 size,
-		      u16 pieces, u64 features);
-void vnic_ring_free(struct vnic_ring *r, const struct nic_resources *res);
+/* The slot of a chain with that number. */
+static inline u32 vnic_ring_slot(const struct vnic_ring *r, u32 number)
+{
+	return number & (r->slots - 1u);
+}
 
-/* As new; the device is in its reset state. */
-void vnic_ring_empty(struct vnic_ring *r);
+/* Chains that may be added. */
+static inline u32 vnic_ring_room(const struct vnic_ring *r)
+{
+	return r->slots - (u32)(u16)(r->next - r->freed);
+}
 
-/* Make a chain of nread buffers that the device reads and then nwrite that it writes
- * available; at most ring->pieces, at least one. Its slot; there is one: nfree. */
-u16 vnic_ring_add(struct vnic_ring *r, const struct vnic_piece *p, u32 nread, u32 nwrite);
-/* ... of one piece, for the device to read, or to write to. */
-u16 vnic_ring_add_one(struct vnic_ring *r, bus_t bus, u32 len, bool write);
+/* Chains that the device has. Any core. */
+static inline u32 vnic_ring_pending(const struct vnic_ring *r)
+{
+	return (u16)(__atomic_load_n(&r->shown, __ATOMIC_RELAXED) -
+		     __atomic_load_n(&r->taken, __ATOMIC_RELAXED));
+}
+
+/* A descriptor by its halves (2.7.5); the flags and the next one stand above the length. */
+static inline void vnic_desc_set(struct vring_desc *d, u64 addr, u64 rest)
+{
+	vring_half *half = (vring_half *)(void *)d;
+
+	half[0] = addr;
+	half[1] = rest;
+}
+
+/* A chain of at most ring->pieces, at least one: those that the device reads, then those
+ * that it writes (flags: VRING_DESC_F_WRITE). There is room for it. It has the slot that
+ * ring->next says, and is ready with vnic_ring_add(). */
+struct vnic_chain vnic_chain_begin(const struct vnic_ring *r);
+static inline void vnic_chain_add(struct vnic_chain *c, bus_t bus, u32 len, u32 flags)
+{
+	struct vring_desc *d = &c->desc[c->n++];
+
+	vnic_desc_set(d, bus.v, len | (u64)(flags | VRING_DESC_F_NEXT) << 32 |
+				(u64)(c->base + c->n) << 48);
+}
+void vnic_ring_add(struct vnic_ring *r, const struct vnic_chain *c);
 
 /* Show the device what was added; ring the bell if it wants that. True if so. */
 bool vnic_ring_show(struct vnic_ring *r);
 
-/* Something that the device is done with? */
+/* Something that the device is done with? Any core. */
 bool vnic_ring_has_used(const struct vnic_ring *r);
 
-/* The next chain that it is done with: its slot, free again, and the bytes written.
- * ERR_NOENT: none; ERR_IO: what the device wrote makes no sense. */
-err_t vnic_ring_take(struct vnic_ring *r, u16 *slot, u32 *len);
+/* How many chains it is done with that were not taken. False: more than it has. */
+static inline bool vnic_ring_used(const struct vnic_ring *r, u32 *n)
+{
+	/* Pairs with the device's writing the index behind the elements. */
+	*n = (u16)(__atomic_load_n(&r->used->idx, __ATOMIC_ACQUIRE) - r->taken);
+	return *n <= vnic_ring_pending(r);
+}
+
+/* An element of the used ring, read once: an id, and above that the bytes written. */
+static inline u64 vnic_used_element(const struct vring_used_elem *e)
+{
+	return *(const volatile vring_half *)(const void *)e;
+}
+
+/* Chains are taken up to that one, in turn. */
+static inline void vnic_ring_take_to(struct vnic_ring *r, u32 number)
+{
+	r->freed = (u16)number;
+	__atomic_store_n(&r->taken, (u16)number, __ATOMIC_RELAXED);
+}
+
+/* Of n that the device is done with, take the first as long as they are in turn, and nothing
+ * was written. How many: from number ring->taken before. */
+u32 vnic_ring_take_run(struct vnic_ring *r, u32 n);
+
+/* Take the next of those that it is done with: its slot and the bytes written. ERR_IO: what
+ * the device wrote makes no sense. */
+err_t vnic_ring_take(struct vnic_ring *r, u32 *slot, u32 *len);
 
 /* Interrupt for the next one, or for none. True when there is one already, for which
  * none may come. */
 bool vnic_ring_irq(struct vnic_ring *r, bool on);
 
-/* Chains that the device has. */
-static inline u32 vnic_ring_pending(const struct vnic_ring *r)
-{
-	return (u32)r->slots - r->nfree;
-}
+/* --- virtio_net_queue.c --- */
+
+/* The queues, with buffers to receive into, and the control queue, which is behind so many
+ * pairs. ERR_NOMEM; ERR_IO: the device's are too small. vnic_queues_free() in any case. */
+err_t vnic_queues_alloc(struct vnic *v, u32 pairs);
+/* All packets come back. The device is in its reset state. */
+void vnic_queues_free(struct vnic *v);
+
+/* As new; the device is in its reset state. */
+void vnic_ring_empty(struct vnic_ring *r);
+
+/* Before the device starts: as many buffers as the ring takes, as long as the pool has some.
+ * The pool's core, or nobody else is at the pool. */
+void vnic_rx_stock(struct vnic_queue *q);
+
+/* The device runs: it gets the buffers that are there. Any core. */
+void vnic_rx_start(struct vnic_queue *q);
+
+/* Forget what the device did with the buffers, which stay here; it is in its reset state, and the
+ * ring is emptied next. */
+void vnic_rx_forget(struct vnic_queue *q);
+
+/* Give the buffers back to their pool. */
+void vnic_rx_put(struct vnic_queue *q);
+
+/* What was on its way is lost; the device is in its reset state, and the ring is emptied next. */
+void vnic_tx_lose(struct vnic_queue *q);
 
 /* --- virtio_net_rx.c --- */
 
-void vnic_rx_refill(struct vnic *v);
+/* Give the device what buffers the ring and the pool allow. The pool's core. */
+void vnic_rx_refill(struct vnic_queue *q);
+
 u32 vnic_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max);
-/* Buffers and what is half received go back; the device is in its reset state. */
-void vnic_rx_put(struct vnic *v);
 
 /* --- virtio_net_tx.c --- */
 
 u32 vnic_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n);
 u32 vnic_tx_room(struct nic *nic, u32 queue);
 u32 vnic_tx_reclaim(struct nic *nic, u32 queue);
-/* What was on its way is lost; the device is in its reset state. */
-void vnic_tx_put(struct vnic *v);
 
 /* --- virtio_net_ctrl.c --- */
 
+/* Memory for commands, in v->ctrl_mem. ERR_NOMEM. */
+err_t vnic_ctrl_alloc(struct vnic *v);
+void vnic_ctrl_free(struct vnic *v);
+
+/* Each of these waits at most 100 ms. ERR_NOTSUP: there is no such command; ERR_IO: it was
+ * refused, or the queue makes no sense. */
+
 /* Tell the device to take frames for all addresses, or for ours. Where it has no such
- * command it goes on as it does. Waits at most 100 ms. */
+ * command it goes on as it does. */
 err_t vnic_ctrl_promiscuous(struct vnic *v, bool on);
+
+/* Have it use all v->queues. *rss: whole UDP datagrams by their addresses and ports, the
+ * rest by queue 0; else it spreads as it likes. Nothing to do for one. */
+err_t vnic_ctrl_queues(struct vnic *v, bool *rss);
+
+/* --- virtio_net_irq.c --- */
+
+/* As in struct nic_ops. */
+void vnic_rx_irq(struct nic *nic, u32 queue, bool on);
+void vnic_tx_irq(struct nic *nic, u32 queue, bool on);
+u32 vnic_irq_cause(struct nic *nic, u32 vector);
+void vnic_irq_test(struct nic *nic);
+
+/* After a reset: as they were wanted before it. */
+void vnic_irq_again(struct vnic *v);
 
 /* --- virtio_net.c --- */
 
-/* It broke the rules: nothing moves before it has been reset. */
+/* It broke the rules: nothing moves before it has been reset. Any core. */
 void vnic_break(struct nic *nic, const char *what);
 
 #endif

@@ -11,6 +11,9 @@
 #define CAP_FIRST 0x40u
 #define CAPS_MAX 48u /* (256 - 64) / 4: a longer chain is a loop */
 #define PCI_BARS 6u
+#define CAP_MSIX 0x11u /* PCI 3.0 6.8.2: entries less one in the control word */
+#define MSIX_COUNT_SHIFT 16
+#define MSIX_COUNT_MASK 0x7ffu
 
 #define CAP_BAR offsetof(struct virtio_pci_cap, bar)
 #define CAP_OFFSET offsetof(struct virtio_pci_cap, offset)
@@ -86,6 +89,8 @@ err_t vnic_regs_find(struct vnic_regs *r, const struct nic_resources *res)
 			c.offset = res->pci_read32(res->pci, at + CAP_OFFSET);
 			c.length = res->pci_read32(res->pci, at + CAP_LENGTH);
 			use_cap(r, res, &c);
+		} else if ((u8)head == CAP_MSIX) {
+			r->msix_entries = (head >> MSIX_COUNT_SHIFT & MSIX_COUNT_MASK) + 1;
 		}
 		at = head >> 8 & 0xfcu;
 	}
@@ -143,7 +148,14 @@ u32 vnic_config(const struct vnic_regs *r, u32 off, u32 size)
 {
 	if (off + size > r->device_bytes)
 		return 0;
-	return size == 1 ? mmio_read8(r->device + off) : mmio_read16(r->device + off);
+	switch (size) {
+	case 1:
+		return mmio_read8(r->device + off);
+	case 2:
+		return mmio_read16(r->device + off);
+	default:
+		return mmio_read32(r->device + off);
+	}
 }
 
 u8 vnic_isr(const struct vnic_regs *r)
@@ -158,11 +170,11 @@ static void select_queue(const struct vnic_regs *r, u16 index)
 	mmio_write16(r->common + VPCI_QUEUE_SELECT, index);
 }
 
-u16 vnic_queue_size(const struct vnic_regs *r, u16 index)
+u16 vnic_queue_size(const struct vnic_regs *r, u32 index)
 {
 	if (index >= mmio_read16(r->common + VPCI_NUM_QUEUES))
 		return 0;
-	select_queue(r, index);
+	select_queue(r, (u16)index);
 	return mmio_read16(r->common + VPCI_QUEUE_SIZE);
 }
 
@@ -189,7 +201,7 @@ err_t vnic_config_msix(const struct vnic_regs *r)
 	return set_vector(r, VPCI_CONFIG_MSIX_VECTOR, 0);
 }
 
-err_t vnic_queue_enable(const struct vnic_regs *r, struct vnic_ring *ring, bool msix)
+err_t vnic_queue_enable(const struct vnic_regs *r, struct vnic_ring *ring, u16 vector)
 {
 	u64 bell;
 
@@ -202,7 +214,7 @@ err_t vnic_queue_enable(const struct vnic_regs *r, struct vnic_ring *ring, bool 
 	write_address(r, VPCI_QUEUE_DESC, bus_of(ring, ring->desc));
 	write_address(r, VPCI_QUEUE_DRIVER, bus_of(ring, ring->avail));
 	write_address(r, VPCI_QUEUE_DEVICE, bus_of(ring, ring->used));
-	if (msix && set_vector(r, VPCI_QUEUE_MSIX_VECTOR, 0))
+	if (vector != VIRTIO_MSI_NO_VECTOR && set_vector(r, VPCI_QUEUE_MSIX_VECTOR, vector))
 		return ERR_NOTSUP;
 	mmio_write16(r->common + VPCI_QUEUE_ENABLE, 1);
 	return ERR_OK;

@@ -8,55 +8,66 @@
  */
 #include "drivers/nic/virtio_net.h"
 
-/* Put up to a burst of frames that the device is done with, and count them in *n. ERR_OK:
- * there may be more. */
-static err_t reclaim_burst(struct vnic *v, u32 *n)
-{
-	struct pkt *sent[PKT_BURST];
-	u64 bytes = 0;
-	u32 k = 0, len;
-	err_t err;
-	u16 slot;
+/* --- sent -------------------------------------------------------------------------------- */
 
-	for (;;) {
-		err = k < PKT_BURST ? vnic_ring_take(&v->tx, &slot, &len) : ERR_OK;
-		if (err || k == PKT_BURST)
+/* Those in the slots from that number on, k of them. */
+static void put_run(struct vnic_queue *q, u32 from, u32 k)
+{
+	u32 at = vnic_ring_slot(&q->tx, from), to_end = MIN(k, q->tx.slots - at);
+
+	pkt_put_burst(&q->tx_pkt[at], to_end);
+	pkt_put_burst(&q->tx_pkt[0], k - to_end);
+}
+
+/* Put what the device is done with; *n frames. False: what it wrote makes no sense. */
+static bool reclaim(struct vnic_queue *q, u32 *n)
+{
+	u32 from = q->tx.taken, used, k;
+
+	*n = 0;
+	if (!vnic_ring_used(&q->tx, &used))
+		return false;
+	if (!used)
+		return true;
+	k = vnic_ring_take_run(&q->tx, used);
+	put_run(q, from, k);
+	for (; k < used; k++) {
+		u32 slot, len;
+
+		if (vnic_ring_take(&q->tx, &slot, &len))
 			break;
-		sent[k] = v->tx_pkt[slot];
-		v->tx_pkt[slot] = NULL;
-		bytes += sent[k++]->len;
+		pkt_put(q->tx_pkt[slot]);
+		q->tx_pkt[slot] = NULL;
 	}
-	v->count.tx_frames += k;
-	v->count.tx_bytes += bytes;
-	*n += k;
-	pkt_put_burst(sent, k);
-	return err;
+	*n = k;
+	return k == used;
 }
 
 u32 vnic_tx_reclaim(struct nic *nic, u32 queue)
 {
-	struct vnic *v = nic->priv;
-	err_t err = v->running ? ERR_OK : ERR_NOENT;
-	u32 n = 0;
+	struct vnic_queue *q = vnic_queue_of(nic, queue);
+	u32 sum = 0, n;
 
-	(void)queue;
-	while (!err)
-		err = reclaim_burst(v, &n);
-	if (err == ERR_IO)
-		vnic_break(nic, "used ring of its transmit queue");
-	else if (n && v->tx_wanted)
-		vnic_ring_irq(&v->tx, true);
-	return n;
+	if (!vnic_runs(q->v))
+		return 0;
+	do {
+		if (!reclaim(q, &n))
+			vnic_break(nic, "used ring of a transmit queue");
+		sum += n;
+		/* Interrupt for the next one; for what is there by now it may not. */
+	} while (n && q->tx_wanted && vnic_runs(q->v) && vnic_ring_irq(&q->tx, true));
+	return sum;
 }
 
 u32 vnic_tx_room(struct nic *nic, u32 queue)
 {
-	struct vnic *v = nic->priv;
+	const struct vnic_queue *q = vnic_queue_of(nic, queue);
 
-	(void)queue;
-	vnic_tx_reclaim(nic, 0);
-	return v->running ? v->tx.nfree : 0;
+	vnic_tx_reclaim(nic, queue);
+	return vnic_runs(q->v) ? vnic_ring_room(&q->tx) : 0;
 }
+
+/* --- frames ------------------------------------------------------------------------------ */
 
 static void fill_header(const struct pkt *p, struct virtio_net_hdr *hdr)
 {
@@ -68,47 +79,55 @@ static void fill_header(const struct pkt *p, struct virtio_net_hdr *hdr)
 	}
 }
 
-static void tx_frame(struct vnic *v, struct pkt *p)
+static void tx_frame(struct vnic_queue *q, struct pkt *p)
 {
-	struct vnic_piece piece[VNIC_PIECES];
-	u16 slot = v->tx.free[v->tx.nfree - 1]; /* that vnic_ring_add() takes */
-	u32 n = 0;
+	struct vnic_chain c = vnic_chain_begin(&q->tx);
+	u32 slot = vnic_ring_slot(&q->tx, q->tx.next);
 
 	if (pkt_headroom(p) >= VNIC_HDR) {
 		fill_header(p, (struct virtio_net_hdr *)(void *)(p->data - VNIC_HDR));
-		piece[n++] = (struct vnic_piece){ { pkt_data_bus(p).v - VNIC_HDR },
-						  p->head_len + VNIC_HDR };
+		vnic_chain_add(&c, (bus_t){ pkt_data_bus(p).v - VNIC_HDR }, p->head_len + VNIC_HDR,
+			       0);
 	} else {
-		fill_header(p, &v->hdr[slot]);
-		piece[n++] = (struct vnic_piece){ { v->hdr_bus.v + slot * VNIC_HDR }, VNIC_HDR };
+		fill_header(p, &q->hdr[slot]);
+		vnic_chain_add(&c, (bus_t){ q->hdr_bus.v + slot * VNIC_HDR }, VNIC_HDR, 0);
 		if (p->head_len)
-			piece[n++] = (struct vnic_piece){ pkt_data_bus(p), p->head_len };
+			vnic_chain_add(&c, pkt_data_bus(p), p->head_len, 0);
 	}
 	for (u32 i = 0; i < p->nseg; i++)
 		if (p->seg[i].len)
-			piece[n++] = (struct vnic_piece){ p->seg[i].bus, p->seg[i].len };
-	v->tx_pkt[slot] = p;
-	vnic_ring_add(&v->tx, piece, n, 0);
+			vnic_chain_add(&c, p->seg[i].bus, p->seg[i].len, 0);
+	q->tx_pkt[slot] = p;
+	vnic_ring_add(&q->tx, &c);
+	q->count.tx_frames++;
+	q->count.tx_bytes += p->len;
 }
 
 /* The first frames of the burst, as long as each is nothing but bytes in one piece with room
  * in front for the device's header, and there is a slot. How many. */
-static __attribute__((noinline)) u32 tx_whole(struct vnic *v, struct pkt **pkts, u32 n, u32 most)
+static __attribute__((noinline)) u32 tx_whole(struct vnic_queue *q, struct pkt **pkts, u32 n,
+					      u32 most)
 {
-	u32 k = 0;
+	u32 at = q->tx.next, mask = q->tx.slots - 1u, shift = q->tx.shift, k = 0;
+	struct vring_desc *desc = q->tx.desc;
+	u64 bytes = 0;
 
-	for (n = MIN(n, (u32)v->tx.nfree); k < n; k++) {
+	for (n = MIN(n, vnic_ring_room(&q->tx)); k < n; k++, at++) {
+		u32 slot = at & mask;
 		struct pkt *p = pkts[k];
 		u32 len = p->len;
-		bus_t bus;
 
 		if (pkt_offloads(p) || p->nseg || len - 1u >= most || pkt_headroom(p) < VNIC_HDR)
 			break;
 		*(struct virtio_net_hdr *)(void *)(p->data - VNIC_HDR) =
 			(struct virtio_net_hdr){ 0 };
-		bus = (bus_t){ pkt_data_bus(p).v - VNIC_HDR };
-		v->tx_pkt[vnic_ring_add_one(&v->tx, bus, len + VNIC_HDR, false)] = p;
+		vnic_desc_set(&desc[slot << shift], pkt_data_bus(p).v - VNIC_HDR, len + VNIC_HDR);
+		q->tx_pkt[slot] = p;
+		bytes += len;
 	}
+	q->tx.next = (u16)at;
+	q->count.tx_frames += k;
+	q->count.tx_bytes += bytes;
 	return k;
 }
 
@@ -122,39 +141,28 @@ static bool tx_fits(const struct nic *nic, const struct pkt *p)
 
 u32 vnic_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 {
-	struct vnic *v = nic->priv;
-	u32 taken = 0;
+	struct vnic_queue *q = vnic_queue_of(nic, queue);
+	u32 taken;
 
-	(void)queue;
-	if (v->running && v->tx.nfree < n)
-		vnic_tx_reclaim(nic, 0);
-	if (v->running)
-		taken = tx_whole(v, pkts, n, nic->max_frame);
-	for (; v->running && taken < n; taken++) {
+	if (vnic_ring_room(&q->tx) < n)
+		vnic_tx_reclaim(nic, queue);
+	if (!vnic_runs(q->v))
+		return 0;
+	taken = tx_whole(q, pkts, n, nic->max_frame);
+	for (; taken < n; taken++) {
 		struct pkt *p = pkts[taken];
 
 		if (!tx_fits(nic, p)) {
-			v->count.tx_bad++;
+			q->count.tx_bad++;
 			pkt_put(p);
 			continue;
 		}
-		if (!v->tx.nfree) {
-			v->count.tx_full++;
+		if (!vnic_ring_room(&q->tx)) {
+			q->count.tx_full++;
 			break;
 		}
-		tx_frame(v, p);
+		tx_frame(q, p);
 	}
-	if (v->running)
-		v->count.doorbells += vnic_ring_show(&v->tx);
+	q->count.doorbells += vnic_ring_show(&q->tx);
 	return taken;
-}
-
-void vnic_tx_put(struct vnic *v)
-{
-	for (u32 i = 0; i < VNIC_RING_MAX; i++) {
-		if (v->tx_pkt[i])
-			v->count.tx_lost++;
-		pkt_put(v->tx_pkt[i]);
-		v->tx_pkt[i] = NULL;
-	}
 }

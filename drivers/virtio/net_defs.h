@@ -23,14 +23,21 @@
 #define VIRTIO_NET_F_GUEST_USO4 BIT64(54) /* these three: virtio 1.3 */
 #define VIRTIO_NET_F_GUEST_USO6 BIT64(55)
 #define VIRTIO_NET_F_HOST_USO BIT64(56)
+#define VIRTIO_NET_F_RSS BIT64(60)
 
 /* Device configuration (5.1.4), as far as the offered features reach. */
 struct virtio_net_config {
 	u8 mac[6];
 	u16 status;
-	u16 max_virtqueue_pairs; /* only with VIRTIO_NET_F_MQ */
+	u16 max_virtqueue_pairs; /* only with VIRTIO_NET_F_MQ or _RSS */
 	u16 mtu;
 };
+
+/* What comes behind it (5.1.4): of VIRTIO_NET_F_RSS, a u8, a u16 and a u32. */
+#define VIRTIO_NET_CONFIG_RSS_KEY 17
+#define VIRTIO_NET_CONFIG_RSS_TABLE 18
+#define VIRTIO_NET_CONFIG_HASH_TYPES 20
+#define VIRTIO_NET_HASH_TYPE_UDP4 BIT(2) /* 5.1.6.4.3.1 */
 
 #define VIRTIO_NET_S_LINK_UP BIT(0)
 #define VIRTIO_NET_S_ANNOUNCE BIT(1)
@@ -84,11 +91,12 @@ STATIC_ASSERT(sizeof(struct virtio_net_ctrl_hdr) == 2, "virtio 1.2 5.1.6.5");
 #define VIRTIO_NET_CTRL_ANNOUNCE_ACK 0
 #define VIRTIO_NET_CTRL_MQ 4 /* 5.1.6.5.5 */
 #define VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET 0
-#define VIRTIO_NET_CTRL_GUEST_OFFLOADS 5 /* 5.1.6.5.7 */
+#define VIRTIO_NET_CTRL_MQ_RSS_CONFIG 1
+#define VIRTIO_NET_CTRL_GUEST_OFFLOADS 5 /* 5.1.6.5.8 */
 #define VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET 0
 
-/* Queues (5.1.2): pairs, then the control queue. Without VIRTIO_NET_F_MQ it is
- * behind the first pair. */
+/* Queues (5.1.2): pairs, then the control queue. Without VIRTIO_NET_F_MQ and _RSS it
+ * is behind the first pair. */
 enum virtio_net_queue {
 	VIRTIO_NET_RX,
 	VIRTIO_NET_TX,

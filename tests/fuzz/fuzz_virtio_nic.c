@@ -14,6 +14,7 @@
 #include "tests/host/plat_host.h"
 
 #define PACKETS 64u
+#define QUEUES 2u
 #define BUF (PKT_HEADROOM + VNIC_RX_BUF)
 #define REGS 64u
 #define REGIONS 16u
@@ -33,6 +34,7 @@ enum flag {
 	FLAG_MSIX = BIT(2),
 	FLAG_ANY_CAPS = BIT(3), /* the capabilities are the input's, too */
 	FLAG_ANSWERS = BIT(4),	/* control commands are carried out */
+	FLAG_QUEUES = BIT(5),	/* two pairs of queues, where it has them */
 };
 
 enum op {
@@ -50,6 +52,7 @@ enum op {
 
 static struct {
 	u8 flags, status;
+	u32 vector;
 	u8 regs[REGS];
 	u32 half;
 	u64 features[2];
@@ -59,7 +62,7 @@ static struct {
 		size_t bytes;
 	} region[REGIONS];
 	u32 regions;
-	struct pkt_pool pool;
+	struct pkt_pool pool[QUEUES];
 	struct nic nic;
 } f;
 
@@ -87,7 +90,7 @@ static u32 reg_read(void *ctx, u64 offset, u32 size)
 		return UINT32_MAX;
 	if (offset == COMMON_AT + VPCI_CONFIG_MSIX_VECTOR ||
 	    offset == COMMON_AT + VPCI_QUEUE_MSIX_VECTOR)
-		return f.flags & FLAG_MSIX ? 0 : any(offset, size);
+		return f.flags & FLAG_MSIX ? f.vector : any(offset, size);
 	return any(offset, size);
 }
 
@@ -101,7 +104,7 @@ static void use(struct vnic_ring *r, u8 id, u8 len, u8 high)
 
 static void answer(struct vnic *v)
 {
-	v->ctrl_mem[sizeof(struct virtio_net_ctrl_hdr) + 1] = VIRTIO_NET_OK;
+	*(u8 *)v->ctrl_mem = VIRTIO_NET_OK; /* the first byte, see virtio_net_ctrl.c */
 	use(&v->ctrl, (u8)v->ctrl.avail->ring[(v->ctrl.next - 1) & (v->ctrl.size - 1)], 1, 0);
 }
 
@@ -112,7 +115,11 @@ static void reg_write(void *ctx, u64 offset, u32 size, u32 value)
 	ASSERT(offset < BAR_BYTES);
 	if (offset == COMMON_AT + VPCI_DEVICE_STATUS)
 		f.status = (u8)value;
-	if (offset >= NOTIFY_AT && value == VIRTIO_NET_CTRL && (f.flags & FLAG_ANSWERS))
+	if (offset == COMMON_AT + VPCI_CONFIG_MSIX_VECTOR ||
+	    offset == COMMON_AT + VPCI_QUEUE_MSIX_VECTOR)
+		f.vector = value;
+	if (offset >= NOTIFY_AT && (f.flags & FLAG_ANSWERS) &&
+	    value == ((struct vnic *)f.nic.priv)->ctrl.index)
 		answer(f.nic.priv);
 }
 
@@ -159,7 +166,9 @@ static void make_config(void)
 	put_cap(0x40, 0x58, VIRTIO_PCI_CAP_COMMON, COMMON_AT);
 	put_cap(0x58, 0x70, VIRTIO_PCI_CAP_DEVICE, DEVICE_AT);
 	put_cap(0x70, 0x88, VIRTIO_PCI_CAP_ISR, ISR_AT);
-	put_cap(0x88, 0, VIRTIO_PCI_CAP_NOTIFY, NOTIFY_AT);
+	put_cap(0x88, 0xa0, VIRTIO_PCI_CAP_NOTIFY, NOTIFY_AT);
+	f.cfg[0xa0] = 0x11; /* MSI-X */
+	f.cfg[0xa2] = 7;
 	for (u32 i = 0; (f.flags & FLAG_ANY_CAPS) && i < REGS; i++)
 		f.cfg[0x40 + i * 2] ^= f.regs[i];
 }
@@ -194,22 +203,22 @@ static void dma_free(void *p, size_t bytes)
 }
 
 /* The device writes a byte: into a ring, a table, or a receive buffer. */
-static void poke(struct vnic *v, u8 a, u8 b, u8 c)
+static void poke(struct vnic_queue *q, u8 a, u8 b, u8 c)
 {
 	u32 i = a & 31;
 
 	if (i < f.regions)
 		f.region[i].mem[((u32)(a >> 5) << 8 | b) % f.region[i].bytes] = c;
-	else if (v->rx_pkt[b])
-		v->rx_pkt[b]->data[-(int)VNIC_HDR + (a >> 5) + (a & 1) * 8] = c;
+	else if (q->rx_pkt[b])
+		q->rx_pkt[b]->data[-(int)VNIC_HDR + (a >> 5) + (a & 1) * 8] = c;
 }
 
 /* --- operations --------------------------------------------------------------------------- */
 
-static void receive(void)
+static void receive(u32 queue)
 {
 	struct pkt *pkts[PKT_BURST];
-	u32 n = f.nic.ops->rx_burst(&f.nic, 0, pkts, PKT_BURST);
+	u32 n = f.nic.ops->rx_burst(&f.nic, queue, pkts, PKT_BURST);
 
 	for (u32 i = 0; i < n; i++) {
 		u8 out[VNIC_MAX_FRAME];
@@ -220,19 +229,19 @@ static void receive(void)
 	}
 }
 
-static void transmit(u8 len, u8 nseg, u8 burst)
+static void transmit(u32 queue, u8 len, u8 nseg, u8 burst)
 {
 	static u8 payload[4096];
 
 	for (u32 i = 0; i <= burst % 8u; i++) {
-		struct pkt *p = pkt_get(&f.pool);
+		struct pkt *p = pkt_get(&f.pool[queue]);
 
 		if (!p)
 			return;
 		p->head_len = p->len = len;
 		for (u32 k = 0; k < nseg % PKT_MAX_SEGS; k++)
 			pkt_add_seg(p, payload, (bus_t){ (u64)(uintptr_t)payload }, 100, NULL);
-		if (!f.nic.ops->tx_burst(&f.nic, 0, &p, 1))
+		if (!f.nic.ops->tx_burst(&f.nic, queue, &p, 1))
 			pkt_put(p);
 	}
 }
@@ -240,39 +249,40 @@ static void transmit(u8 len, u8 nseg, u8 burst)
 static void operate(const u8 *op)
 {
 	const struct nic_ops *ops = f.nic.ops;
-	struct vnic *v = f.nic.priv;
+	u32 queue = op[0] / OP_COUNT % f.nic.queues;
+	struct vnic_queue *q = vnic_queue_of(&f.nic, queue);
 
 	switch (op[0] % OP_COUNT) {
 	case OP_POKE:
-		poke(v, op[1], op[2], op[3]);
+		poke(q, op[1], op[2], op[3]);
 		break;
 	case OP_USE_RX:
-		use(&v->rx, op[1], op[2], op[3]);
+		use(&q->rx, op[1], op[2], op[3]);
 		break;
 	case OP_USE_TX:
-		use(&v->tx, op[1], op[2], op[3]);
+		use(&q->tx, op[1], op[2], op[3]);
 		break;
 	case OP_RX:
-		receive();
+		receive(queue);
 		break;
 	case OP_TX:
-		transmit(op[1], op[2], op[3]);
+		transmit(queue, op[1], op[2], op[3]);
 		break;
 	case OP_TICK:
 		ops->tick(&f.nic, 0);
 		break;
 	case OP_IRQ:
-		ops->irq_cause(&f.nic, 0);
+		ops->irq_cause(&f.nic, queue);
 		break;
 	case OP_IRQS:
-		ops->rx_irq(&f.nic, 0, op[1] & 1);
-		ops->tx_irq(&f.nic, 0, op[1] & 2);
+		ops->rx_irq(&f.nic, queue, op[1] & 1);
+		ops->tx_irq(&f.nic, queue, op[1] & 2);
 		break;
 	default:
 		ops->promiscuous(&f.nic, op[1] & 1);
 		break;
 	}
-	ASSERT(ops->tx_room(&f.nic, 0) <= VNIC_RING_MAX);
+	ASSERT(ops->tx_room(&f.nic, queue) <= VNIC_RING_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
@@ -282,9 +292,9 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 					  .read = reg_read, .write = reg_write, .base = bar };
 	size_t pool_bytes = pkt_pool_bytes(PACKETS, BUF);
 	struct nic_resources res = { .pci_read32 = pci_read, .map_bar = map_bar,
-				     .queues = 1, .rx_pool = { &f.pool },
-				     .dma_alloc = dma_alloc, .dma_free = dma_free };
-	void *mem;
+				     .rx_pool = { &f.pool[0], &f.pool[1] }, .dma_alloc = dma_alloc,
+				     .dma_free = dma_free };
+	void *mem[QUEUES];
 
 	if (size < 1 + REGS)
 		return 0;
@@ -295,19 +305,25 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	size -= 1 + REGS;
 	make_config();
 	mmio_model_set(&seam);
-	mem = aligned_alloc(64, ALIGN_UP(pool_bytes, 64ul));
-	pkt_pool_init(&f.pool, "rx", 0, PACKETS, BUF, mem, (bus_t){ (u64)(uintptr_t)mem });
+	for (u32 i = 0; i < QUEUES; i++) {
+		mem[i] = aligned_alloc(64, ALIGN_UP(pool_bytes, 64ul));
+		pkt_pool_init(&f.pool[i], "rx", 0, PACKETS, BUF, mem[i],
+			      (bus_t){ (u64)(uintptr_t)mem[i] });
+	}
 	f.nic = (struct nic){ .ops = nic_driver_find(VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_OLD_NET),
 			      .name = "nic0" };
 	res.irq = f.flags & FLAG_MSIX ? NIC_IRQ_MSIX : NIC_IRQ_LINE;
+	res.queues = f.flags & FLAG_QUEUES ? QUEUES : 1;
 	if (!f.nic.ops->attach(&f.nic, &res)) {
 		for (u32 i = 0; i < MAX_OPS && size >= 4; i++, data += 4, size -= 4)
 			operate(data);
 		f.nic.ops->detach(&f.nic);
 	}
-	ASSERT(f.pool.free_count == PACKETS);
 	ASSERT(f.regions == 0);
 	mmio_model_set(NULL);
-	free(mem);
+	for (u32 i = 0; i < QUEUES; i++) {
+		ASSERT(f.pool[i].free_count == PACKETS);
+		free(mem[i]);
+	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "hv/base/bytes.h"
 #include "hv/base/plat.h"
 #include "tests/host/plat_host.h"
 
@@ -22,6 +23,11 @@
 #define CAP_PTR 0x34
 #define CAP_MSIX 0x11
 #define MSIX_ENABLE 0x8000u
+#define MSIX_COUNT_MASK 0x7ffu
+#define MESSAGE_ADDR 0xfee00000u
+#define MESSAGE_DATA 0x55u
+#define RSS_KEY 40
+#define RSS_TABLE 128
 
 struct vnic_bench vbench;
 const u8 vbench_mac[6] = { 0x02, 0, 0, 0, 0, 0x77 };
@@ -49,6 +55,8 @@ static u32 pci_read(void *pci, u32 off)
 	/* A type that is none: the driver goes past it. */
 	if (vbench.hide_cap && (v & 0xff) == VIRTIO_PCI_CAP_ID && v >> 24 == vbench.hide_cap)
 		v |= 0x80000000u;
+	if (vbench.msix_entries && (v & 0xff) == CAP_MSIX)
+		v = (v & ~(MSIX_COUNT_MASK << 16)) | (vbench.msix_entries - 1) << 16;
 	return v;
 }
 
@@ -87,14 +95,37 @@ static u32 reg_read(void *ctx, u64 offset, u32 size)
 	return v;
 }
 
+/* Our device has no receive-side scaling, and refused this command: here it is obeyed. */
+static void obey_rss(void)
+{
+	const struct vnic_ring *r = &vbench_driver()->ctrl;
+	const struct vring_desc *d = &r->desc[r->avail->ring[(r->avail->idx - 1) & (r->size - 1)]];
+	const struct virtio_net_ctrl_hdr *hdr;
+
+	if (d->flags & VRING_DESC_F_INDIRECT)
+		d = vbench_memory(d->addr);
+	hdr = vbench_memory(d->addr);
+	if (hdr->class != VIRTIO_NET_CTRL_MQ || hdr->command != VIRTIO_NET_CTRL_MQ_RSS_CONFIG)
+		return;
+	vbench.rss_commands++;
+	vbench.rss_bytes = d->len - (u32)sizeof(*hdr);
+	assert_true(vbench.rss_bytes <= sizeof(vbench.rss_config));
+	memcpy(vbench.rss_config, hdr + 1, vbench.rss_bytes);
+	if (!vbench.rss_refused)
+		*(u8 *)vbench_memory(d[1].addr) = VIRTIO_NET_OK;
+}
+
 static void reg_write(void *ctx, u64 offset, u32 size, u32 value)
 {
+	bool bell = offset / BAR_STRIDE == VIRTIO_PCI_BAR_NOTIFY;
+
 	(void)ctx;
 	if (is_common(offset, VPCI_DEVICE_FEATURE_SELECT))
 		vbench.feature_half = value;
-	if (offset / BAR_STRIDE == VIRTIO_PCI_BAR_NOTIFY)
-		vbench.bells++;
+	vbench.bells += bell;
 	bar_access(offset, size, true, value);
+	if (bell && vbench.rss && value == 2 * vbench.net.pairs)
+		obey_rss();
 }
 
 static u32 reg_read32(void *ctx, u64 offset)
@@ -110,8 +141,9 @@ static void reg_write32(void *ctx, u64 offset, u32 value)
 static void count_message(void *ctx, u64 addr, u32 data)
 {
 	(void)ctx;
-	assert_true(addr == 0xfee00000 && data == 0x55);
-	vbench.messages++;
+	assert_true(addr == MESSAGE_ADDR && data - MESSAGE_DATA < NIC_QUEUES_MAX);
+	vbench.by_vector[data - MESSAGE_DATA]++;
+	vbench.messages += data == MESSAGE_DATA;
 }
 
 static void no_line(void *ctx, u32 gsi, bool level)
@@ -120,20 +152,30 @@ static void no_line(void *ctx, u32 gsi, bool level)
 	die("INTx %u raised to %d", gsi, level);
 }
 
-/* What a platform does that has MSI-X: entry 0 to the core, the others masked. */
+/* What a platform does that has MSI-X: entries in use to the core, the others masked. */
 static void msix_on(void)
 {
-	static const u32 entry[] = { 0xfee00000, 0, 0x55, 0 };
 	u32 at = config_access(CAP_PTR, 1, false, 0);
 
 	while (config_access(at, 1, false, 0) != CAP_MSIX)
 		at = config_access(at + 1, 1, false, 0);
-	for (u32 i = 0; i < 4; i++)
-		bar_access(VIRTIO_PCI_BAR_MSIX * BAR_STRIDE + 4 * i, 4, true, entry[i]);
+	for (u32 v = 0; v < vbench.res.queues; v++) {
+		const u32 entry[] = { MESSAGE_ADDR, 0, MESSAGE_DATA + v, 0 };
+		u64 table = VIRTIO_PCI_BAR_MSIX * BAR_STRIDE + v * sizeof(entry);
+
+		for (u32 i = 0; i < ARRAY_SIZE(entry); i++)
+			bar_access(table + sizeof(u32) * i, sizeof(u32), true, entry[i]);
+	}
 	config_access(at + 2, 2, true, MSIX_ENABLE);
 }
 
 /* --- memory ------------------------------------------------------------------------ */
+
+void *vbench_memory(u64 bus)
+{
+	assert_true(bus >= VBENCH_BASE && bus < VBENCH_BASE + VBENCH_MEMORY);
+	return vbench.memory + (bus - VBENCH_BASE);
+}
 
 void *vbench_alloc(size_t bytes, bus_t *bus)
 {
@@ -147,6 +189,8 @@ void *vbench_alloc(size_t bytes, bus_t *bus)
 
 static void *dma_alloc(size_t bytes, bus_t *bus)
 {
+	if (vbench.dma_fails && !--vbench.dma_fails)
+		return NULL;
 	vbench.dma_live++;
 	return vbench_alloc(bytes, bus);
 }
@@ -183,25 +227,54 @@ static void make_pool(struct pkt_pool *pool, const char *name, u32 count, u32 bu
 	pkt_pool_init(pool, name, 0, count, buf, mem, bus);
 }
 
+/* What our device has not got: see obey_rss(). */
+static void offer_rss(void)
+{
+	struct virtio_dev *d = &vbench.net.dev;
+
+	memcpy(vbench.config, &vbench.net.config, sizeof(vbench.net.config));
+	vbench.config[VIRTIO_NET_CONFIG_RSS_KEY] = RSS_KEY;
+	store_le16(vbench.config + VIRTIO_NET_CONFIG_RSS_TABLE, RSS_TABLE);
+	store_le32(vbench.config + VIRTIO_NET_CONFIG_HASH_TYPES, VIRTIO_NET_HASH_TYPE_UDP4);
+	d->config = vbench.config;
+	d->config_len = sizeof(vbench.config);
+	d->offered |= VIRTIO_NET_F_RSS;
+}
+
+static void make_device(void)
+{
+	static const u32 cores[VIRTIO_NET_PAIRS_MAX - 1];
+	struct virtio_net_cfg cfg = { .name = "dev", .mtu = VBENCH_MTU, .gm = &vbench.gm,
+				      .pool = &vbench.dev_pool, .hooks = &hooks,
+				      .pairs = vbench.pairs, .more = vbench.more,
+				      .more_core = cores };
+
+	memcpy(cfg.mac, vbench_mac, sizeof(cfg.mac));
+	assert_int_equal(virtio_net_init(&vbench.net, &cfg), ERR_OK);
+	if (vbench.rss)
+		offer_rss();
+	assert_int_equal(virtio_pci_init(&vbench.vp, &vbench.net.dev, &vbench.bus), ERR_OK);
+}
+
 void vbench_prepare(void)
 {
+	static const char *const names[NIC_QUEUES_MAX] = { "rx", "rx1", "rx2", "rx3",
+							   "rx4", "rx5", "rx6", "rx7" };
 	const struct pci_windows w = { .ecam_base = 0xf0000000, .io_base = 0xc000,
 				       .io_size = 0x1000, .mem_base = 0xe0000000,
 				       .mem_size = 0x1000000 };
-	struct virtio_net_cfg cfg = { .name = "dev", .mtu = VBENCH_MTU, .gm = &vbench.gm,
-				      .pool = &vbench.dev_pool, .hooks = &hooks };
+	u32 queues = MAX(vbench.queues, 1u);
 
 	vbench.memory = aligned_alloc(4096, VBENCH_MEMORY);
 	assert_int_equal(gmem_add(&vbench.gm, gpa(VBENCH_BASE), VBENCH_MEMORY, vbench.memory,
 				  (bus_t){ VBENCH_BASE }, true), ERR_OK);
-	make_pool(&vbench.pool, "rx", VBENCH_POOL, BUF);
+	for (u32 i = 0; i < queues; i++)
+		make_pool(&vbench.pools[i], names[i], VBENCH_POOL, BUF);
 	make_pool(&vbench.dev_pool, "dev", DEV_POOL, DEV_BUF);
 	vbench.sink = (struct irq_sink){ .set_line = no_line, .msi = count_message };
 	assert_int_equal(pci_bus_init(&vbench.bus, &vbench.io, &vbench.mmio, &vbench.sink, &w),
 			 ERR_OK);
-	memcpy(cfg.mac, vbench_mac, sizeof(cfg.mac));
-	assert_int_equal(virtio_net_init(&vbench.net, &cfg), ERR_OK);
-	assert_int_equal(virtio_pci_init(&vbench.vp, &vbench.net.dev, &vbench.bus), ERR_OK);
+	make_device();
 	seam = (struct mmio_model){ .read32 = reg_read32, .write32 = reg_write32,
 				    .read = reg_read, .write = reg_write, .base = window };
 	mmio_model_set(&seam);
@@ -210,11 +283,12 @@ void vbench_prepare(void)
 		.irq = vbench.irq,
 		.pci_read32 = pci_read,
 		.map_bar = map_bar,
-		.queues = 1,
-		.rx_pool = { &vbench.pool },
+		.queues = queues,
 		.dma_alloc = dma_alloc,
 		.dma_free = dma_free,
 	};
+	for (u32 i = 0; i < queues; i++)
+		vbench.res.rx_pool[i] = &vbench.pools[i];
 	vbench.nic = (struct nic){
 		.ops = nic_driver_find(VIRTIO_PCI_VENDOR, vbench.res.device), .name = "nic0",
 	};
@@ -231,7 +305,8 @@ void vbench_finish(void)
 {
 	if (vbench.nic.priv)
 		vbench.nic.ops->detach(&vbench.nic);
-	assert_int_equal(vbench.pool.free_count, vbench.pool.count);
+	for (u32 i = 0; i < vbench.res.queues; i++)
+		assert_int_equal(vbench.pools[i].free_count, vbench.pools[i].count);
 	assert_int_equal(vbench.dev_pool.free_count, vbench.dev_pool.count);
 	assert_int_equal(virtio_net_in_flight(&vbench.net), 0);
 	assert_int_equal(vbench.dma_live, 0);
@@ -279,11 +354,27 @@ u32 vbench_send(struct pkt *p)
 	return vbench.nic.ops->tx_burst(&vbench.nic, 0, &p, 1);
 }
 
-struct pkt *vbench_sent(void)
+static struct vnet_port *port_of(u32 pair)
 {
+	return &virtio_net_pair(&vbench.net, pair)->port;
+}
+
+struct pkt *vbench_sent_by(u32 pair)
+{
+	struct vnet_port *port = port_of(pair);
 	struct pkt *p;
 
-	return vbench.net.port.ops->collect(&vbench.net.port, &p, 1) ? p : NULL;
+	return port->ops->collect(port, &p, 1) ? p : NULL;
+}
+
+struct pkt *vbench_sent(void)
+{
+	return vbench_sent_by(0);
+}
+
+void vbench_done(u32 pair)
+{
+	port_of(pair)->ops->notify(port_of(pair), true);
 }
 
 u8 vbench_byte(u32 seed, u32 i)
@@ -293,12 +384,18 @@ u8 vbench_byte(u32 seed, u32 i)
 
 void vbench_deliver(u32 len, u32 seed)
 {
+	vbench_deliver_by(0, len, seed);
+}
+
+void vbench_deliver_by(u32 pair, u32 len, u32 seed)
+{
+	struct vnet_port *port = port_of(pair);
 	struct pkt *p = pkt_get(&vbench.dev_pool);
 
 	assert_non_null(p);
 	for (u32 i = 0; i < len; i++)
 		p->data[i] = vbench_byte(seed, i);
 	p->head_len = p->len = len;
-	vbench.net.port.ops->deliver(&vbench.net.port, &p, 1);
-	vbench.net.port.ops->flush(&vbench.net.port);
+	port->ops->deliver(port, &p, 1);
+	port->ops->flush(port);
 }

@@ -16,6 +16,11 @@ static const struct nic_ops *ops(void)
 	return vbench.nic.ops;
 }
 
+static struct vnic_queue *queue0(void)
+{
+	return vbench_driver()->queue[0];
+}
+
 static struct nic_stats stats(void)
 {
 	struct nic_stats s;
@@ -187,7 +192,7 @@ static void test_tx(void **state)
 	(void)state;
 	tx_all_shapes();
 	attach_without(VIRTIO_F_INDIRECT_DESC);
-	assert_int_equal(ops()->tx_room(&vbench.nic, 0), VNIC_RING_MAX / VNIC_PIECES);
+	assert_int_equal(ops()->tx_room(&vbench.nic, 0), VNIC_RING_MAX / 32);
 	tx_all_shapes();
 	attach_without(VIRTIO_F_EVENT_IDX);
 	tx_all_shapes();
@@ -541,57 +546,57 @@ static void test_bad_used_rings(void **state)
 		u32 id, len;
 	} rx[] = { { VNIC_RING_MAX, 100 }, { UINT32_MAX, 100 }, { 0, 0 }, { 0, VNIC_HDR - 1 },
 		   { 0, VNIC_HDR + VNIC_RX_BUF + 1 }, { 0, UINT32_MAX } };
-	struct vnic *v = vbench_driver();
+	struct vnic_queue *q = queue0();
 	struct pkt *p;
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(rx); i++) {
-		use(&v->rx, rx[i].id, rx[i].len);
+		use(&q->rx, rx[i].id, rx[i].len);
 		assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 		expect_broken();
 	}
 	/* More than it was given. */
-	v->rx.used->idx = (u16)(v->rx.taken + VNIC_RING_MAX + 1);
+	q->rx.used->idx = (u16)(q->rx.taken + VNIC_RING_MAX + 1);
 	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	expect_broken();
 	/* Nothing is on its way; then another one than that, and one with a length. */
-	use(&v->tx, 0, 0);
+	use(&q->tx, 0, 0);
 	assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), 0);
 	expect_broken();
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
-	use(&v->tx, 5, 0);
+	use(&q->tx, 5, 0);
 	assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), 0);
 	expect_broken();
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
-	use(&v->tx, v->tx.desc == NULL ? 0 : v->tx.free[v->tx.nfree - 1] + 1, 1);
+	use(&q->tx, (u16)(q->tx.next - 1) & (q->tx.slots - 1), 1);
 	ops()->tx_reclaim(&vbench.nic, 0);
 	expect_broken();
 }
 
 /* The first receive buffer, as the device would fill it. */
-static struct virtio_net_hdr *header_of(struct vnic *v, u32 slot)
+static struct virtio_net_hdr *header_of(struct vnic_queue *q, u32 slot)
 {
-	return (struct virtio_net_hdr *)(void *)(v->rx_pkt[slot]->data - VNIC_HDR);
+	return (struct virtio_net_hdr *)(void *)(q->rx_pkt[slot]->data - VNIC_HDR);
 }
 
 static void test_bad_headers(void **state)
 {
 	static const u16 buffers[] = { 0, VNIC_RING_MAX + 1, UINT16_MAX };
-	struct vnic *v = vbench_driver();
+	struct vnic_queue *q = queue0();
 	struct pkt *p;
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_SIZE(buffers); i++) {
-		header_of(v, 0)->num_buffers = buffers[i];
-		use(&v->rx, 0, 100);
+		header_of(q, 0)->num_buffers = buffers[i];
+		use(&q->rx, 0, 100);
 		assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 		expect_broken();
 	}
 	/* A buffer in the middle with nothing in it. */
-	header_of(v, 0)->num_buffers = 2;
-	use(&v->rx, 0, 100);
+	header_of(q, 0)->num_buffers = 2;
+	use(&q->rx, 0, 100);
 	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
-	use(&v->rx, 1, 0);
+	use(&q->rx, 1, 0);
 	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	expect_broken();
 }
@@ -599,31 +604,31 @@ static void test_bad_headers(void **state)
 /* Thrown away, and the next one is taken. */
 static void test_bad_frames(void **state)
 {
-	struct vnic *v = vbench_driver();
+	struct vnic_queue *q = queue0();
 	struct pkt *p;
 
 	(void)state;
-	header_of(v, 0)->num_buffers = 1;
-	use(&v->rx, 0, VNIC_HDR);
+	header_of(q, 0)->num_buffers = 1;
+	use(&q->rx, 0, VNIC_HDR);
 	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
-	*header_of(v, 1) = (struct virtio_net_hdr){ .num_buffers = 1,
+	*header_of(q, 1) = (struct virtio_net_hdr){ .num_buffers = 1,
 						    .gso_type = VIRTIO_NET_HDR_GSO_TCPV4 };
-	use(&v->rx, 1, 100);
+	use(&q->rx, 1, 100);
 	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
-	*header_of(v, 2) = (struct virtio_net_hdr){ .num_buffers = 1,
+	*header_of(q, 2) = (struct virtio_net_hdr){ .num_buffers = 1,
 						    .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM };
-	use(&v->rx, 2, 100);
+	use(&q->rx, 2, 100);
 	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	/* Longer than any frame. */
-	*header_of(v, 3) = (struct virtio_net_hdr){ .num_buffers = 6 };
+	*header_of(q, 3) = (struct virtio_net_hdr){ .num_buffers = 6 };
 	for (u32 i = 3; i < 9; i++) {
-		use(&v->rx, i, VNIC_HDR + VNIC_RX_BUF);
+		use(&q->rx, i, VNIC_HDR + VNIC_RX_BUF);
 		assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	}
 	assert_int_equal(stats().rx_errors, 4);
-	assert_true(v->running);
-	*header_of(v, 10) = (struct virtio_net_hdr){ .num_buffers = 1 };
-	use(&v->rx, 10, 100);
+	assert_true(vbench_driver()->running);
+	*header_of(q, 10) = (struct virtio_net_hdr){ .num_buffers = 1 };
+	use(&q->rx, 10, 100);
 	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 1);
 	assert_int_equal(p->len, 100 - VNIC_HDR);
 	pkt_put(p);
@@ -636,7 +641,7 @@ static void test_reset_fails(void **state)
 
 	(void)state;
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
-	use(&vbench_driver()->rx, UINT32_MAX, 0);
+	use(&queue0()->rx, UINT32_MAX, 0);
 	assert_int_equal(ops()->rx_burst(&vbench.nic, 0, &p, 1), 0);
 	vbench.stuck_status = true;
 	for (u32 i = 0; i < 300; i++)
