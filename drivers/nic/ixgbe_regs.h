@@ -7,9 +7,7 @@
 #ifndef DRIVERS_NIC_IXGBE_REGS_H
 #define DRIVERS_NIC_IXGBE_REGS_H
 
-#include "hv/base/types.h"
-
-#define IXGBE_VENDOR 0x8086u
+#include "drivers/nic/adv_regs.h"
 
 enum ixgbe_reg {
 	IXGBE_CTRL = 0x00000,	  /* 8.2.3.1.1 device control */
@@ -104,8 +102,6 @@ enum ixgbe_reg {
 #define IXGBE_PFVLVFB_COUNT 128u
 #define IXGBE_PFUTA_COUNT 128u
 #define IXGBE_TC_COUNT 8u
-#define IXGBE_RETA_COUNT 32u
-#define IXGBE_RSSRK_COUNT 10u
 
 /* A queue's own registers, of those that end in 0 above: up to queue 63. */
 #define IXGBE_QUEUE(reg, n) ((reg) + 0x40u * (n))
@@ -192,130 +188,33 @@ enum ixgbe_reg {
 #define IXGBE_FCTRL_BAM BIT(10) /* accept broadcast */
 
 #define IXGBE_VLNCTRL_VFE BIT(30)
-#define IXGBE_RXCSUM_PCSD BIT(13) /* the hash, not a fragment's checksum */
-#define IXGBE_MRQC_RSS 1u	  /* MRQE: by RSS alone ... */
-#define IXGBE_MRQC_UDP4 BIT(22)	  /* ... of UDP over IPv4, fragments excepted (7.1.2.8.1) */
+#define IXGBE_MRQC_RSS 1u	  /* MRQE: by RSS alone */
 #define IXGBE_SECRX_DIS BIT(1)
 #define IXGBE_SECRX_READY BIT(0)
 #define IXGBE_RAH_AV BIT(31)	  /* address valid */
 #define IXGBE_FTQF_ENABLE BIT(31) /* filter enabled */
 #define IXGBE_GCR_EXT_CLEAR BIT(30) /* flushes this function's buffers */
 
-/* EEC, EERD */
+/* EEC */
 #define IXGBE_EEC_PRESENT BIT(8)
 #define IXGBE_EEC_AUTO_READ BIT(9) /* loading after reset is over */
-#define IXGBE_EERD_START BIT(0)
-#define IXGBE_EERD_DONE BIT(1)
-#define IXGBE_EERD_ADDR_SHIFT 2
-#define IXGBE_EERD_DATA_SHIFT 16
 
-/* EEPROM, 6.3: words 0 to 3Eh, the sections that 03h to 0Eh point to (behind their first
- * word, which is their length) and the checksum in 3Fh add up to BABAh. */
+/* EEPROM, 6.3: the sections that words 03h to 0Eh point to (behind their first word, which is
+ * their length) count for the checksum as well. */
 #define IXGBE_EEPROM_POINTER_FIRST 0x03u
-#define IXGBE_EEPROM_POINTER_LAST 0x0eu
-#define IXGBE_EEPROM_CHECKSUM 0x3fu
-#define IXGBE_EEPROM_WORDS 8192u /* the most that EERD is asked for */
-#define IXGBE_EEPROM_SUM 0xbabau
+#define IXGBE_EEPROM_POINTERS 12u
 
-/* SWSM, SW_FW_SYNC: 10.5.4. The X540 has REGSMP in SW_FW_SYNC for SWESMBI. */
-#define IXGBE_SWSM_SMBI BIT(0)
-#define IXGBE_SWSM_SWESMBI BIT(1)
-#define IXGBE_SYNC_EEPROM BIT(0)  /* software's bits; firmware's are 5 above */
+/* SW_FW_SYNC: 10.5.4; software's bits, firmware's are 5 above. The X540 has REGSMP there for
+ * SWSM's SWESMBI. */
 #define IXGBE_SYNC_MAC_CSR BIT(3) /* AUTOC among others */
 #define IXGBE_SYNC_FW_SHIFT 5
 #define IXGBE_SYNC_REGSMP BIT(31)
 #define IXGBE_FWSM_ERROR_SHIFT 19
 #define IXGBE_FWSM_ERROR (0x3fu << IXGBE_FWSM_ERROR_SHIFT) /* what firmware found wrong */
 
-/* Receive descriptor, advanced, one buffer, 7.1.6: as the driver gives it, and as the
- * device writes it back. */
-struct ixgbe_rx_read {
-	u64 addr;
-	u64 header; /* 0 */
-};
-
-struct ixgbe_rx_done {
-	u32 info; /* RSS type and packet type */
-	u32 rss;
-	u32 status; /* IXGBE_RXD_* */
-	u16 length;
-	u16 vlan;
-};
-
-union ixgbe_rx_desc {
-	struct ixgbe_rx_read read;
-	struct ixgbe_rx_done done;
-};
-
-#define IXGBE_RXD_DD BIT(0)   /* the device is done with it */
-#define IXGBE_RXD_EOP BIT(1)  /* last of its frame */
+/* Status of a received frame, 7.1.6.2 (adv_regs.h has the descriptors) */
 #define IXGBE_RXD_RXE BIT(29) /* some MAC error: CRC, length, symbols */
 
-/*
- * Transmit descriptors, advanced: data (7.2.3.2.4), and the context (7.2.3.2.3) that
- * says for frames behind it what the device changes in them. Two contexts a queue.
- */
-struct ixgbe_tx_data {
-	u64 addr;
-	u32 cmd; /* IXGBE_TXD_*, with the length in the low 16 bits */
-	u32 olinfo; /* status, context, options, and the length of the frame or its payload */
-};
-
-struct ixgbe_tx_context {
-	u32 lens; /* IPLEN, MACLEN above it, VLAN */
-	u32 fcoe; /* 0 */
-	u32 cmd;  /* IXGBE_TXC_* */
-	u32 mss;  /* context's index, L4LEN, MSS */
-};
-
-union ixgbe_tx_desc {
-	struct ixgbe_tx_data data;
-	struct ixgbe_tx_context context;
-	u64 word[2]; /* the address; cmd, and olinfo above it */
-};
-
-/* cmd of both */
-#define IXGBE_TXD_LEN_MASK 0xffffu
-#define IXGBE_TXD_DTYP_MASK (0xfu << 20)
-#define IXGBE_TXD_DTYP_CONTEXT (2u << 20)
-#define IXGBE_TXD_DTYP_DATA (3u << 20)
-#define IXGBE_TXD_DEXT BIT(29) /* not a legacy descriptor */
-/* cmd of data */
-#define IXGBE_TXD_EOP BIT(24)  /* last piece of the frame */
-#define IXGBE_TXD_IFCS BIT(25) /* append the FCS */
-#define IXGBE_TXD_RS BIT(27)   /* write DD back: only with EOP */
-#define IXGBE_TXD_TSE BIT(31)  /* segment, by the context */
-/* olinfo */
-#define IXGBE_TXD_DD BIT(0)
-#define IXGBE_TXD_IDX_SHIFT 4
-#define IXGBE_TXD_CC BIT(7)   /* the context is in use */
-#define IXGBE_TXD_IXSM BIT(8) /* insert the IPv4 checksum */
-#define IXGBE_TXD_TXSM BIT(9) /* insert the L4 checksum */
-#define IXGBE_TXD_PAYLEN_SHIFT 14
-/* lens and cmd of a context */
-#define IXGBE_TXC_MACLEN_SHIFT 9
-#define IXGBE_TXC_IPV4 BIT(10)
-#define IXGBE_TXC_TCP (1u << 11) /* L4T; 0 is UDP */
-/* mss */
-#define IXGBE_TXC_IDX_SHIFT 4
-#define IXGBE_TXC_L4LEN_SHIFT 8
-#define IXGBE_TXC_MSS_SHIFT 16
-
-#define IXGBE_MACLEN_MIN 14u
-#define IXGBE_MACLEN_MAX 127u
-#define IXGBE_IPLEN_MAX 511u
 #define IXGBE_TX_BUFFER_MAX 15872u /* 15.5 KiB: of one descriptor, and of a frame with FCS */
-#define IXGBE_TX_FRAME_DESCS 38u   /* 7.2.1.1: 40 less WTHRESH less 2 */
-#define IXGBE_PAYLEN_MIN 17u
-#define IXGBE_TSO_HEADER_MAX 240u  /* 7.2.4.5 */
-
-STATIC_ASSERT(sizeof(union ixgbe_rx_desc) == 16, "receive descriptor");
-STATIC_ASSERT(offsetof(struct ixgbe_rx_done, status) == 8, "receive descriptor");
-STATIC_ASSERT(offsetof(struct ixgbe_rx_done, length) == 12, "receive descriptor");
-STATIC_ASSERT(sizeof(union ixgbe_tx_desc) == 16, "transmit descriptors");
-STATIC_ASSERT(offsetof(struct ixgbe_tx_data, cmd) == 8, "data descriptor");
-STATIC_ASSERT(offsetof(struct ixgbe_tx_data, olinfo) == 12, "data descriptor");
-STATIC_ASSERT(offsetof(struct ixgbe_tx_context, cmd) == 8, "context descriptor");
-STATIC_ASSERT(offsetof(struct ixgbe_tx_context, mss) == 12, "context descriptor");
 
 #endif

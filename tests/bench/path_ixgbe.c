@@ -20,10 +20,10 @@ static void up(struct nic_resources *res)
 /* The word of the EEPROM that was asked for: all of it is zero but for the checksum. */
 static u32 eeprom_read(void)
 {
-	u32 word = *path_reg(IXGBE_EERD) >> IXGBE_EERD_ADDR_SHIFT & (IXGBE_EEPROM_WORDS - 1);
+	u32 word = *path_reg(IXGBE_EERD) >> ADV_EERD_ADDR_SHIFT & (ADV_EEPROM_WORDS - 1);
 
-	return IXGBE_EERD_DONE |
-	       (word == IXGBE_EEPROM_CHECKSUM ? IXGBE_EEPROM_SUM << IXGBE_EERD_DATA_SHIFT : 0);
+	return ADV_EERD_DONE |
+	       (word == ADV_EEPROM_CHECKSUM ? ADV_EEPROM_SUM << ADV_EERD_DATA_SHIFT : 0);
 }
 
 static u32 reg_read(u32 offset)
@@ -46,26 +46,26 @@ static u32 reg_read(u32 offset)
 	}
 }
 
-static bool is_data(const union ixgbe_tx_desc *d)
+static bool is_data(const union adv_tx_desc *d)
 {
-	return (d->data.cmd & IXGBE_TXD_DTYP_MASK) == IXGBE_TXD_DTYP_DATA;
+	return (d->data.cmd & ADV_TXD_DTYP_MASK) == ADV_TXD_DTYP_DATA;
 }
 
 static u32 do_send(void)
 {
-	union ixgbe_tx_desc *ring = path_ring(IXGBE_TDBAL0, IXGBE_TDBAH0);
+	union adv_tx_desc *ring = path_ring(IXGBE_TDBAL0, IXGBE_TDBAH0);
 	u32 size = *path_reg(IXGBE_TDLEN0) / (u32)sizeof(*ring), i = *path_reg(IXGBE_TDH0);
 	u32 frames = 0;
 
 	for (; i != *path_reg(IXGBE_TDT0); i = (i + 1) % size) {
-		struct ixgbe_tx_data *d = &ring[i].data;
+		struct adv_tx_data *d = &ring[i].data;
 
 		if (!is_data(&ring[i]))
 			continue;
-		if (d->cmd & IXGBE_TXD_EOP)
+		if (d->cmd & ADV_TXD_EOP)
 			frames++;
-		if (d->cmd & IXGBE_TXD_RS)
-			d->olinfo = IXGBE_TXD_DD;
+		if (d->cmd & ADV_TXD_RS)
+			d->olinfo = ADV_TXD_DD;
 	}
 	*path_reg(IXGBE_TDH0) = i;
 	return frames;
@@ -73,15 +73,15 @@ static u32 do_send(void)
 
 static u32 last(u8 *out, u32 size)
 {
-	const union ixgbe_tx_desc *ring = path_ring(IXGBE_TDBAL0, IXGBE_TDBAH0);
+	const union adv_tx_desc *ring = path_ring(IXGBE_TDBAL0, IXGBE_TDBAH0);
 	u32 n = *path_reg(IXGBE_TDLEN0) / (u32)sizeof(*ring), tail = *path_reg(IXGBE_TDT0);
 	u32 first = (tail - 1) & (n - 1), len = 0;
 
 	/* Back to behind the end of the frame before. */
-	while (!(ring[(first - 1) & (n - 1)].data.cmd & IXGBE_TXD_EOP))
+	while (!(ring[(first - 1) & (n - 1)].data.cmd & ADV_TXD_EOP))
 		first = (first - 1) & (n - 1);
 	for (u32 i = first; i != tail; i = (i + 1) & (n - 1)) {
-		u32 piece = is_data(&ring[i]) ? ring[i].data.cmd & IXGBE_TXD_LEN_MASK : 0;
+		u32 piece = is_data(&ring[i]) ? ring[i].data.cmd & ADV_TXD_LEN_MASK : 0;
 
 		if (len + piece > size)
 			die("a frame of more than %u bytes was sent", size);
@@ -93,22 +93,22 @@ static u32 last(u8 *out, u32 size)
 
 static bool receive(const void *frame, u32 len)
 {
-	union ixgbe_rx_desc *ring = path_ring(IXGBE_RDBAL0, IXGBE_RDBAH0), *d;
+	union adv_rx_desc *ring = path_ring(IXGBE_RDBAL0, IXGBE_RDBAH0), *d;
 	u32 size = *path_reg(IXGBE_RDLEN0) / (u32)sizeof(*ring), i = *path_reg(IXGBE_RDH0);
 
 	if (i == *path_reg(IXGBE_RDT0))
 		return false;
 	d = &ring[i];
 	memcpy((void *)(uintptr_t)d->read.addr, frame, len);
-	d->done = (struct ixgbe_rx_done){ .length = (u16)len,
-					  .status = IXGBE_RXD_DD | IXGBE_RXD_EOP };
+	d->done = (struct adv_rx_done){ .length = (u16)len,
+					  .status = ADV_RXD_DD | ADV_RXD_EOP };
 	*path_reg(IXGBE_RDH0) = (i + 1) % size;
 	return true;
 }
 
 const struct path_device path_ixgbe = {
 	.name = "ixgbe",
-	.vendor = IXGBE_VENDOR,
+	.vendor = ADV_VENDOR,
 	.device = 0x10f7,
 	.up = up,
 	.read = reg_read,

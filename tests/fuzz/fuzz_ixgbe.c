@@ -114,12 +114,12 @@ static void fault(u8 a, bool on)
 /* The device writes back what it likes, into a descriptor that it owns. */
 static void garbage(u8 a, u16 b)
 {
-	const struct ixgbe *x = ixb.nic.priv;
-	struct ixgbe_queue *q = x->queue[queue];
+	const struct adv *x = ixb.nic.priv;
+	struct adv_queue *q = x->queue[queue];
 
 	if (!x->running || q->rx_next == q->rx_tail)
 		return;
-	q->rx[q->rx_next].done = (struct ixgbe_rx_done){
+	q->rx[q->rx_next].done = (struct adv_rx_done){
 		.info = b,
 		.rss = b * 3u,
 		.status = a | (u32)(b & 0x8000) << 14,
@@ -127,7 +127,7 @@ static void garbage(u8 a, u16 b)
 	};
 	/* Its own head goes on, else it would complain of what it wrote. */
 	if (ixb.model.rx[queue].head == q->rx_next && ixb.model.rx[queue].on)
-		ixb.model.rx[queue].head = (q->rx_next + 1) % IXGBE_RX_RING;
+		ixb.model.rx[queue].head = (q->rx_next + 1) % ADV_RX_RING;
 }
 
 static void one(u8 what, u8 a, u16 b)

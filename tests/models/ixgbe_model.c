@@ -62,8 +62,8 @@ static void make_eeprom(struct ixgbe_model *m, const u8 mac[6])
 	u16 sum = 0;
 
 	memset(m->eeprom, 0xff, sizeof(m->eeprom));
-	for (u32 i = IXGBE_EEPROM_POINTER_FIRST; i <= IXGBE_EEPROM_POINTER_LAST; i++)
-		m->eeprom[i] = i % 2 ? 0xffff : 0;
+	for (u32 i = 0; i < IXGBE_EEPROM_POINTERS; i++)
+		m->eeprom[IXGBE_EEPROM_POINTER_FIRST + i] = i % 2 ? 0 : 0xffff;
 	m->eeprom[0] = 0x4000; /* signature 01b in bits 15:14 */
 	m->eeprom[6] = (u16)section;
 	m->eeprom[section] = (u16)length;
@@ -72,11 +72,11 @@ static void make_eeprom(struct ixgbe_model *m, const u8 mac[6])
 	for (u32 i = 0; i < 3; i++)
 		m->eeprom[section + 1 + i] = (u16)(mac[2 * i] | mac[2 * i + 1] << 8);
 	m->eeprom[0x2c] = 0; /* device capabilities */
-	for (u32 i = 0; i < IXGBE_EEPROM_CHECKSUM; i++)
+	for (u32 i = 0; i < ADV_EEPROM_CHECKSUM; i++)
 		sum = (u16)(sum + m->eeprom[i]);
 	for (u32 i = 1; i <= length; i++)
 		sum = (u16)(sum + m->eeprom[section + i]);
-	m->eeprom[IXGBE_EEPROM_CHECKSUM] = (u16)(IXGBE_EEPROM_SUM - sum);
+	m->eeprom[ADV_EEPROM_CHECKSUM] = (u16)(ADV_EEPROM_SUM - sum);
 }
 
 /* 8.2.3.7.9: the first address comes from the EEPROM. */

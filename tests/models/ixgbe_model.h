@@ -78,13 +78,13 @@ struct ixm_ring {
 /* One of a queue's two transmit contexts. */
 struct ixm_context {
 	bool loaded;
-	struct ixgbe_tx_context c;
+	struct adv_tx_context c;
 };
 
 struct ixm_tx {
 	struct ixm_context context[2];
 	u32 len, descs;		    /* of the frame so far ... */
-	struct ixgbe_tx_data first; /* ... and its first descriptor */
+	struct adv_tx_data first; /* ... and its first descriptor */
 	bool legacy;
 };
 

@@ -66,18 +66,18 @@ u32 ixm_read_eec(struct ixgbe_model *m, u32 n, u32 v)
 
 void ixm_write_eerd(struct ixgbe_model *m, u32 n, u32 v)
 {
-	u32 word = v >> IXGBE_EERD_ADDR_SHIFT & 0x3fff;
+	u32 word = v >> ADV_EERD_ADDR_SHIFT & 0x3fff;
 
 	(void)n;
-	if (!(v & IXGBE_EERD_START) || m->no_eeprom)
+	if (!(v & ADV_EERD_START) || m->no_eeprom)
 		ixm_violation(m, IXM_RULE_EEPROM, "EERD = %#x", v);
-	if (!(ixm_get(m, IXGBE_SW_FW_SYNC) & IXGBE_SYNC_EEPROM))
+	if (!(ixm_get(m, IXGBE_SW_FW_SYNC) & ADV_SYNC_EEPROM))
 		ixm_violation(m, IXM_RULE_SYNC, "EEPROM read without its semaphore");
-	*ixm_reg(m, IXGBE_EERD) = v & ~IXGBE_EERD_DONE & 0xffff;
+	*ixm_reg(m, IXGBE_EERD) = v & ~ADV_EERD_DONE & 0xffff;
 	if (!m->stuck_eerd)
 		*ixm_reg(m, IXGBE_EERD) |=
-			IXGBE_EERD_DONE | (word < IXM_EEPROM_WORDS ? (u32)m->eeprom[word] : 0xffffu)
-						  << IXGBE_EERD_DATA_SHIFT;
+			ADV_EERD_DONE | (word < IXM_EEPROM_WORDS ? (u32)m->eeprom[word] : 0xffffu)
+						  << ADV_EERD_DATA_SHIFT;
 }
 
 /* --- semaphores, 10.5.4 ------------------------------------------------------------ */
@@ -85,7 +85,7 @@ void ixm_write_eerd(struct ixgbe_model *m, u32 n, u32 v)
 u32 ixm_read_swsm(struct ixgbe_model *m, u32 n, u32 v)
 {
 	(void)n;
-	*ixm_reg(m, IXGBE_SWSM) = v | IXGBE_SWSM_SMBI; /* for the next one */
+	*ixm_reg(m, IXGBE_SWSM) = v | ADV_SWSM_SMBI; /* for the next one */
 	return v;
 }
 
@@ -93,7 +93,7 @@ void ixm_write_swsm(struct ixgbe_model *m, u32 n, u32 v)
 {
 	(void)n;
 	if (m->fw_swesmbi || m->x540)
-		v &= ~IXGBE_SWSM_SWESMBI;
+		v &= ~ADV_SWSM_SWESMBI;
 	*ixm_reg(m, IXGBE_SWSM) = v;
 }
 
@@ -108,10 +108,10 @@ u32 ixm_read_sync(struct ixgbe_model *m, u32 n, u32 v)
 void ixm_write_sync(struct ixgbe_model *m, u32 n, u32 v)
 {
 	bool held = m->x540 ? ixm_get(m, IXGBE_SW_FW_SYNC) & IXGBE_SYNC_REGSMP :
-			      m->fw_swesmbi || (ixm_get(m, IXGBE_SWSM) & IXGBE_SWSM_SWESMBI);
+			      m->fw_swesmbi || (ixm_get(m, IXGBE_SWSM) & ADV_SWSM_SWESMBI);
 
 	(void)n;
-	if (!held || !(ixm_get(m, IXGBE_SWSM) & IXGBE_SWSM_SMBI))
+	if (!held || !(ixm_get(m, IXGBE_SWSM) & ADV_SWSM_SMBI))
 		ixm_violation(m, IXM_RULE_SYNC, "SW_FW_SYNC written without the semaphore");
 	*ixm_reg(m, IXGBE_SW_FW_SYNC) = v & ~m->fw_holds;
 }

@@ -151,28 +151,28 @@ void ixm_tx_forget(struct ixgbe_model *m, u32 queue);
 /* A whole frame is on its way to the wire: pads, counts. */
 void ixm_wire(struct ixgbe_model *m, u8 *frame, u32 len);
 /* The frame in out[queue] is to be segmented by c. */
-void ixm_send_segments(struct ixgbe_model *m, u32 queue, const struct ixgbe_tx_context *c);
+void ixm_send_segments(struct ixgbe_model *m, u32 queue, const struct adv_tx_context *c);
 /* The one's complement sum of [start, end) inserted at `at` (7.2.5). */
 void ixm_insert_csum(u8 *frame, u32 start, u32 end, u32 at);
 
-static inline u32 ixm_maclen(const struct ixgbe_tx_context *c)
+static inline u32 ixm_maclen(const struct adv_tx_context *c)
 {
-	return c->lens >> IXGBE_TXC_MACLEN_SHIFT & IXGBE_MACLEN_MAX;
+	return c->lens >> ADV_TXC_MACLEN_SHIFT & ADV_MACLEN_MAX;
 }
 
-static inline u32 ixm_iplen(const struct ixgbe_tx_context *c)
+static inline u32 ixm_iplen(const struct adv_tx_context *c)
 {
-	return c->lens & IXGBE_IPLEN_MAX;
+	return c->lens & ADV_IPLEN_MAX;
 }
 
-static inline u32 ixm_l4len(const struct ixgbe_tx_context *c)
+static inline u32 ixm_l4len(const struct adv_tx_context *c)
 {
-	return c->mss >> IXGBE_TXC_L4LEN_SHIFT & 0xff;
+	return c->mss >> ADV_TXC_L4LEN_SHIFT & 0xff;
 }
 
-static inline u32 ixm_mss(const struct ixgbe_tx_context *c)
+static inline u32 ixm_mss(const struct adv_tx_context *c)
 {
-	return c->mss >> IXGBE_TXC_MSS_SHIFT;
+	return c->mss >> ADV_TXC_MSS_SHIFT;
 }
 
 #endif

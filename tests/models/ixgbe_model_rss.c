@@ -11,7 +11,7 @@
 #define IP4 BIT(17)
 #define IP6 BIT(20)
 #define TCP6 BIT(21)
-#define UDP4 IXGBE_MRQC_UDP4
+#define UDP4 ADV_MRQC_UDP4
 #define UDP6 BIT(23)
 
 /* RSS types of the descriptor, 7.1.6.2 */

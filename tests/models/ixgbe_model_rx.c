@@ -89,17 +89,17 @@ static void finish_legacy(struct ixgbe_model *m, struct legacy_rx *d, u32 n, boo
 	__atomic_store_n(&d->status, (u8)(LEGACY_DD | (last ? LEGACY_EOP : 0)), __ATOMIC_RELEASE);
 }
 
-static void finish_one_buffer(struct ixgbe_model *m, union ixgbe_rx_desc *d, u32 n, bool last,
+static void finish_one_buffer(struct ixgbe_model *m, union adv_rx_desc *d, u32 n, bool last,
 			      bool bad, u32 hash, u32 type)
 {
-	if (d->read.header & IXGBE_RXD_DD)
+	if (d->read.header & ADV_RXD_DD)
 		ixm_violation(m, IXM_RULE_RX_DESC, "descriptor given with DD set");
 	d->done.info = type;
 	d->done.rss = hash;
 	d->done.length = (u16)n;
 	d->done.vlan = 0;
 	__atomic_store_n(&d->done.status,
-			 IXGBE_RXD_DD | (last ? IXGBE_RXD_EOP : 0) |
+			 ADV_RXD_DD | (last ? ADV_RXD_EOP : 0) |
 				 (last && bad ? IXGBE_RXD_RXE : 0),
 			 __ATOMIC_RELEASE);
 }
@@ -109,7 +109,7 @@ static bool fill_one(struct ixgbe_model *m, u32 q, const u8 *in, u32 n, bool las
 		     u32 hash, u32 type)
 {
 	struct ixm_ring *r = &m->rx[q];
-	union ixgbe_rx_desc *d = ixm_desc(m, IXM_RX_QUEUE(IXGBE_RDBAL0, q), r->head,
+	union adv_rx_desc *d = ixm_desc(m, IXM_RX_QUEUE(IXGBE_RDBAL0, q), r->head,
 					  "receive descriptor");
 	void *buf = d ? ixm_dma(m, d->read.addr, buffer_bytes(m, q), "receive buffer") : NULL;
 

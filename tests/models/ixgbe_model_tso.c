@@ -25,12 +25,12 @@ static bool sums_to(const u8 *p, u32 len, u32 sum, u16 want)
 	return sum == want;
 }
 
-static bool context_fits(struct ixgbe_model *m, const struct ixgbe_tx_context *c, u32 olinfo)
+static bool context_fits(struct ixgbe_model *m, const struct adv_tx_context *c, u32 olinfo)
 {
 	u32 l4 = ixm_l4len(c), header = ixm_maclen(c) + ixm_iplen(c) + l4;
-	bool v4 = c->cmd & IXGBE_TXC_IPV4;
+	bool v4 = c->cmd & ADV_TXC_IPV4;
 
-	if (!(c->cmd & IXGBE_TXC_TCP) || l4 < L4LEN_MIN || l4 > L4LEN_MAX || header > HEADER_MAX) {
+	if (!(c->cmd & ADV_TXC_TCP) || l4 < L4LEN_MIN || l4 > L4LEN_MAX || header > HEADER_MAX) {
 		ixm_violation(m, IXM_RULE_CONTEXT, "segments with L4LEN %u, header %u, command %#x",
 			      l4, header, c->cmd);
 		return false;
@@ -39,7 +39,7 @@ static bool context_fits(struct ixgbe_model *m, const struct ixgbe_tx_context *c
 		ixm_violation(m, IXM_RULE_CONTEXT, "MSS %u behind %u", ixm_mss(c), header);
 		return false;
 	}
-	if (!(olinfo & IXGBE_TXD_TXSM) || v4 != !!(olinfo & IXGBE_TXD_IXSM))
+	if (!(olinfo & ADV_TXD_TXSM) || v4 != !!(olinfo & ADV_TXD_IXSM))
 		ixm_violation(m, IXM_RULE_CONTEXT, "segments with options %#x", olinfo >> 8 & 0x3f);
 	if (!v4 && ixm_iplen(c) < 40)
 		ixm_violation(m, IXM_RULE_CONTEXT, "IPv6 header of %u bytes", ixm_iplen(c));
@@ -47,9 +47,9 @@ static bool context_fits(struct ixgbe_model *m, const struct ixgbe_tx_context *c
 }
 
 /* 7.2.4.5: what software leaves in the header. */
-static void check_prepared(struct ixgbe_model *m, const u8 *f, const struct ixgbe_tx_context *c)
+static void check_prepared(struct ixgbe_model *m, const u8 *f, const struct adv_tx_context *c)
 {
-	bool v4 = c->cmd & IXGBE_TXC_IPV4;
+	bool v4 = c->cmd & ADV_TXC_IPV4;
 	const u8 *ip = f + ixm_maclen(c), *tcp = ip + ixm_iplen(c);
 
 	if (ip[0] >> 4 != (v4 ? 4 : 6) || (v4 && (ip[0] & 15u) * 4 != ixm_iplen(c)))
@@ -66,7 +66,7 @@ static void check_prepared(struct ixgbe_model *m, const u8 *f, const struct ixgb
 
 /* The n-th segment: len bytes from `at` on. */
 static void segment(struct ixgbe_model *m, const struct ixm_tx *o,
-		    const struct ixgbe_tx_context *c, u32 n, u32 at, u32 len)
+		    const struct adv_tx_context *c, u32 n, u32 at, u32 len)
 {
 	u32 mac = ixm_maclen(c), ip_len = ixm_iplen(c), l4 = ixm_l4len(c);
 	u32 header = mac + ip_len + l4, sum;
@@ -76,7 +76,7 @@ static void segment(struct ixgbe_model *m, const struct ixm_tx *o,
 
 	memcpy(f, m->data, header);
 	memcpy(f + header, m->data + at, len);
-	if (c->cmd & IXGBE_TXC_IPV4) {
+	if (c->cmd & ADV_TXC_IPV4) {
 		store_be16(ip + 2, (u16)(len + l4 + ip_len));
 		store_be16(ip + 4, (u16)(load_be16(ip + 4) + n));
 		ixm_insert_csum(f, mac, mac + ip_len, mac + 10);
@@ -92,10 +92,10 @@ static void segment(struct ixgbe_model *m, const struct ixm_tx *o,
 	ixm_wire(m, f, header + len);
 }
 
-void ixm_send_segments(struct ixgbe_model *m, u32 queue, const struct ixgbe_tx_context *c)
+void ixm_send_segments(struct ixgbe_model *m, u32 queue, const struct adv_tx_context *c)
 {
 	struct ixm_tx *o = &m->out[queue];
-	u32 paylen = o->first.olinfo >> IXGBE_TXD_PAYLEN_SHIFT, n = 0;
+	u32 paylen = o->first.olinfo >> ADV_TXD_PAYLEN_SHIFT, n = 0;
 	u32 header = ixm_maclen(c) + ixm_iplen(c) + ixm_l4len(c);
 
 	if (!context_fits(m, c, o->first.olinfo))

@@ -15,10 +15,10 @@
 #define DESCS_MAX 40u		/* 7.2.1.1, less WTHRESH less 2 */
 #define WTHRESH(v) ((v) >> 16 & 0x7f)
 #define DATA_RESERVED (0x000f0000u | BIT(26) | BIT(28)) /* MAC, LinkSec, time stamps: not here */
-#define OLINFO_RESERVED (0xeu | 6u << IXGBE_TXD_IDX_SHIFT | 0x3c00u)
+#define OLINFO_RESERVED (0xeu | 6u << ADV_TXD_IDX_SHIFT | 0x3c00u)
 #define LEGACY_IC BIT(26)
 #define LEGACY_VLE BIT(30)
-#define CONTEXT_RESERVED (~(IXGBE_TXD_DEXT | IXGBE_TXD_DTYP_MASK | IXGBE_TXC_IPV4 | (3u << 11)))
+#define CONTEXT_RESERVED (~(ADV_TXD_DEXT | ADV_TXD_DTYP_MASK | ADV_TXC_IPV4 | (3u << 11)))
 #define L4T(c) ((c)->cmd >> 11 & 3)
 
 void ixm_tx_forget(struct ixgbe_model *m, u32 q)
@@ -67,9 +67,9 @@ void ixm_insert_csum(u8 *frame, u32 start, u32 end, u32 at)
 
 /* --- contexts ---------------------------------------------------------------------- */
 
-static void load_context(struct ixgbe_model *m, u32 q, const struct ixgbe_tx_context *c)
+static void load_context(struct ixgbe_model *m, u32 q, const struct adv_tx_context *c)
 {
-	u32 idx = c->mss >> IXGBE_TXC_IDX_SHIFT & 7, mac = ixm_maclen(c), ip = ixm_iplen(c);
+	u32 idx = c->mss >> ADV_TXC_IDX_SHIFT & 7, mac = ixm_maclen(c), ip = ixm_iplen(c);
 
 	m->contexts++;
 	if (m->out[q].descs)
@@ -81,7 +81,7 @@ static void load_context(struct ixgbe_model *m, u32 q, const struct ixgbe_tx_con
 		ixm_violation(m, IXM_RULE_CONTEXT, "context %u: a queue has two", idx);
 		return;
 	}
-	if (mac < IXGBE_MACLEN_MIN || ip < 20)
+	if (mac < ADV_MACLEN_MIN || ip < 20)
 		ixm_violation(m, IXM_RULE_CONTEXT, "MACLEN %u, IPLEN %u", mac, ip);
 	if (mac + ip + ixm_l4len(c) > 512)
 		ixm_violation(m, IXM_RULE_CONTEXT, "headers of %u bytes", mac + ip + ixm_l4len(c));
@@ -91,10 +91,10 @@ static void load_context(struct ixgbe_model *m, u32 q, const struct ixgbe_tx_con
 }
 
 /* The context that the frame's first descriptor names, or NULL. */
-static const struct ixgbe_tx_context *context_of(struct ixgbe_model *m, u32 q)
+static const struct adv_tx_context *context_of(struct ixgbe_model *m, u32 q)
 {
 	const struct ixm_tx *o = &m->out[q];
-	u32 idx = o->first.olinfo >> IXGBE_TXD_IDX_SHIFT & 1;
+	u32 idx = o->first.olinfo >> ADV_TXD_IDX_SHIFT & 1;
 
 	if (!o->context[idx].loaded) {
 		ixm_violation(m, IXM_RULE_CONTEXT, "frame names context %u, never loaded", idx);
@@ -108,7 +108,7 @@ static const struct ixgbe_tx_context *context_of(struct ixgbe_model *m, u32 q)
 static void checksums(struct ixgbe_model *m, u32 q)
 {
 	struct ixm_tx *o = &m->out[q];
-	const struct ixgbe_tx_context *c = context_of(m, q);
+	const struct adv_tx_context *c = context_of(m, q);
 	u32 ip, l4, at;
 
 	if (!c)
@@ -123,24 +123,24 @@ static void checksums(struct ixgbe_model *m, u32 q)
 			      o->len, L4T(c));
 		return;
 	}
-	if (o->first.olinfo & IXGBE_TXD_IXSM) {
-		if (!(c->cmd & IXGBE_TXC_IPV4))
+	if (o->first.olinfo & ADV_TXD_IXSM) {
+		if (!(c->cmd & ADV_TXC_IPV4))
 			ixm_violation(m, IXM_RULE_CONTEXT, "IXSM for what is not IPv4");
 		ixm_insert_csum(m->data, ip, l4, ip + 10);
 	}
-	if (o->first.olinfo & IXGBE_TXD_TXSM)
+	if (o->first.olinfo & ADV_TXD_TXSM)
 		ixm_insert_csum(m->data, l4, o->len, at);
 }
 
 static void end_advanced(struct ixgbe_model *m, u32 q)
 {
 	struct ixm_tx *o = &m->out[q];
-	u32 paylen = o->first.olinfo >> IXGBE_TXD_PAYLEN_SHIFT;
+	u32 paylen = o->first.olinfo >> ADV_TXD_PAYLEN_SHIFT;
 
-	if (!(o->first.cmd & IXGBE_TXD_IFCS))
+	if (!(o->first.cmd & ADV_TXD_IFCS))
 		ixm_violation(m, IXM_RULE_TX_DESC, "frame without IFCS");
-	if (o->first.cmd & IXGBE_TXD_TSE) {
-		const struct ixgbe_tx_context *c = context_of(m, q);
+	if (o->first.cmd & ADV_TXD_TSE) {
+		const struct adv_tx_context *c = context_of(m, q);
 
 		if (c)
 			ixm_send_segments(m, q, c);
@@ -148,7 +148,7 @@ static void end_advanced(struct ixgbe_model *m, u32 q)
 	}
 	if (paylen != o->len)
 		ixm_violation(m, IXM_RULE_TX_FRAME, "PAYLEN %u, but %u bytes", paylen, o->len);
-	if (o->first.olinfo & (IXGBE_TXD_TXSM | IXGBE_TXD_IXSM))
+	if (o->first.olinfo & (ADV_TXD_TXSM | ADV_TXD_IXSM))
 		checksums(m, q);
 	ixm_wire(m, m->data, o->len);
 }
@@ -159,7 +159,7 @@ static void end_legacy(struct ixgbe_model *m, u32 q)
 	struct ixm_tx *o = &m->out[q];
 	u32 css = o->first.olinfo >> 8 & 0xff, cso = o->first.cmd >> 16 & 0xff;
 
-	if (!(o->first.cmd & IXGBE_TXD_IFCS))
+	if (!(o->first.cmd & ADV_TXD_IFCS))
 		ixm_violation(m, IXM_RULE_TX_DESC, "legacy frame without IFCS");
 	if (o->first.cmd & LEGACY_IC) {
 		if (cso <= css || cso + 2 > o->len)
@@ -174,17 +174,17 @@ static void end_legacy(struct ixgbe_model *m, u32 q)
 /* --- descriptors --------------------------------------------------------------------- */
 
 static void check_data(struct ixgbe_model *m, const struct ixm_tx *o,
-		       const struct ixgbe_tx_data *d, u32 len)
+		       const struct adv_tx_data *d, u32 len)
 {
-	bool legacy = !(d->cmd & IXGBE_TXD_DEXT);
+	bool legacy = !(d->cmd & ADV_TXD_DEXT);
 
-	if (d->olinfo & IXGBE_TXD_DD)
+	if (d->olinfo & ADV_TXD_DD)
 		ixm_violation(m, IXM_RULE_TX_DESC, "descriptor given with DD set");
 	if (o->descs && legacy != o->legacy)
 		ixm_violation(m, IXM_RULE_TX_DESC, "legacy and advanced descriptors in a frame");
 	if (len > (legacy ? IXGBE_TX_BUFFER_MAX : ADVANCED_MAX))
 		ixm_violation(m, IXM_RULE_TX_DESC, "descriptor of %u bytes", len);
-	if ((d->cmd & IXGBE_TXD_RS) && !(d->cmd & IXGBE_TXD_EOP))
+	if ((d->cmd & ADV_TXD_RS) && !(d->cmd & ADV_TXD_EOP))
 		ixm_violation(m, IXM_RULE_TX_DESC, "RS without EOP");
 	if (legacy) {
 		if ((d->cmd & (BIT(31) | LEGACY_VLE | BIT(28))) || (d->olinfo & 0xfe))
@@ -195,27 +195,27 @@ static void check_data(struct ixgbe_model *m, const struct ixm_tx *o,
 	if ((d->cmd & (DATA_RESERVED | LEGACY_VLE)) || (!o->descs && (d->olinfo & OLINFO_RESERVED)))
 		ixm_violation(m, IXM_RULE_TX_DESC, "descriptor %#x %#x sets reserved bits", d->cmd,
 			      d->olinfo);
-	if (o->descs && (d->cmd & IXGBE_TXD_TSE) != (o->first.cmd & IXGBE_TXD_TSE))
+	if (o->descs && (d->cmd & ADV_TXD_TSE) != (o->first.cmd & ADV_TXD_TSE))
 		ixm_violation(m, IXM_RULE_TX_DESC, "TSE differs inside a frame");
 }
 
 /* 7.2.3.2.2: WTHRESH 0 wants RS at the end of each frame, anything else wants none. */
-static void check_end(struct ixgbe_model *m, u32 q, const struct ixgbe_tx_data *d)
+static void check_end(struct ixgbe_model *m, u32 q, const struct adv_tx_data *d)
 {
 	u32 wthresh = WTHRESH(ixm_get(m, IXM_TX_QUEUE(IXGBE_TXDCTL0, q)));
 
-	if (!wthresh != !!(d->cmd & IXGBE_TXD_RS))
+	if (!wthresh != !!(d->cmd & ADV_TXD_RS))
 		ixm_violation(m, IXM_RULE_TX_THRESH, "WTHRESH %u, %s RS", wthresh,
 			      wthresh ? "and" : "no");
 	if (m->out[q].descs > DESCS_MAX - wthresh - 2)
 		ixm_violation(m, IXM_RULE_TX_FRAME, "frame of %u descriptors", m->out[q].descs);
 }
 
-static void data(struct ixgbe_model *m, u32 q, struct ixgbe_tx_data *d)
+static void data(struct ixgbe_model *m, u32 q, struct adv_tx_data *d)
 {
 	struct ixm_tx *o = &m->out[q];
-	bool legacy = !(d->cmd & IXGBE_TXD_DEXT);
-	u32 len = d->cmd & IXGBE_TXD_LEN_MASK;
+	bool legacy = !(d->cmd & ADV_TXD_DEXT);
+	u32 len = d->cmd & ADV_TXD_LEN_MASK;
 	const void *buf;
 
 	check_data(m, o, d, len);
@@ -232,7 +232,7 @@ static void data(struct ixgbe_model *m, u32 q, struct ixgbe_tx_data *d)
 			o->len += len;
 		}
 	}
-	if (!(d->cmd & IXGBE_TXD_EOP))
+	if (!(d->cmd & ADV_TXD_EOP))
 		return;
 	check_end(m, q, d);
 	if (o->len < ETH)
@@ -242,29 +242,29 @@ static void data(struct ixgbe_model *m, u32 q, struct ixgbe_tx_data *d)
 	else
 		end_advanced(m, q);
 	o->len = o->descs = 0;
-	__atomic_or_fetch(&d->olinfo, IXGBE_TXD_DD, __ATOMIC_RELEASE);
+	__atomic_or_fetch(&d->olinfo, ADV_TXD_DD, __ATOMIC_RELEASE);
 	ixm_raise_queue(m, q, true);
 }
 
 static void one(struct ixgbe_model *m, u32 q)
 {
 	struct ixm_ring *r = &m->tx[q];
-	union ixgbe_tx_desc *d = ixm_desc(m, IXM_TX_QUEUE(IXGBE_TDBAL0, q), r->head,
+	union adv_tx_desc *d = ixm_desc(m, IXM_TX_QUEUE(IXGBE_TDBAL0, q), r->head,
 					  "transmit descriptor");
 	u32 type;
 
 	r->head = (r->head + 1) % ixm_ring_size(m, IXM_TX_QUEUE(IXGBE_TDLEN0, q));
 	if (!d)
 		return;
-	type = d->data.cmd & IXGBE_TXD_DTYP_MASK;
-	if ((d->data.cmd & IXGBE_TXD_DEXT) && type == IXGBE_TXD_DTYP_CONTEXT)
+	type = d->data.cmd & ADV_TXD_DTYP_MASK;
+	if ((d->data.cmd & ADV_TXD_DEXT) && type == ADV_TXD_DTYP_CONTEXT)
 		load_context(m, q, &d->context);
-	else if (!(d->data.cmd & IXGBE_TXD_DEXT) || type == IXGBE_TXD_DTYP_DATA)
+	else if (!(d->data.cmd & ADV_TXD_DEXT) || type == ADV_TXD_DTYP_DATA)
 		data(m, q, &d->data);
 	else
 		ixm_violation(m, IXM_RULE_TX_DESC, "descriptor of type %u", type >> 20);
 	/* 7.2.3.4: the tail stands behind whole frames. */
-	if (r->head == r->tail && (m->out[q].descs || type == IXGBE_TXD_DTYP_CONTEXT))
+	if (r->head == r->tail && (m->out[q].descs || type == ADV_TXD_DTYP_CONTEXT))
 		ixm_violation(m, IXM_RULE_TX_FRAME, "the tail is inside a frame");
 }
 

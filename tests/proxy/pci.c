@@ -40,12 +40,12 @@ void proxy_pci_init(struct proxy *p, u16 device)
 	u8 *c = p->config;
 
 	memset(c, 0, sizeof(p->config));
-	store_le16(c, IXGBE_VENDOR);
+	store_le16(c, ADV_VENDOR);
 	store_le16(c + 2, device);
 	store_le16(c + REG_STATUS, BIT(4)); /* capabilities */
 	c[0x08] = 1;			    /* revision */
 	c[0x0b] = 0x02;			    /* network, Ethernet */
-	store_le16(c + 0x2c, IXGBE_VENDOR);
+	store_le16(c + 0x2c, ADV_VENDOR);
 	store_le16(c + 0x2e, 0x0003);
 	c[REG_CAP] = CAP_PM;
 	c[0x3d] = 1; /* INTA#, which QEMU's proxy cannot raise without KVM */

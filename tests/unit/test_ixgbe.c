@@ -47,8 +47,8 @@ const struct nic_rig nic_rig = {
 	.pool = &ixb.pool,
 	.mac = ixb_mac,
 	.max_frame = IXGBE_MAX_FRAME,
-	.tx_ring = IXGBE_TX_RING,
-	.rx_ring = IXGBE_RX_RING,
+	.tx_ring = ADV_TX_RING,
+	.rx_ring = ADV_RX_RING,
 	.attach = ixb_attach,
 	.finish = ixb_finish,
 	.frame = ixb_frame,
@@ -104,7 +104,7 @@ static void test_bring_up(void **state)
 	assert_true(link.up && link.full_duplex);
 	assert_int_equal(link.mbps, 10000);
 	/* All but one descriptor have a buffer. */
-	assert_int_equal(ixb.pool.free_count, IXB_POOL - (IXGBE_RX_RING - 1));
+	assert_int_equal(ixb.pool.free_count, IXB_POOL - (ADV_RX_RING - 1));
 	/* Semaphores are free again. */
 	assert_int_equal(ixgbe_model_read32(&ixb.model, IXGBE_SW_FW_SYNC), 0);
 	assert_int_equal(ixgbe_model_read32(&ixb.model, IXGBE_SWSM), 0);
@@ -188,7 +188,7 @@ static void test_attach_in_spite(void **state)
 
 	/* Firmware keeps the EEPROM and AUTOC, or even the short semaphore. */
 	ixb_prepare(IXB_POOL);
-	ixb.model.fw_holds = (IXGBE_SYNC_EEPROM | IXGBE_SYNC_MAC_CSR) << IXGBE_SYNC_FW_SHIFT;
+	ixb.model.fw_holds = (ADV_SYNC_EEPROM | IXGBE_SYNC_MAC_CSR) << IXGBE_SYNC_FW_SHIFT;
 	expect_attach(ERR_OK);
 	ixb_prepare(IXB_POOL);
 	ixb.model.fw_swesmbi = true;

@@ -27,7 +27,7 @@ struct broken {
 	 * for them. */
 	u32 reads, wait_reg;
 	/* Descriptors, as the doorbell rings. */
-	void (*spoil)(struct ixgbe_queue *x);
+	void (*spoil)(struct adv_queue *x);
 };
 
 static const struct broken *now_broken;
@@ -35,97 +35,97 @@ static bool bringing_up;
 
 /* --- descriptors ------------------------------------------------------------------------ */
 
-static union ixgbe_tx_desc *last_tx(struct ixgbe_queue *x)
+static union adv_tx_desc *last_tx(struct adv_queue *x)
 {
-	return &x->tx[(x->tx_tail - 1) & (IXGBE_TX_RING - 1)];
+	return &x->tx[(x->tx_tail - 1) & (ADV_TX_RING - 1)];
 }
 
 /* The frame's first data descriptor. */
-static struct ixgbe_tx_data *first_tx(struct ixgbe_queue *x)
+static struct adv_tx_data *first_tx(struct adv_queue *x)
 {
 	u32 i = x->tx_clean;
 
-	while ((x->tx[i].data.cmd & IXGBE_TXD_DTYP_MASK) != IXGBE_TXD_DTYP_DATA)
-		i = (i + 1) & (IXGBE_TX_RING - 1);
+	while ((x->tx[i].data.cmd & ADV_TXD_DTYP_MASK) != ADV_TXD_DTYP_DATA)
+		i = (i + 1) & (ADV_TX_RING - 1);
 	return &x->tx[i].data;
 }
 
-static struct ixgbe_tx_context *a_context(struct ixgbe_queue *x)
+static struct adv_tx_context *a_context(struct adv_queue *x)
 {
-	for (u32 i = x->tx_clean; i != x->tx_tail; i = (i + 1) & (IXGBE_TX_RING - 1)) {
-		if ((x->tx[i].data.cmd & IXGBE_TXD_DTYP_MASK) == IXGBE_TXD_DTYP_CONTEXT)
+	for (u32 i = x->tx_clean; i != x->tx_tail; i = (i + 1) & (ADV_TX_RING - 1)) {
+		if ((x->tx[i].data.cmd & ADV_TXD_DTYP_MASK) == ADV_TXD_DTYP_CONTEXT)
 			return &x->tx[i].context;
 	}
 	return NULL;
 }
 
-static void no_eop(struct ixgbe_queue *x)
+static void no_eop(struct adv_queue *x)
 {
-	last_tx(x)->data.cmd &= ~(IXGBE_TXD_EOP | IXGBE_TXD_RS);
+	last_tx(x)->data.cmd &= ~(ADV_TXD_EOP | ADV_TXD_RS);
 }
 
-static void no_rs(struct ixgbe_queue *x)
+static void no_rs(struct adv_queue *x)
 {
-	last_tx(x)->data.cmd &= ~IXGBE_TXD_RS;
+	last_tx(x)->data.cmd &= ~ADV_TXD_RS;
 }
 
-static void no_ifcs(struct ixgbe_queue *x)
+static void no_ifcs(struct adv_queue *x)
 {
-	first_tx(x)->cmd &= ~IXGBE_TXD_IFCS;
+	first_tx(x)->cmd &= ~ADV_TXD_IFCS;
 }
 
-static void rs_everywhere(struct ixgbe_queue *x)
+static void rs_everywhere(struct adv_queue *x)
 {
-	first_tx(x)->cmd |= IXGBE_TXD_RS;
+	first_tx(x)->cmd |= ADV_TXD_RS;
 }
 
-static void wrong_paylen(struct ixgbe_queue *x)
+static void wrong_paylen(struct adv_queue *x)
 {
-	first_tx(x)->olinfo += 1u << IXGBE_TXD_PAYLEN_SHIFT;
+	first_tx(x)->olinfo += 1u << ADV_TXD_PAYLEN_SHIFT;
 }
 
-static void wild_address(struct ixgbe_queue *x)
+static void wild_address(struct adv_queue *x)
 {
 	first_tx(x)->addr = 16;
 }
 
-static void stale_done(struct ixgbe_queue *x)
+static void stale_done(struct adv_queue *x)
 {
-	first_tx(x)->olinfo |= IXGBE_TXD_DD;
+	first_tx(x)->olinfo |= ADV_TXD_DD;
 }
 
-static void third_context(struct ixgbe_queue *x)
-{
-	if (a_context(x))
-		a_context(x)->mss |= 2u << IXGBE_TXC_IDX_SHIFT;
-}
-
-static void short_maclen(struct ixgbe_queue *x)
+static void third_context(struct adv_queue *x)
 {
 	if (a_context(x))
-		a_context(x)->lens &= ~(IXGBE_MACLEN_MAX << IXGBE_TXC_MACLEN_SHIFT);
+		a_context(x)->mss |= 2u << ADV_TXC_IDX_SHIFT;
 }
 
-static void no_context(struct ixgbe_queue *x)
+static void short_maclen(struct adv_queue *x)
 {
-	first_tx(x)->olinfo |= IXGBE_TXD_TXSM;
-	first_tx(x)->olinfo ^= 1u << IXGBE_TXD_IDX_SHIFT;
+	if (a_context(x))
+		a_context(x)->lens &= ~(ADV_MACLEN_MAX << ADV_TXC_MACLEN_SHIFT);
 }
 
-static void no_txsm(struct ixgbe_queue *x)
+static void no_context(struct adv_queue *x)
 {
-	if (first_tx(x)->cmd & IXGBE_TXD_TSE)
-		first_tx(x)->olinfo &= ~IXGBE_TXD_TXSM;
+	first_tx(x)->olinfo |= ADV_TXD_TXSM;
+	first_tx(x)->olinfo ^= 1u << ADV_TXD_IDX_SHIFT;
 }
 
-static void rx_address(struct ixgbe_queue *x)
+static void no_txsm(struct adv_queue *x)
+{
+	if (first_tx(x)->cmd & ADV_TXD_TSE)
+		first_tx(x)->olinfo &= ~ADV_TXD_TXSM;
+}
+
+static void rx_address(struct adv_queue *x)
 {
 	x->rx[x->rx_next].read.addr = 4096;
 }
 
-static void rx_stale(struct ixgbe_queue *x)
+static void rx_stale(struct adv_queue *x)
 {
-	x->rx[x->rx_next].read.header = IXGBE_RXD_DD;
+	x->rx[x->rx_next].read.header = ADV_RXD_DD;
 }
 
 /* --- the list ------------------------------------------------------------------------------ */
@@ -165,13 +165,13 @@ static const struct broken all[] = {
 	  .clear = IXGBE_RTTDCS_ARBDIS },
 	{ "reserved interrupt", IXM_RULE_RESERVED, IXGBE_EIMS, .set = BIT(31) },
 	{ "no semaphore for the EEPROM", IXM_RULE_SYNC, IXGBE_SW_FW_SYNC,
-	  .clear = IXGBE_SYNC_EEPROM },
+	  .clear = ADV_SYNC_EEPROM },
 	{ "no semaphore for AUTOC", IXM_RULE_SYNC, IXGBE_SW_FW_SYNC, .clear = IXGBE_SYNC_MAC_CSR },
 	{ "no semaphore for the semaphores", IXM_RULE_SYNC, IXGBE_SWSM, .drop = true,
-	  .reads = IXGBE_SWSM_SWESMBI },
-	{ "EERD without a start", IXM_RULE_EEPROM, IXGBE_EERD, .clear = IXGBE_EERD_START },
-	{ "receive tail past the ring", IXM_RULE_TAIL, IXGBE_RDT0, .set = IXGBE_RX_RING },
-	{ "transmit tail past the ring", IXM_RULE_TAIL, IXGBE_TDT0, .set = IXGBE_TX_RING },
+	  .reads = ADV_SWSM_SWESMBI },
+	{ "EERD without a start", IXM_RULE_EEPROM, IXGBE_EERD, .clear = ADV_EERD_START },
+	{ "receive tail past the ring", IXM_RULE_TAIL, IXGBE_RDT0, .set = ADV_RX_RING },
+	{ "transmit tail past the ring", IXM_RULE_TAIL, IXGBE_TDT0, .set = ADV_TX_RING },
 	{ "checksums without the FCS", IXM_RULE_TX_FRAME, IXGBE_HLREG0,
 	  .clear = IXGBE_HLREG0_TXCRCEN },
 	{ "frame without an end", IXM_RULE_TX_FRAME, .spoil = no_eop },
@@ -198,7 +198,7 @@ static const struct broken all[] = {
 	{ "frames for a queue that is not there", IXM_RULE_RX_SETUP, IXGBE_RETA0 + 4 * 31,
 	  .set = 4u << 24, .queues = 2 },
 	{ "RSS without a key", IXM_RULE_RX_SETUP, IXGBE_RSSRK0, .drop = true,
-	  .last = IXGBE_RSSRK0 + 4 * (IXGBE_RSSRK_COUNT - 1), .queues = 2 },
+	  .last = IXGBE_RSSRK0 + 4 * (ADV_RSSRK_COUNT - 1), .queues = 2 },
 	{ "second queue's DCA bit 12 left set", IXM_RULE_RX_SETUP,
 	  IXGBE_QUEUE(IXGBE_DCA_RXCTRL0, 1), .drop = true, .queues = 2 },
 	{ "reset with the second queue on", IXM_RULE_RESET, IXGBE_CTRL,
@@ -212,7 +212,7 @@ static bool filter_write(u64 offset, u32 *value)
 	const struct broken *b = now_broken;
 
 	if (b->spoil && offset == IXGBE_TDT0 && !bringing_up)
-		b->spoil(((struct ixgbe *)ixb.nic.priv)->queue[0]);
+		b->spoil(((struct adv *)ixb.nic.priv)->queue[0]);
 	if (b->spoil || offset < b->reg || offset > MAX(b->reg, b->last))
 		return true;
 	*value = (*value & ~b->clear) | b->set;

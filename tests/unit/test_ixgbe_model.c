@@ -107,9 +107,9 @@ static void start_tx(void)
 	wr(IXGBE_TXDCTL0, IXGBE_TXDCTL_THRESHOLDS | IXGBE_QUEUE_ENABLE);
 }
 
-static union ixgbe_tx_desc *tx(u32 i)
+static union adv_tx_desc *tx(u32 i)
 {
-	return (union ixgbe_tx_desc *)(void *)(memory + TX_RING + IXM_DESC * i);
+	return (union adv_tx_desc *)(void *)(memory + TX_RING + IXM_DESC * i);
 }
 
 static void frame_to(u8 *f, u32 len, const u8 to[6])
@@ -152,9 +152,9 @@ static void test_legacy(void **state)
 	assert_int_equal(memory[RX_RING + 12], 3); /* DD, EOP */
 	/* Out, with the checksum from 34 to the end put at 50. */
 	memcpy(memory + BUFFERS, f, 100);
-	tx(0)->data = (struct ixgbe_tx_data){
+	tx(0)->data = (struct adv_tx_data){
 		.addr = BUFFERS,
-		.cmd = IXGBE_TXD_EOP | IXGBE_TXD_IFCS | IXGBE_TXD_RS | BIT(26) | 50u << 16 | 100,
+		.cmd = ADV_TXD_EOP | ADV_TXD_IFCS | ADV_TXD_RS | BIT(26) | 50u << 16 | 100,
 		.olinfo = 34u << 8,
 	};
 	wr(IXGBE_TDT0, 1);
@@ -284,7 +284,7 @@ static void test_refuses_registers(void **state)
 	broke(IXM_RULE_RESERVED);
 	wr(IXGBE_AUTOC, IXGBE_AUTOC_RESTART);
 	broke(IXM_RULE_SYNC);
-	wr(IXGBE_EERD, IXGBE_EERD_START);
+	wr(IXGBE_EERD, ADV_EERD_START);
 	broke(IXM_RULE_SYNC);
 	wr(IXGBE_SW_FW_SYNC, 1);
 	broke(IXM_RULE_SYNC);
@@ -328,13 +328,13 @@ static void test_refuses_rings(void **state)
 
 /* --- what is refused, by descriptors ------------------------------------------------------- */
 
-#define DATA (IXGBE_TXD_DEXT | IXGBE_TXD_DTYP_DATA | IXGBE_TXD_IFCS)
-#define LAST (DATA | IXGBE_TXD_EOP | IXGBE_TXD_RS)
-#define PAYLEN(n) ((u32)(n) << IXGBE_TXD_PAYLEN_SHIFT)
-#define CONTEXT (IXGBE_TXD_DEXT | IXGBE_TXD_DTYP_CONTEXT)
+#define DATA (ADV_TXD_DEXT | ADV_TXD_DTYP_DATA | ADV_TXD_IFCS)
+#define LAST (DATA | ADV_TXD_EOP | ADV_TXD_RS)
+#define PAYLEN(n) ((u32)(n) << ADV_TXD_PAYLEN_SHIFT)
+#define CONTEXT (ADV_TXD_DEXT | ADV_TXD_DTYP_CONTEXT)
 
 /* These descriptors in a fresh ring break this rule. */
-static void refuse(enum ixm_rule rule, const union ixgbe_tx_desc *d, u32 n)
+static void refuse(enum ixm_rule rule, const union adv_tx_desc *d, u32 n)
 {
 	teardown(NULL);
 	setup(NULL);
@@ -347,27 +347,27 @@ static void refuse(enum ixm_rule rule, const union ixgbe_tx_desc *d, u32 n)
 
 #define REFUSED(rule, ...)                                             \
 	do {                                                           \
-		const union ixgbe_tx_desc d_[] = { __VA_ARGS__ };      \
+		const union adv_tx_desc d_[] = { __VA_ARGS__ };      \
 								       \
 		refuse(rule, d_, ARRAY_SIZE(d_));                      \
 	} while (0)
 #define D(a, c, o) { .data = { .addr = (a), .cmd = (c), .olinfo = (o) } }
 #define C(l, c, ms) { .context = { .lens = (l), .cmd = (c), .mss = (ms) } }
-#define MAC_IP(mac_, ip_) ((mac_) << IXGBE_TXC_MACLEN_SHIFT | (ip_))
+#define MAC_IP(mac_, ip_) ((mac_) << ADV_TXC_MACLEN_SHIFT | (ip_))
 
 static void test_refuses_descriptors(void **state)
 {
 	(void)state;
-	REFUSED(IXM_RULE_TX_DESC, D(0, IXGBE_TXD_DEXT | 100, 0));		    /* type 0 */
+	REFUSED(IXM_RULE_TX_DESC, D(0, ADV_TXD_DEXT | 100, 0));		    /* type 0 */
 	REFUSED(IXM_RULE_TX_DESC, D(0, LAST | 100, PAYLEN(100) | 1));		    /* DD */
 	REFUSED(IXM_RULE_TX_DESC, D(0, LAST | 100, PAYLEN(100) | 4));		    /* reserved */
 	REFUSED(IXM_RULE_TX_DESC, D(0, LAST | BIT(16) | 100, PAYLEN(100)));	    /* reserved */
 	REFUSED(IXM_RULE_TX_DESC, D(0, LAST | 20000, PAYLEN(20000)));		    /* length */
-	REFUSED(IXM_RULE_TX_DESC, D(0, (LAST & ~IXGBE_TXD_IFCS) | 100, PAYLEN(100)));
-	REFUSED(IXM_RULE_TX_DESC, D(0, DATA | IXGBE_TXD_RS | 50, PAYLEN(100)), D(0, LAST | 50, 0));
+	REFUSED(IXM_RULE_TX_DESC, D(0, (LAST & ~ADV_TXD_IFCS) | 100, PAYLEN(100)));
+	REFUSED(IXM_RULE_TX_DESC, D(0, DATA | ADV_TXD_RS | 50, PAYLEN(100)), D(0, LAST | 50, 0));
 	REFUSED(IXM_RULE_TX_DESC, D(0, DATA | 50, PAYLEN(100)),
-		D(0, IXGBE_TXD_EOP | IXGBE_TXD_RS | 50, 0)); /* advanced, then legacy */
-	REFUSED(IXM_RULE_TX_THRESH, D(0, (LAST & ~IXGBE_TXD_RS) | 100, PAYLEN(100)));
+		D(0, ADV_TXD_EOP | ADV_TXD_RS | 50, 0)); /* advanced, then legacy */
+	REFUSED(IXM_RULE_TX_THRESH, D(0, (LAST & ~ADV_TXD_RS) | 100, PAYLEN(100)));
 	REFUSED(IXM_RULE_TX_FRAME, D(0, LAST | 100, PAYLEN(99)));
 	REFUSED(IXM_RULE_TX_FRAME, D(0, LAST | 16, PAYLEN(16)));
 	REFUSED(IXM_RULE_TX_FRAME, D(0, LAST | 15869, PAYLEN(15869)));
@@ -378,11 +378,11 @@ static void test_refuses_descriptors(void **state)
 
 static void test_refuses_contexts(void **state)
 {
-	static union ixgbe_tx_desc many[40];
-	u32 tso = IXGBE_TXD_TSE | IXGBE_TXD_TXSM;
+	static union adv_tx_desc many[40];
+	u32 tso = ADV_TXD_TSE | ADV_TXD_TXSM;
 
 	(void)state;
-	REFUSED(IXM_RULE_CONTEXT, D(0, LAST | 100, PAYLEN(100) | IXGBE_TXD_TXSM)); /* none */
+	REFUSED(IXM_RULE_CONTEXT, D(0, LAST | 100, PAYLEN(100) | ADV_TXD_TXSM)); /* none */
 	REFUSED(IXM_RULE_CONTEXT, C(MAC_IP(13, 20), CONTEXT, 0));
 	REFUSED(IXM_RULE_CONTEXT, C(MAC_IP(14, 19), CONTEXT, 0));
 	REFUSED(IXM_RULE_CONTEXT, C(MAC_IP(14, 20), CONTEXT, 2u << 4)); /* index */
@@ -391,20 +391,20 @@ static void test_refuses_contexts(void **state)
 	REFUSED(IXM_RULE_CONTEXT, C(MAC_IP(127, 400), CONTEXT, 0));
 	REFUSED(IXM_RULE_CONTEXT, D(0, DATA | 50, PAYLEN(100)), C(MAC_IP(14, 20), CONTEXT, 0));
 	REFUSED(IXM_RULE_CONTEXT, C(MAC_IP(14, 20), CONTEXT, 0), /* UDP's place is behind it */
-		D(0, LAST | 40, PAYLEN(40) | IXGBE_TXD_TXSM));
+		D(0, LAST | 40, PAYLEN(40) | ADV_TXD_TXSM));
 	/* Segments: L4T, TXSM, IXSM, MSS, PAYLEN, headers. */
 	REFUSED(IXM_RULE_CONTEXT, C(MAC_IP(14, 40), CONTEXT, 100u << 16 | 20 << 8),
 		D(0, LAST | tso | 174, PAYLEN(100)));
-	REFUSED(IXM_RULE_CONTEXT, C(MAC_IP(14, 40), CONTEXT | IXGBE_TXC_TCP, 20 << 8),
-		D(0, LAST | tso | 174, PAYLEN(100) | IXGBE_TXD_TXSM));
-	REFUSED(IXM_RULE_CONTEXT, C(MAC_IP(14, 40), CONTEXT | IXGBE_TXC_TCP, 50u << 16 | 20 << 8),
+	REFUSED(IXM_RULE_CONTEXT, C(MAC_IP(14, 40), CONTEXT | ADV_TXC_TCP, 20 << 8),
+		D(0, LAST | tso | 174, PAYLEN(100) | ADV_TXD_TXSM));
+	REFUSED(IXM_RULE_CONTEXT, C(MAC_IP(14, 40), CONTEXT | ADV_TXC_TCP, 50u << 16 | 20 << 8),
 		D(0, LAST | tso | 174, PAYLEN(100)));
-	REFUSED(IXM_RULE_TX_FRAME, C(MAC_IP(14, 40), CONTEXT | IXGBE_TXC_TCP, 50u << 16 | 20 << 8),
-		D(0, LAST | IXGBE_TXD_TSE | 174, PAYLEN(174) | IXGBE_TXD_TXSM));
-	REFUSED(IXM_RULE_HEADERS, C(MAC_IP(14, 40), CONTEXT | IXGBE_TXC_TCP, 50u << 16 | 20 << 8),
-		D(0, LAST | IXGBE_TXD_TSE | 174, PAYLEN(100) | IXGBE_TXD_TXSM));
+	REFUSED(IXM_RULE_TX_FRAME, C(MAC_IP(14, 40), CONTEXT | ADV_TXC_TCP, 50u << 16 | 20 << 8),
+		D(0, LAST | ADV_TXD_TSE | 174, PAYLEN(174) | ADV_TXD_TXSM));
+	REFUSED(IXM_RULE_HEADERS, C(MAC_IP(14, 40), CONTEXT | ADV_TXC_TCP, 50u << 16 | 20 << 8),
+		D(0, LAST | ADV_TXD_TSE | 174, PAYLEN(100) | ADV_TXD_TXSM));
 	for (u32 i = 0; i < 40; i++)
-		many[i].data = (struct ixgbe_tx_data){ .cmd = (i == 39 ? LAST : DATA) | 2,
+		many[i].data = (struct adv_tx_data){ .cmd = (i == 39 ? LAST : DATA) | 2,
 						       .olinfo = PAYLEN(80) };
 	refuse(IXM_RULE_TX_FRAME, many, 40);
 }

@@ -125,7 +125,7 @@ static struct flow random_flow(void)
 
 	w.outer |= w.v6;
 	w.ip_options = w.v6 ? 0 : 4 * rnd(11);
-	most = MIN(IXGBE_MAX_PAYLOAD, w.mss * 1000);
+	most = MIN(ADV_MAX_PAYLOAD, w.mss * 1000);
 	w.payload = 1 + rnd(most);
 	if (w.outer)
 		w.payload = MAX(w.payload / w.mss, 1u) * w.mss;
@@ -167,7 +167,7 @@ static void test_segment_sizes(void **state)
 	(void)state;
 	/* The largest frame there is, and segments as long as frames may be. */
 	w.mss = IXGBE_MAX_FRAME - payload_at(&w);
-	w.payload = IXGBE_MAX_PAYLOAD / w.mss * w.mss;
+	w.payload = ADV_MAX_PAYLOAD / w.mss * w.mss;
 	send_and_check_simple(&w);
 	/* One segment, full or not; one byte. */
 	w.payload = w.mss;
@@ -181,7 +181,7 @@ static void test_segment_sizes(void **state)
 	w.payload = 70;
 	send_and_check_simple(&w);
 	w.mss = 1460;
-	w.payload = IXGBE_MAX_PAYLOAD;
+	w.payload = ADV_MAX_PAYLOAD;
 	send_and_check_simple(&w);
 	/* All of it in the header fragment. */
 	w.payload = w.copied = 500;
@@ -253,7 +253,7 @@ static void test_segments_refused(void **state)
 	send_and_check_simple(&w);
 	REFUSED(&w, (p->payload_start = 300, p->head_len = 400));
 	w = plain4;
-	w.payload = IXGBE_MAX_PAYLOAD + 1;
+	w.payload = ADV_MAX_PAYLOAD + 1;
 	REFUSED(&w, );
 	send_and_check_simple(&tunnel4);
 }
@@ -413,7 +413,7 @@ static struct pkt *make_longest(void)
 	u32 seg[PKT_MAX_SEGS];
 
 	w.mss = 1400;
-	w.payload = IXGBE_MAX_PAYLOAD / w.mss * w.mss;
+	w.payload = ADV_MAX_PAYLOAD / w.mss * w.mss;
 	for (u32 i = 0; i < PKT_MAX_SEGS; i++)
 		seg[i] = 1;
 	seg[3] = w.payload - (PKT_MAX_SEGS - 1);
@@ -445,7 +445,7 @@ static void test_room(void **state)
 	ixgbe_model_run_tx(&ixb.model, UINT32_MAX);
 	assert_int_equal(ixb.ops->tx_reclaim(&ixb.nic, 0), sent);
 	assert_int_equal(ixb.done, sent);
-	assert_int_equal(ixb.wire_count, sent * (IXGBE_MAX_PAYLOAD / 1400));
+	assert_int_equal(ixb.wire_count, sent * (ADV_MAX_PAYLOAD / 1400));
 	assert_int_equal(ixb.ops->tx_room(&ixb.nic, 0), room);
 }
 
@@ -458,7 +458,7 @@ static void test_done_in_order(void **state)
 	(void)state;
 	w.copied = 0;
 	ixb.model.hang_tx = true;
-	for (u32 i = 0; i < 3 * IXGBE_TX_RING; i++) {
+	for (u32 i = 0; i < 3 * ADV_TX_RING; i++) {
 		u32 descs = i ? 4 : 5;
 
 		/* Once the context, header, 8192 + 808, 4980. */

@@ -138,7 +138,7 @@ static void test_how_many(void **state)
 		assert_int_equal(ixb.nic.vectors, 2 * n);
 		for (u32 q = 0; q < n; q++)
 			assert_int_equal(ixb.res.rx_pool[q]->free_count,
-					 1024 - (IXGBE_RX_RING - 1));
+					 1024 - (ADV_RX_RING - 1));
 		ixb_finish();
 	}
 }
@@ -206,7 +206,7 @@ static void flood(u32 queue)
 	u8 f[LEN];
 
 	datagram(f, UDP, port, 0);
-	for (u32 i = 0; i < 2 * IXGBE_RX_RING; i++)
+	for (u32 i = 0; i < 2 * ADV_RX_RING; i++)
 		ixgbe_model_rx(&ixb.model, f, LEN);
 }
 
@@ -221,8 +221,8 @@ static void test_a_full_queue_alone(void **state)
 	receive(f);
 	assert_int_equal(take(0), 1);
 	missed = ixb_stats().rx_missed;
-	assert_true(missed > IXGBE_RX_RING);
-	assert_int_equal(take(2), 2 * IXGBE_RX_RING - missed);
+	assert_true(missed > ADV_RX_RING);
+	assert_int_equal(take(2), 2 * ADV_RX_RING - missed);
 	queue_of(port_to(2));
 }
 
@@ -441,7 +441,7 @@ static void test_detach_returns_all(void **state)
 
 static u32 eitr_of(u32 vector)
 {
-	return ixgbe_read(ixb.nic.priv, IXGBE_EITR0 + 4 * vector);
+	return adv_read(ixb.nic.priv, IXGBE_EITR0 + 4 * vector);
 }
 
 /* Each for itself, also behind a reset; what was sent comes with a fixed gap. */

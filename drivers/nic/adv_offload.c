@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ixgbe: frames whose checksum the device completes, and frames that it cuts into
+ * adv: frames whose checksum the device completes, and frames that it cuts into
  * TCP segments (82599 datasheet, 7.2.3.2.3, 7.2.4, 7.2.5). MACLEN is the length of
  * whatever stands in front of the IP header that the device works on, up to 127
  * bytes: outer headers go along as they are.
  */
-#include "drivers/nic/ixgbe.h"
+#include "drivers/nic/adv.h"
 
 #include "hv/base/bytes.h"
 
@@ -23,8 +23,8 @@
 #define UDP_CSUM 6u
 #define PROTO_TCP 6u
 
-STATIC_ASSERT(NIC_OFFLOAD_HEADER <= IXGBE_TSO_HEADER_MAX, "7.2.4.5");
-STATIC_ASSERT(NIC_OFFLOAD_HEADER <= IXGBE_MACLEN_MIN + IXGBE_IPLEN_MAX, "7.2.5.1");
+STATIC_ASSERT(NIC_OFFLOAD_HEADER <= ADV_TSO_HEADER_MAX, "7.2.4.5");
+STATIC_ASSERT(NIC_OFFLOAD_HEADER <= ADV_MACLEN_MIN + ADV_IPLEN_MAX, "7.2.5.1");
 
 /* --- checksums --------------------------------------------------------------- */
 
@@ -39,7 +39,7 @@ static bool csum_fits(const struct pkt *p)
 static bool csum_by_device(const struct pkt *p)
 {
 	return (p->csum_offset == TCP_CSUM || p->csum_offset == UDP_CSUM) &&
-	       p->csum_start >= IXGBE_MACLEN_MIN + IP4_HEADER_MIN;
+	       p->csum_start >= ADV_MACLEN_MIN + IP4_HEADER_MIN;
 }
 
 static u64 add_bytes(u64 sum, const u8 *b, u32 len, u32 at)
@@ -66,14 +66,14 @@ static void csum_by_software(struct pkt *p)
 	p->flags &= (u8)~PKT_F_NEEDS_CSUM;
 }
 
-static struct ixgbe_tx_context csum_context(const struct pkt *p)
+static struct adv_tx_context csum_context(const struct pkt *p)
 {
-	return (struct ixgbe_tx_context){
-		.lens = IXGBE_MACLEN_MIN << IXGBE_TXC_MACLEN_SHIFT |
-			(p->csum_start - IXGBE_MACLEN_MIN),
-		.cmd = IXGBE_TXD_DEXT | IXGBE_TXD_DTYP_CONTEXT |
-		       (p->csum_offset == TCP_CSUM ? IXGBE_TXC_TCP : 0),
-		.mss = IXGBE_CONTEXT_CSUM << IXGBE_TXC_IDX_SHIFT,
+	return (struct adv_tx_context){
+		.lens = ADV_MACLEN_MIN << ADV_TXC_MACLEN_SHIFT |
+			(p->csum_start - ADV_MACLEN_MIN),
+		.cmd = ADV_TXD_DEXT | ADV_TXD_DTYP_CONTEXT |
+		       (p->csum_offset == TCP_CSUM ? ADV_TXC_TCP : 0),
+		.mss = ADV_CONTEXT_CSUM << ADV_TXC_IDX_SHIFT,
 	};
 }
 
@@ -89,18 +89,18 @@ static u32 ip_header(const struct pkt *p)
 	return p->gso_type == PKT_GSO_TCP6 && first >> 4 == 6 ? IP6_HEADER : 0;
 }
 
-static bool tso_fits(const struct pkt *p)
+static bool tso_fits(const struct pkt *p, u32 max_frame)
 {
 	u32 payload = p->len - p->payload_start;
 	u32 full = (u32)p->gso_segs * p->gso_size;
 	u32 ip = ip_header(p);
 
-	return ip >= IP4_HEADER_MIN && p->l3_start >= IXGBE_MACLEN_MIN &&
-	       p->l3_start <= IXGBE_MACLEN_MAX && p->l3_start + ip == p->csum_start &&
+	return ip >= IP4_HEADER_MIN && p->l3_start >= ADV_MACLEN_MIN &&
+	       p->l3_start <= ADV_MACLEN_MAX && p->l3_start + ip == p->csum_start &&
 	       p->csum_start + TCP_HEADER_MIN <= p->payload_start &&
 	       p->payload_start <= MIN(p->head_len, NIC_OFFLOAD_HEADER) &&
-	       p->payload_start < p->len && payload <= IXGBE_MAX_PAYLOAD && payload <= full &&
-	       full - payload < p->gso_size && p->payload_start + p->gso_size <= IXGBE_MAX_FRAME;
+	       p->payload_start < p->len && payload <= ADV_MAX_PAYLOAD && payload <= full &&
+	       full - payload < p->gso_size && p->payload_start + p->gso_size <= max_frame;
 }
 
 /* 7.2.4.5: lengths and IPv4's checksum are zero; TCP's checksum is the pseudo header's
@@ -122,35 +122,35 @@ static void tso_prepare(struct pkt *p)
 		store_be16(ip + IP4_CSUM, 0);
 }
 
-static struct ixgbe_tx_context tso_context(const struct pkt *p)
+static struct adv_tx_context tso_context(const struct pkt *p)
 {
-	return (struct ixgbe_tx_context){
-		.lens = (u32)p->l3_start << IXGBE_TXC_MACLEN_SHIFT |
+	return (struct adv_tx_context){
+		.lens = (u32)p->l3_start << ADV_TXC_MACLEN_SHIFT |
 			(u32)(p->csum_start - p->l3_start),
-		.cmd = IXGBE_TXD_DEXT | IXGBE_TXD_DTYP_CONTEXT | IXGBE_TXC_TCP |
-		       (p->gso_type == PKT_GSO_TCP4 ? IXGBE_TXC_IPV4 : 0),
-		.mss = IXGBE_CONTEXT_TSO << IXGBE_TXC_IDX_SHIFT |
-		       (u32)(p->payload_start - p->csum_start) << IXGBE_TXC_L4LEN_SHIFT |
-		       (u32)p->gso_size << IXGBE_TXC_MSS_SHIFT,
+		.cmd = ADV_TXD_DEXT | ADV_TXD_DTYP_CONTEXT | ADV_TXC_TCP |
+		       (p->gso_type == PKT_GSO_TCP4 ? ADV_TXC_IPV4 : 0),
+		.mss = ADV_CONTEXT_TSO << ADV_TXC_IDX_SHIFT |
+		       (u32)(p->payload_start - p->csum_start) << ADV_TXC_L4LEN_SHIFT |
+		       (u32)p->gso_size << ADV_TXC_MSS_SHIFT,
 	};
 }
 
 /* --- both -------------------------------------------------------------------- */
 
-bool ixgbe_offload_fits(const struct pkt *p)
+bool adv_offload_fits(const struct pkt *p, u32 max_frame)
 {
-	return p->gso_type ? tso_fits(p) : csum_fits(p);
+	return p->gso_type ? tso_fits(p, max_frame) : csum_fits(p);
 }
 
-bool ixgbe_offload_begin(struct pkt *p, struct ixgbe_tx_context *c, u32 *cmd, u32 *olinfo)
+bool adv_offload_begin(struct pkt *p, struct adv_tx_context *c, u32 *cmd, u32 *olinfo)
 {
 	if (p->gso_type) {
 		tso_prepare(p);
 		*c = tso_context(p);
-		*cmd |= IXGBE_TXD_TSE;
-		*olinfo |= IXGBE_TXD_TXSM | IXGBE_CONTEXT_TSO << IXGBE_TXD_IDX_SHIFT;
+		*cmd |= ADV_TXD_TSE;
+		*olinfo |= ADV_TXD_TXSM | ADV_CONTEXT_TSO << ADV_TXD_IDX_SHIFT;
 		if (p->gso_type == PKT_GSO_TCP4)
-			*olinfo |= IXGBE_TXD_IXSM;
+			*olinfo |= ADV_TXD_IXSM;
 		return true;
 	}
 	if (!csum_by_device(p)) {
@@ -158,6 +158,6 @@ bool ixgbe_offload_begin(struct pkt *p, struct ixgbe_tx_context *c, u32 *cmd, u3
 		return false;
 	}
 	*c = csum_context(p);
-	*olinfo |= IXGBE_TXD_TXSM | IXGBE_CONTEXT_CSUM << IXGBE_TXD_IDX_SHIFT;
+	*olinfo |= ADV_TXD_TXSM | ADV_CONTEXT_CSUM << ADV_TXD_IDX_SHIFT;
 	return true;
 }

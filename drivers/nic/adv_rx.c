@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ixgbe: a receive ring (82599 datasheet, 7.1.6, 7.1.9). Nothing here reads a
+ * adv: a receive ring (82599 datasheet, 7.1.6, 7.1.9). Nothing here reads a
  * register: descriptors say by DD what is done, and the tail is shadowed.
  */
-#include "drivers/nic/ixgbe.h"
+#include "drivers/nic/adv.h"
 
-STATIC_ASSERT(IXGBE_RX_RING * sizeof(union ixgbe_rx_desc) % 128 == 0, "RDLEN, 8.2.3.8.3");
-STATIC_ASSERT((IXGBE_RX_RING & (IXGBE_RX_RING - 1)) == 0, "a power of two");
-STATIC_ASSERT(IXGBE_RX_BUF % 1024 == 0, "SRRCTL, 8.2.3.8.7");
-STATIC_ASSERT((IXGBE_MAX_FRAME - 1) / IXGBE_RX_BUF < PKT_JOIN_SEGS, "a frame's buffers");
+STATIC_ASSERT(ADV_RX_RING * sizeof(union adv_rx_desc) % 128 == 0, "RDLEN, 8.2.3.8.3");
+STATIC_ASSERT((ADV_RX_RING & (ADV_RX_RING - 1)) == 0, "a power of two");
+STATIC_ASSERT(ADV_RX_BUF % 1024 == 0, "SRRCTL, 8.2.3.8.7");
+STATIC_ASSERT((ADV_FRAME_MOST - 1) / ADV_RX_BUF < PKT_JOIN_SEGS, "a frame's buffers");
 
 static inline u32 rx_after(u32 i)
 {
-	return (i + 1) & (IXGBE_RX_RING - 1);
+	return (i + 1) & (ADV_RX_RING - 1);
 }
 
 /*
@@ -20,7 +20,7 @@ static inline u32 rx_after(u32 i)
  * none) or the pool is empty. The tail moves when a batch has come together, or
  * when the device is about to run dry.
  */
-void ixgbe_rx_refill(struct ixgbe_queue *q)
+void adv_rx_refill(struct adv_queue *q)
 {
 	u32 given, owned;
 
@@ -37,21 +37,21 @@ void ixgbe_rx_refill(struct ixgbe_queue *q)
 			q->rx_pkt[i] = p;
 		}
 		/* What was written back stood in both words. */
-		q->rx[i].read = (struct ixgbe_rx_read){ .addr = pkt_data_bus(p).v };
+		q->rx[i].read = (struct adv_rx_read){ .addr = pkt_data_bus(p).v };
 		q->rx_fill = rx_after(i);
 	}
-	given = (q->rx_fill - q->rx_tail) & (IXGBE_RX_RING - 1);
-	owned = (q->rx_tail - q->rx_next) & (IXGBE_RX_RING - 1);
-	if (given && (given >= IXGBE_RX_REFILL || owned < IXGBE_RX_REFILL)) {
+	given = (q->rx_fill - q->rx_tail) & (ADV_RX_RING - 1);
+	owned = (q->rx_tail - q->rx_next) & (ADV_RX_RING - 1);
+	if (given && (given >= ADV_RX_REFILL || owned < ADV_RX_REFILL)) {
 		q->rx_tail = q->rx_fill;
 		mmio_wmb();
-		ixgbe_write(q->x, IXGBE_QUEUE(IXGBE_RDT0, q->index), q->rx_tail);
+		mmio_write32(q->rdt, q->rx_tail);
 		q->count.doorbells++;
 	}
 }
 
 /* The frame is no good; it counts once, at its end. The buffer stays in the ring. */
-static struct pkt *rx_throw(struct ixgbe_queue *q, bool ends)
+static struct pkt *rx_throw(struct adv_queue *q, bool ends)
 {
 	pkt_put(q->rx_long);
 	q->rx_long = NULL;
@@ -63,16 +63,16 @@ static struct pkt *rx_throw(struct ixgbe_queue *q, bool ends)
 
 /* The frame that a finished descriptor ends, or NULL: there is more of it, or it is no
  * good. */
-static struct pkt *rx_take(struct ixgbe_queue *q, u32 i, u32 status)
+static struct pkt *rx_take(struct adv_queue *q, u32 i, u32 status)
 {
-	const struct ixgbe_rx_done *d = &q->rx[i].done;
+	const struct adv_rx_done *d = &q->rx[i].done;
 	struct pkt *p = q->rx_pkt[i], *whole = q->rx_long;
-	bool ends = status & IXGBE_RXD_EOP;
+	bool ends = status & ADV_RXD_EOP;
 	u32 before = whole ? whole->len : 0, len = d->length;
 
 	/* All descriptors of a frame but the last are full; errors stand in the last. */
-	if (q->rx_skip || (ends && (status & IXGBE_RXD_RXE)) || len == 0 ||
-	    len > IXGBE_RX_BUF || before + len > IXGBE_MAX_FRAME || (!ends && len != IXGBE_RX_BUF))
+	if (q->rx_skip || (ends && (status & q->rx_error)) || len == 0 ||
+	    len > ADV_RX_BUF || before + len > q->x->max_frame || (!ends && len != ADV_RX_BUF))
 		return rx_throw(q, ends);
 	p->head_len = len;
 	p->len = len;
@@ -87,22 +87,21 @@ static struct pkt *rx_take(struct ixgbe_queue *q, u32 i, u32 status)
 
 /* The first frames that the device is done with, as long as each is whole, and good, in one
  * buffer. How many. */
-static __attribute__((noinline)) u32 rx_take_whole(struct ixgbe_queue *q, struct pkt **pkts,
+static __attribute__((noinline)) u32 rx_take_whole(struct adv_queue *q, struct pkt **pkts,
 						   u32 max)
 {
 	u32 i = q->rx_next, tail = q->rx_tail, n = 0;
+	const u32 good = ADV_RXD_DD | ADV_RXD_EOP, looked_at = good | q->rx_error;
 	u64 bytes = 0;
 
 	if (q->rx_long || q->rx_skip)
 		return 0;
 	for (; n < max && i != tail; i = rx_after(i)) {
 		/* Pairs with the device writing the status last. */
-		u32 status = ixgbe_rx_status(q, i), len = q->rx[i].done.length;
+		u32 status = adv_rx_status(q, i), len = q->rx[i].done.length;
 		struct pkt *p;
 
-		if ((status & (IXGBE_RXD_DD | IXGBE_RXD_EOP | IXGBE_RXD_RXE)) !=
-			    (IXGBE_RXD_DD | IXGBE_RXD_EOP) ||
-		    len - 1u >= IXGBE_RX_BUF)
+		if ((status & looked_at) != good || len - 1u >= ADV_RX_BUF)
 			break;
 		p = q->rx_pkt[i];
 		__builtin_prefetch(p->data);
@@ -118,10 +117,10 @@ static __attribute__((noinline)) u32 rx_take_whole(struct ixgbe_queue *q, struct
 	return n;
 }
 
-u32 ixgbe_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max)
+u32 adv_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max)
 {
-	const struct ixgbe *x = nic->priv;
-	struct ixgbe_queue *q = x->queue[queue];
+	const struct adv *x = nic->priv;
+	struct adv_queue *q = x->queue[queue];
 	u32 n, seen;
 
 	if (!x->running)
@@ -129,13 +128,13 @@ u32 ixgbe_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max)
 	n = rx_take_whole(q, pkts, max);
 	seen = n;
 	/* Bounded by the ring even if all that arrives is thrown away. */
-	while (n < max && seen < IXGBE_RX_RING && q->rx_next != q->rx_tail) {
+	while (n < max && seen < ADV_RX_RING && q->rx_next != q->rx_tail) {
 		u32 i = q->rx_next;
 		/* Pairs with the device writing the status last. */
-		u32 status = ixgbe_rx_status(q, i);
+		u32 status = adv_rx_status(q, i);
 		struct pkt *p;
 
-		if (!(status & IXGBE_RXD_DD))
+		if (!(status & ADV_RXD_DD))
 			break;
 		p = rx_take(q, i, status);
 		q->rx_next = rx_after(i);
@@ -148,13 +147,13 @@ u32 ixgbe_rx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 max)
 		}
 	}
 	if (seen || rx_after(q->rx_fill) != q->rx_next)
-		ixgbe_rx_refill(q);
+		adv_rx_refill(q);
 	return n;
 }
 
-void ixgbe_rx_stock(struct ixgbe_queue *q)
+void adv_rx_stock(struct adv_queue *q)
 {
-	for (u32 i = 0; i < IXGBE_RX_RING - 1; i++) {
+	for (u32 i = 0; i < ADV_RX_RING - 1; i++) {
 		if (!q->rx_pkt[i])
 			q->rx_pkt[i] = pkt_get(q->pool);
 		if (!q->rx_pkt[i]) {
@@ -164,31 +163,31 @@ void ixgbe_rx_stock(struct ixgbe_queue *q)
 	}
 }
 
-void ixgbe_rx_start(struct ixgbe_queue *q)
+void adv_rx_start(struct adv_queue *q)
 {
 	u32 n = 0;
 
-	for (; n < IXGBE_RX_RING - 1 && q->rx_pkt[n]; n++)
+	for (; n < ADV_RX_RING - 1 && q->rx_pkt[n]; n++)
 		q->rx[n].read =
-			(struct ixgbe_rx_read){ .addr = pkt_data_bus(q->rx_pkt[n]).v };
+			(struct adv_rx_read){ .addr = pkt_data_bus(q->rx_pkt[n]).v };
 	q->rx_fill = q->rx_tail = n;
 	if (!n)
 		return;
 	mmio_wmb();
-	ixgbe_write(q->x, IXGBE_QUEUE(IXGBE_RDT0, q->index), n);
+	mmio_write32(q->rdt, n);
 	q->count.doorbells++;
 }
 
 /* Buffers move to the front, so that whoever may not take others from the pool has none
  * missing between them. */
-void ixgbe_rx_empty(struct ixgbe_queue *q)
+void adv_rx_empty(struct adv_queue *q)
 {
 	u32 kept = 0;
 
-	for (u32 i = 0; i < IXGBE_RX_RING; i++) {
+	for (u32 i = 0; i < ADV_RX_RING; i++) {
 		struct pkt *p = q->rx_pkt[i];
 
-		q->rx[i].read = (struct ixgbe_rx_read){ 0 };
+		q->rx[i].read = (struct adv_rx_read){ 0 };
 		q->rx_pkt[i] = NULL;
 		if (p)
 			q->rx_pkt[kept++] = p;
@@ -201,9 +200,9 @@ void ixgbe_rx_empty(struct ixgbe_queue *q)
 	q->rx_skip = false;
 }
 
-void ixgbe_rx_put(struct ixgbe_queue *q)
+void adv_rx_put(struct adv_queue *q)
 {
-	for (u32 i = 0; i < IXGBE_RX_RING; i++) {
+	for (u32 i = 0; i < ADV_RX_RING; i++) {
 		pkt_put(q->rx_pkt[i]);
 		q->rx_pkt[i] = NULL;
 	}
