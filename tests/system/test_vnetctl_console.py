@@ -22,7 +22,7 @@ CONF = """\
   uplink add 0 address 10.0.2.15/24 mtu 1500
   control listen from 10.0.2.0/24
   vm add g1 memory 128M kernel vmlinuz-cloud initrd initrd-cloud.img \
-cmdline "console=ttyS0 mitigations=off clocksource=tsc tsc=reliable panic=1 caisson.name=g1"
+cmdline "console=ttyS0 quiet mitigations=off clocksource=tsc tsc=reliable panic=1 caisson.name=g1"
   vm start g1
 """
 BOOT_S = 600
