@@ -106,7 +106,7 @@ def interrupt(qtest):
     """The next message, as QEMU's qtest gets it."""
     line = b""
     while not line.endswith(b"\n"):
-        assert select.select([qtest], [], [], 10)[0], "no interrupt"
+        assert select.select([qtest], [], [], 120)[0], "no interrupt"
         line += qtest.recv(1)
     qtest.send(b"OK\n")
     return line.decode().split()

@@ -17,7 +17,8 @@ from scapy.layers.l2 import Ether
 from wirekit import BROADCAST, LIFE_S, Wire, wait_for
 
 NODES = {"alpha": "10.1.0.2", "beta": "10.1.0.1"}
-IPXE_WAIT_S = 120
+IPXE_WAIT_S = 600
+STREAMS, STREAMS_MOST = 8, 64
 SERVER, GIVEN = "10.7.0.1", "10.7.0.9"
 SERVER_MAC = "52:54:00:00:07:01"
 NIC_MAC = "52:54:00:00:07:09"
@@ -48,7 +49,7 @@ def test_the_protocol(tmp_path):
     names = [str(tmp_path / name) for name in ("device", "peer")]
     command = [*ixgbe.wrapper(0, NIC_MAC, names, str(tmp_path / "wire.pcap"), 100),
                os.path.join(ROOT, "tests/system/fake_qemu.py"), *names]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300,
                           check=False)
     assert done.returncode == 0, done.stderr
     wait_for(lambda: "frames taken" in judged(tmp_path), "the device's summary")
@@ -98,7 +99,8 @@ def test_guests_ping_over_ixgbe(lab):
         pingkit.none_lost(lab, f"{node}/g1", peer, 5, "-s 8000")
     # Nobody waits for the NIC who sends a frame now and then.
     for node in NODES:
-        assert [queue["irq_gap_ns"] for queue in queues(lab, node)] == [0] * len(queues(lab, node))
+        wait_for(lambda node=node: not any(queue["irq_gap_ns"] for queue in queues(lab, node)),
+                 "interrupts at once")
         assert "interrupts come at once; of late " in lab.ctl(node, "show uplink")
 
 
@@ -127,10 +129,17 @@ def test_queues_share_the_flows(lab):
     assert [queue["core"] for queue in queues(lab, "beta")] == [0]
     before, late = queues(lab), late_segments(lab)
     assert [queue["core"] for queue in before] == [0, 1]
-    # Each stream has ports of its own.
-    status, output = lab.sh("alpha/g1", "for i in 1 2 3 4 5 6 7 8; do nuttcp -r -n 1m "
-                            "10.1.0.2; done", timeout=240)
-    assert status == 0 and output.count("Mbps") == 8, output
+
+    def received():
+        return [now["rx_frames"] - was["rx_frames"] for was, now in zip(before, queues(lab))]
+
+    # Each stream has ports of its own; which queue a flow has is the hash's to choose.
+    for _ in range(STREAMS_MOST // STREAMS):
+        status, output = lab.sh("alpha/g1", f"for i in $(seq {STREAMS}); do nuttcp -r -n 1m "
+                                "10.1.0.2; done", timeout=600)
+        assert status == 0 and output.count("Mbps") == STREAMS, output
+        if min(received()) > 20:
+            break
     after = queues(lab)
     for was, now in zip(before, after):
         assert now["rx_frames"] > was["rx_frames"] + 20, (before, after)
@@ -139,7 +148,8 @@ def test_queues_share_the_flows(lab):
     # what it sends leaves by its own core's queue.
     assert after[1]["relayed"] == before[1]["relayed"] and not after[1]["relay_full"]
     assert after[1]["tx_frames"] > before[1]["tx_frames"] + 20
-    assert after[0]["tx_frames"] < before[0]["tx_frames"] + 20
+    assert after[0]["tx_frames"] - before[0]["tx_frames"] < \
+        (after[1]["tx_frames"] - before[1]["tx_frames"]) / 5
     stats = json.loads(lab.ctl("alpha", "show stats json"))
     assert stats["sum"]["balanced"]
     lost = stats["uplink"]["rx_missed"] + stats["sum"]["dropped"]
