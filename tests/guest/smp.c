@@ -7,7 +7,7 @@
 #define AP_BASE 0x8000u
 #define AP_STACK_BYTES 8192u
 #define FIRST_IRQ 32
-#define WAIT_S 10u
+#define WAIT_S 60u
 #define INIT_US 10000u
 #define SIPI_US 200u
 #define CPUID_COUNT(ebx) ((ebx) >> 16 & 0xff)

@@ -109,24 +109,43 @@ static u32 pm_now(void)
 	return in32(PM_TIMER) & PM_TIMER_MASK;
 }
 
+/* The PM timer, and the TSC before and after it was read: a busy host may have stopped us
+ * anywhere between. */
+struct both_clocks {
+	u64 before, after;
+	u32 pm;
+};
+
+static struct both_clocks read_clocks(void)
+{
+	struct both_clocks c;
+
+	c.before = rdtsc();
+	c.pm = pm_now();
+	c.after = rdtsc();
+	return c;
+}
+
 /* The TSC's rate in CPUID against the PM timer, within 5 %. */
 static enum outcome case_tsc_rate(const void *arg)
 {
-	u64 t0, ticks, want;
-	u32 start, now;
+	struct both_clocks start, now;
+	u64 least, most, want;
 
 	(void)arg;
 	if (!hypervisor_present())
 		return skip("no hypervisor");
-	t0 = rdtsc();
-	start = pm_now();
+	start = read_clocks();
 	do {
-		now = pm_now();
-	} while (((now - start) & PM_TIMER_MASK) < PM_TIMER_HZ / 20 && rdtsc() - t0 < tsc_hz());
-	ticks = rdtsc() - t0;
-	want = tsc_hz() / 1000 * ((now - start) & PM_TIMER_MASK) / (PM_TIMER_HZ / 1000);
-	if (ticks < want - want / 20 || ticks > want + want / 20)
-		return fail("%llu TSC ticks where %llu were expected", (unsigned long long)ticks,
+		now = read_clocks();
+	} while (((now.pm - start.pm) & PM_TIMER_MASK) < PM_TIMER_HZ / 20 &&
+		 now.after - start.before < tsc_hz());
+	least = now.before - start.after;
+	most = now.after - start.before;
+	want = tsc_hz() / 1000 * ((now.pm - start.pm) & PM_TIMER_MASK) / (PM_TIMER_HZ / 1000);
+	if (most < want - want / 20 || least > want + want / 20)
+		return fail("%llu to %llu TSC ticks where %llu were expected",
+			    (unsigned long long)least, (unsigned long long)most,
 			    (unsigned long long)want);
 	return PASS;
 }
@@ -163,8 +182,8 @@ static enum outcome case_tsc_write(const void *arg)
 	by_insn = rdtsc();
 	by_msr = rdmsr(MSR_TSC);
 	wrmsr(MSR_TSC, back);
-	CHECK(by_insn >= 1ull << 50 && by_insn - (1ull << 50) < tsc_hz());
-	CHECK(by_msr >= by_insn && by_msr - by_insn < tsc_hz());
+	CHECK(by_insn >= 1ull << 50 && by_insn - (1ull << 50) < 100 * tsc_hz());
+	CHECK(by_msr >= by_insn && by_msr - by_insn < 100 * tsc_hz());
 	return PASS;
 }
 

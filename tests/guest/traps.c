@@ -10,6 +10,7 @@
 #define TSS_RSP0 4
 #define TSS_TYPE 0x89ull
 #define FIRST_IRQ 32
+#define WAIT_S 60u
 #define RING3(cs) ((cs) & 3)
 #define CPUID_INTEL_EBX 0x756e6547u /* "Genu" */
 
@@ -140,7 +141,7 @@ bool irq_wait(u8 vector, u64 n)
 	u64 start = rdtsc();
 
 	cpu_irq_enable();
-	while (irq_count[vector] < n && rdtsc() - start < tsc_hz())
+	while (irq_count[vector] < n && rdtsc() - start < WAIT_S * tsc_hz())
 		cpu_pause();
 	cpu_irq_disable();
 	return irq_count[vector] >= n;
