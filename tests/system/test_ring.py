@@ -47,13 +47,16 @@ def test_as_every_example(lab):
 
 def test_what_a_broken_side_carried_goes_round(lab):
     """Cut in one direction: both ends find it, and one route, one copy of a broadcast."""
-    assert way(lab, GUEST, BETA) == {"beta"}
+    nskit.wait_for(lambda: way(lab, GUEST, BETA) == {"beta"}, "the straight way")
     assert lab.sh("beta", "ip route add blackhole 10.0.0.1")[0] == 0
     nskit.wait_for(lambda: states(lab, "alpha")["beta"] == "unreachable", "the cut")
     nskit.wait_for(lambda: states(lab, "beta")["alpha"] == "unreachable", "the cut")
-    assert states(lab, "alpha")["gamma"] == states(lab, "alpha")["beta.by.gamma"] == "up"
-    assert way(lab, GUEST, BETA) == {"beta.by.gamma"}
-    assert way(lab, GUEST, "ff:ff:ff:ff:ff:ff") == {"beta.by.gamma", "gamma"}
+    # On a busy host another one may be silent, for a moment.
+    nskit.wait_for(lambda: states(lab, "alpha")["gamma"] == "up" ==
+                   states(lab, "alpha")["beta.by.gamma"], "the others")
+    nskit.wait_for(lambda: way(lab, GUEST, BETA) == {"beta.by.gamma"}, "the way round")
+    nskit.wait_for(lambda: way(lab, GUEST, "ff:ff:ff:ff:ff:ff") == {"beta.by.gamma", "gamma"},
+                   "a broadcast's way")
     members = examplekit.EXAMPLES["ring"][0]
     examplekit.finds_others(lab, "alpha/g1", members)
     examplekit.multicast_is_answered(lab, "beta", members)
@@ -63,7 +66,7 @@ def test_what_a_broken_side_carried_goes_round(lab):
 def test_it_goes_straight_again(lab):
     assert lab.sh("beta", "ip route del blackhole 10.0.0.1")[0] == 0
     nskit.wait_for(lambda: set(states(lab, "alpha").values()) == {"up"}, "the side")
-    assert way(lab, GUEST, BETA) == {"beta"}
+    nskit.wait_for(lambda: way(lab, GUEST, BETA) == {"beta"}, "the straight way")
     members = examplekit.EXAMPLES["ring"][0]
     examplekit.finds_others(lab, "alpha/g1", members)
     examplekit.every_frame_is_accounted_for(lab)
@@ -85,7 +88,7 @@ def test_a_loop_between_nodes_ends_and_is_counted(lab):
     command = f"ip neigh replace 10.1.0.77 lladdr {NOBODY} dev ov0; " \
         f"for i in $(seq {STRAYS}); do echo stray >/dev/udp/10.1.0.77/9; done"
     assert lab.sh("gamma", f"bash -c '{command}'")[0] == 0
-    nskit.wait_for(lambda: drops(lab, "loop") - before == STRAYS, "the ends of all", 30)
+    nskit.wait_for(lambda: drops(lab, "loop") - before == STRAYS, "the ends of all")
     for node in at_start:
         links = json.loads(lab.ctl(node, "show stats json"))["links"]
         sent = sum(links[name]["tx_frames"] - at_start[node][name]["tx_frames"]

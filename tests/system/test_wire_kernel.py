@@ -88,7 +88,7 @@ def running_node(switch, hypervisor):
 
 
 def test_ping_through_the_kernels_vxlan(node, sides, switch):
-    wait_for(lambda: ping(sides["a"], SIDES["b"][1], 1), "the first answer", 30)
+    wait_for(lambda: ping(sides["a"], SIDES["b"][1], 1), "the first answer")
     assert ping(sides["a"], SIDES["b"][1], 50) == 50
     assert ping(sides["b"], SIDES["a"][1], 50) == 50
     links = {link["name"]: link for link in json.loads(node.ctl("show link json"))}
@@ -118,7 +118,7 @@ def test_ipv6_and_its_neighbour_discovery(node, sides):
         return [info["local"] for entry in json.loads(told) for info in entry.get("addr_info", [])]
 
     for side in SIDES:
-        wait_for(lambda side=side: addresses(side), "an address of its own", 30)
+        wait_for(lambda side=side: addresses(side), "an address of its own")
     transfer(sides["a"], sides["b"], f"{addresses('b')[0]}%vx0")
 
 

@@ -35,7 +35,7 @@ CONF = f"""\
 """
 PACKAGES = ("openvswitch-switch", "openvswitch-common", "libxdp1", "libbpf1", "libunbound8",
             "libnuma1", "libcap-ng0", "libevent-2.1-7")
-COMMAND_TIMEOUT_S = 20
+COMMAND_TIMEOUT_S = 300
 MTU = "1450"
 
 pytestmark = pytest.mark.skipif(nskit.why_not() is not None, reason=str(nskit.why_not()))
@@ -85,7 +85,8 @@ class OvsNamespace(Namespace):
                 env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log))
 
     def vsctl(self, *command):
-        return self.tool("usr/bin/ovs-vsctl", f"--db=unix:{self.directory}/db.sock", *command)
+        return self.tool("usr/bin/ovs-vsctl", "--retry",
+                         f"--db=unix:{self.directory}/db.sock", *command)
 
     def start(self):
         base = f"{self.directory}/conf.db"
@@ -111,7 +112,7 @@ class OvsNamespace(Namespace):
         for daemon in reversed(self.daemons):
             daemon.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                daemon.wait(5)
+                daemon.wait(60)
             daemon.kill()
             daemon.wait()
         super().close()
@@ -192,4 +193,5 @@ def test_what_our_nodes_say_to_each_other_stays_out_of_its_bridge(node, sides):
     time.sleep(0.2)
     after = json.loads(run("ip", "-n", ovs.name, "-j", "-s", "link", "show", "dev", "br-int"))
     assert after[0]["stats64"]["rx"]["packets"] - before[0]["stats64"]["rx"]["packets"] < 5
-    assert json.loads(node.ctl("show link o json"))[0]["state"] == "unreachable"
+    wait_for(lambda: json.loads(node.ctl("show link o json"))[0]["state"] == "unreachable",
+             "it does not answer")

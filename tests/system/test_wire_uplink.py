@@ -89,16 +89,17 @@ def test_frames_for_an_unplugged_cable(tmp_path, hypervisor):
         # By the console, whose commands make it send: an announcement each.
         for last in (1, 4, 1):
             node.ctl(f"uplink set 0 address 10.0.0.{last}/24")
-        assert node.pools() == pools
+        wait_for(lambda: node.pools() == pools, "all packets are back")
         node.set_cable(True)
         node.wait_log(UP)
         works(node, wire)
-        assert node.pools() == pools
+        wait_for(lambda: node.pools() == pools, "all packets are back")
 
 
 def test_no_cable_at_boot(tmp_path, hypervisor):
     with started(tmp_path, hypervisor, CONF, plugged=False) as (node, wire):
-        assert DOWN in node.log() and "link down" in node.ctl("show uplink")
+        node.wait_log(DOWN)
+        assert "link down" in node.ctl("show uplink")
         node.set_cable(True)
         node.wait_log(UP)
         works(node, wire)
