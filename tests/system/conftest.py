@@ -2,7 +2,10 @@
 """What the system tests share. State and logs of each lab stay in build/test/LAB."""
 
 import importlib
+import importlib.machinery
+import importlib.util
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,9 +16,27 @@ TOOLS = os.path.join(ROOT, "tools")
 sys.path.insert(0, TOOLS)
 sys.dont_write_bytecode = True
 
+from labkit import pcap  # noqa: E402
+from labkit import state as states  # noqa: E402
+from labkit.errors import ToolError  # noqa: E402
+
+# What a shell runs in the background ignores it, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 IMAGE = os.path.join(ROOT, "build/caisson.elf")
 UP_TIMEOUT_S = 900
 ANSWER_TIMEOUT_S = 120
+
+
+def load_tool(name):
+    """One of tools/ as a module: what is asked for a thousand times needs no process each time."""
+    loader = importlib.machinery.SourceFileLoader(f"{name}_tool", os.path.join(TOOLS, name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+lab_tool = load_tool("lab")
 
 
 class RunningLab:
@@ -31,29 +52,39 @@ class RunningLab:
 
     def sh(self, target, command, timeout=60):
         """(exit status, output) of a command in a guest."""
-        done = self.tool("sh", "--timeout", str(timeout), target, command, timeout=timeout)
-        return done.returncode, done.stdout + done.stderr
+        try:
+            return lab_tool.run_shell(self.state(), target, command, timeout)
+        except ToolError as error:
+            return error.status, f"{getattr(error, 'output', '')}lab: {error}\n"
 
     def ctl(self, node, command):
-        done = self.tool("ctl", "--timeout", str(ANSWER_TIMEOUT_S), node, command,
-                         timeout=ANSWER_TIMEOUT_S)
-        assert done.returncode == 0, f"{node}: {command}: {done.stdout}{done.stderr}"
-        return done.stdout
+        try:
+            status, answer = lab_tool.ask_node(self.state(), node, command, ANSWER_TIMEOUT_S)
+        except ToolError as error:
+            status, answer = error.status, f"lab: {error}\n"
+        assert status == 0, f"{node}: {command}: {answer}"
+        return answer
+
+    def state(self):
+        return states.State(self.directory).load()
 
     def serial_log(self, machine):
         with open(os.path.join(self.directory, machine, "serial.log"), encoding="utf-8",
                   errors="replace") as f:
             return f.read()
 
-    def capture(self, wire):
-        """A scapy packet list of what crossed a wire."""
+    def capture(self, wire, mark=b""):
+        """Scapy's packets of what crossed a wire with these bytes in it."""
         # Loaded here: the layers make a second's start-up, and few tests need them.
         importlib.import_module("scapy.layers.inet")
-        scapy = importlib.import_module("scapy.utils")
+        ether = importlib.import_module("scapy.layers.l2").Ether
         path = os.path.join(self.directory, f"{wire}.copy.pcap")
         done = self.tool("wire", wire, path)
         assert done.returncode == 0, done.stderr
-        return scapy.rdpcap(path)
+        with open(path, "rb") as f:
+            data = f.read()
+        frames = (data[start + pcap.RECORD.size:end] for start, end in pcap.records(data))
+        return [ether(frame) for frame in frames if mark in frame]
 
 
 @pytest.fixture(scope="session")
