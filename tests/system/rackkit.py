@@ -50,9 +50,9 @@ class Machine(QmpMachine):
 
     def ask(self, command):
         with self.port() as port:
-            return serial.Node(port, self.name).command(command)
+            return serial.Node(port, self.name).command(command, 120)
 
-    def sh(self, guest, command, timeout=60):
+    def sh(self, guest, command, timeout=300):
         """What the guest's shell prints; it has to succeed."""
         with self.port() as port:
             node = serial.Node(port, self.name)
@@ -124,6 +124,16 @@ class Rack:
                     f"--conf-file={conf}", env={**os.environ, "LD_LIBRARY_PATH": libraries})
         self._start(sys.executable, "-m", "http.server", "80", "--bind", SERVER, "--directory",
                     self.tree)
+        self._listening("tcp", 80)
+        self._listening("udp", 67)
+
+    def _listening(self, protocol, port):
+        """Waits for a server there."""
+        def there():
+            done = subprocess.run(self.inside("sh", "-c", f"cat /proc/net/{protocol}*"),
+                                  check=True, capture_output=True, text=True)
+            return f":{port:04X} " in done.stdout
+        wait_for(there, f"a server at {protocol} port {port}")
 
     def head(self, conf, address):
         """vnetpd with the file's section `head`, and an NFS server behind its interface."""
@@ -136,6 +146,7 @@ class Rack:
         wait_for(lambda: host.answers(control, 1), "vnetpd answers")
         self.ip("address", "add", f"{address}/24", "dev", "hpc0")
         self.stack.enter_context(nfskit.Server(directory, self.netns, self.share))
+        self._listening("tcp", 2049)
 
     def url_of_files(self, mac, base):
         """The machine with this MAC loads the large files from there, as URL= has all do."""

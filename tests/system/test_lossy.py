@@ -27,7 +27,7 @@ SERVE = """rm -f /tmp/lossy.*; mkfifo /tmp/lossy.pipe /tmp/lossy.in
 {{ sha256sum </tmp/lossy.pipe >/tmp/lossy.sum &
 nc -l -p {port} <>/tmp/lossy.in | tee /tmp/lossy.pipe | wc -c >/tmp/lossy.bytes
 }} >/dev/null 2>&1 &
-until grep -qi ":{hex_port} 0*:0000 0A" /proc/net/tcp; do sleep 0.1; done"""
+until cat /proc/net/tcp* | grep -qi ":{hex_port} 0*:0000 0A"; do sleep 0.1; done"""
 SEND = """rm -f /tmp/lossy.*; mkfifo /tmp/lossy.pipe
 sha256sum </tmp/lossy.pipe >/tmp/lossy.sum &
 head -c {bytes} /dev/urandom | tee /tmp/lossy.pipe | nc {peer} {port}
