@@ -3,6 +3,8 @@
 never installed. Needs no root; apt checks what it downloads against the
 signed lists."""
 
+import contextlib
+import fcntl
 import glob
 import os
 import shutil
@@ -11,19 +13,30 @@ import subprocess
 from labkit.errors import ToolError
 
 # Downloads below build/ cannot be read by apt's sandbox user anyway.
-APT_OPTIONS = ["-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1"]
+APT_OPTIONS = ["-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1",
+               "-o", "Acquire::Retries=5"]
+
+
+@contextlib.contextmanager
+def locked(directory):
+    """One user of a cache at a time; others wait for what it makes."""
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, "lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def unpacked(names, tree, cache, say=print):
     """`tree`, with these packages unpacked there: the first time they are downloaded into
     `cache`, and what was left in the middle is done again."""
     done = os.path.join(tree, "complete")
-    if not os.path.exists(done):
-        packages = Packages(cache, say)
-        for name in names:
-            packages.unpack(packages.fetch(name), tree)
-        with open(done, "w", encoding="ascii"):
-            pass
+    with locked(cache):
+        if not os.path.exists(done):
+            packages = Packages(cache, say)
+            for name in names:
+                packages.unpack(packages.fetch(name), tree)
+            with open(done, "w", encoding="ascii"):
+                pass
     return tree
 
 
