@@ -4,6 +4,7 @@
 import importlib
 import importlib.machinery
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ sys.dont_write_bytecode = True
 from labkit import pcap  # noqa: E402
 from labkit import state as states  # noqa: E402
 from labkit.errors import ToolError  # noqa: E402
+from waitkit import wait_for  # noqa: E402
 
 # What a shell runs in the background ignores it, and so would all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -64,6 +66,13 @@ class RunningLab:
             status, answer = error.status, f"lab: {error}\n"
         assert status == 0, f"{node}: {command}: {answer}"
         return answer
+
+    def every_frame_has_an_end(self, *nodes):
+        """Received, it was delivered or dropped: once no core of the node is in the middle of
+        one, whose counters another core reads."""
+        for node in nodes:
+            wait_for(lambda node=node: json.loads(self.ctl(node, "show stats json"))
+                     ["sum"]["balanced"], f"{node}: every frame has an end")
 
     def state(self):
         return states.State(self.directory).load()

@@ -14,7 +14,7 @@ from labkit import serial
 from screenkit import QmpMachine
 
 REPORT = re.compile(r"=== hardware report of Caisson .*?=== end of the hardware report", re.DOTALL)
-TIMEOUT_S = 240
+TIMEOUT_S = 900
 
 
 @pytest.fixture(scope="module", name="machine")

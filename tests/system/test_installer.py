@@ -20,8 +20,8 @@ node alpha mac 52:54:00:00:00:01
   vm add inst memory 1G core 1 kernel vmlinuz-installer initrd initrd-installer.gz \
 cmdline "{CMDLINE}"
 """
-UP_S = 180
-ANSWER_S = 60
+UP_S = 900
+ANSWER_S = 300
 
 
 @pytest.fixture(scope="module")

@@ -135,7 +135,9 @@ def test_an_mpi_job_of_two_ranks_on_each_guest(nodes):
 def test_it_all_went_over_the_overlay(nodes):
     """A share's file and an MPI job; every frame is accounted for."""
     stats = {name: json.loads(nodes[name].ask("show stats json")) for name in GUESTS}
-    assert all(stats[name]["sum"]["balanced"] for name in stats)
+    for name in stats:
+        wait_for(lambda node=nodes[name]: json.loads(node.ask("show stats json"))["sum"]
+                 ["balanced"], f"{name}: every frame has an end")
     assert stats["n01"]["links"]["hpc.head"]["tx_bytes"] > 3000000
     for name, link in (("n01", "hpc.n02"), ("n02", "hpc.n01")):
         assert all(stats[name]["links"][link][way] > 300000 for way in ("tx_bytes", "rx_bytes"))

@@ -12,7 +12,7 @@ import pingkit
 import pytest
 
 COMPLAINTS = "unsynchronized|unstable|lockup|stall|WARNING|BUG:"
-STATE_S = 30
+STATE_S = 300
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_frames_from_both(lab):
     pingkit.none_lost(lab, "alpha/g1", "10.1.0.2", 100, interval=0.02,
                       ping=f"{stream} taskset 2 /usr/bin/ping")
     examplekit.sh(lab, "alpha/g1", "until grep rate_Mbps /tmp/stream; do sleep 0.2; done")
-    assert json.loads(lab.ctl("alpha", "show stats json"))["sum"]["balanced"]
+    lab.every_frame_has_an_end("alpha")
 
 
 def test_linux_has_no_complaint(lab):

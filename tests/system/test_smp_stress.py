@@ -23,7 +23,7 @@ MEMBERS = {"alpha/g1": "10.1.0.1", "alpha/g2": "10.1.0.2", "beta/g1": "10.1.0.3"
 COMPLAINTS = "unsynchronized|unstable|lockup|stall|WARNING|BUG:|failed to come"
 CYCLES = 200
 HOTPLUGS = 5
-PATIENCE_S = 120
+PATIENCE_S = 900
 # So many operations each; --verify has memory compared with what was written. Timers at a
 # rate that an emulated machine keeps: at stress-ng's own, 1 MHz, their signals are all it does.
 STRESS = ("stress-ng --verify --timeout 0 --cpu 2 --cpu-ops 20 --switch 2 --switch-ops 2000"
@@ -103,7 +103,7 @@ def test_linux_has_no_complaint(lab, guest):
 
 def every_frame_is_accounted_for(lab):
     for node in ("alpha", "beta"):
-        assert json.loads(lab.ctl(node, "show stats json"))["sum"]["balanced"], node
+        lab.every_frame_has_an_end(node)
 
 
 def test_every_frame_is_accounted_for(lab):
@@ -114,7 +114,7 @@ def test_resets_in_the_middle_of_two_streams(lab):
     """A pair of queues each, on two cores; who sent to it goes on, and so does the node."""
     free = json.loads(lab.ctl("beta", "show node json"))["free_bytes"]
     assert lab.sh("beta/g1", "nuttcp -S -P 5002 -p 5102")[0] == 0
-    sh(lab, "alpha/g1", "for n in 1 2; do taskset $n nuttcp -T 60 -p 510$n -P 500$n 10.1.0.3"
+    sh(lab, "alpha/g1", "for n in 1 2; do taskset $n nuttcp -T 900 -p 510$n -P 500$n 10.1.0.3"
        " >/dev/null 2>&1 & done; while test $(cat /sys/class/net/eth0/statistics/tx_packets)"
        " -lt 2000; do sleep 0.1; done")
     before = vm(lab, "beta", "g1")
@@ -130,5 +130,6 @@ def test_resets_in_the_middle_of_two_streams(lab):
     sh(lab, "alpha/g1", "killall nuttcp")
     pingkit.answered(lab, "alpha/g1", "10.1.0.4", 1)
     assert vm(lab, "beta", "g1")["crashes"] == 0
-    assert json.loads(lab.ctl("beta", "show node json"))["free_bytes"] >= free
+    while json.loads(lab.ctl("beta", "show node json"))["free_bytes"] < free:
+        assert time.monotonic() < end
     every_frame_is_accounted_for(lab)

@@ -43,7 +43,7 @@ node able
   vm add good memory 16M kernel bad-guest.elf cmdline "count 1"
   vm start good
 """
-PATIENCE_S = 120
+PATIENCE_S = 600
 # Of its optional abilities; Bochs has no posted interrupts.
 STATES = {
     "used": ("unrestricted-guest", "vpid", "ept-2m-pages", "preemption-timer",
