@@ -42,20 +42,34 @@ static u64 first_queue(const struct uplink *up, const struct nic_stats *s)
 	return s->rx_frames - MIN(others, s->rx_frames);
 }
 
+/* Vectors of a queue: one, or those for what it receives and for what it sends. */
+#define VECTORS_MAX sizeof("15, 15")
+static const char *vectors_of(char text[VECTORS_MAX], const struct nic *nic, u32 queue)
+{
+	if (nic->vectors > nic->queues)
+		fmt_snprintf(text, VECTORS_MAX, "%u, %u", queue, nic->queues + queue);
+	else
+		fmt_snprintf(text, VECTORS_MAX, "%u", queue);
+	return text;
+}
+
 static void queues_text(const struct out *out, const struct uplink *up, const struct nic_stats *s)
 {
+	char vectors[VECTORS_MAX];
+
 	if (up->nic.queues < 2)
 		return;
 	out_printf(out, "   queue  core  vectors   looked at    received   to core 0     dropped"
 			"        sent\n");
-	out_printf(out, "       0     0  0, %-2u%14lu%12lu           -           -%12lu\n",
-		   up->nic.queues, up->services, first_queue(up, s), up->netif.count.tx_frames);
+	out_printf(out, "       0     0  %-7s%12lu%12lu           -           -%12lu\n",
+		   vectors_of(vectors, &up->nic, 0), up->services, first_queue(up, s),
+		   up->netif.count.tx_frames);
 	for (u32 i = 1; i < up->nic.queues; i++) {
 		const struct uplink_queue *q = up->queue[i];
 
-		out_printf(out, "%8u%6u  %u, %-2u%14lu%12lu%12lu%12lu%12lu\n", i, q->core, i,
-			   up->nic.queues + i, q->services, q->frames, q->relayed, q->relay_full,
-			   q->tx.count.tx_frames);
+		out_printf(out, "%8u%6u  %-7s%12lu%12lu%12lu%12lu%12lu\n", i, q->core,
+			   vectors_of(vectors, &up->nic, i), q->services, q->frames, q->relayed,
+			   q->relay_full, q->tx.count.tx_frames);
 	}
 }
 

@@ -239,7 +239,8 @@ static inline void vnic_ring_take_to(struct vnic_ring *r, u32 number)
 }
 
 /* Of n that the device is done with, take the first as long as they are in turn, and nothing
- * was written. How many: from number ring->taken before. */
+ * was written; none where a slot is several descriptors. How many: from number ring->taken
+ * before. */
 u32 vnic_ring_take_run(struct vnic_ring *r, u32 n);
 
 /* Take the next of those that it is done with: its slot and the bytes written. ERR_IO: what
@@ -314,7 +315,6 @@ err_t vnic_ctrl_queues(struct vnic *v, bool *rss);
 void vnic_rx_irq(struct nic *nic, u32 queue, bool on);
 void vnic_tx_irq(struct nic *nic, u32 queue, bool on);
 u32 vnic_irq_cause(struct nic *nic, u32 vector);
-void vnic_irq_test(struct nic *nic);
 
 /* After a reset: as they were wanted before it. */
 void vnic_irq_again(struct vnic *v);

@@ -6,13 +6,6 @@
  */
 #include "drivers/nic/virtio_net.h"
 
-#include "hv/base/str.h"
-
-#define MAC_BYTES 6u
-#define ETHERTYPE_AT (2 * MAC_BYTES)
-#define TEST_FRAME 60u
-#define TEST_ETHERTYPE 0x88b5u /* for local experiments, IEEE 802 */
-
 void vnic_rx_irq(struct nic *nic, u32 queue, bool on)
 {
 	struct vnic_queue *q = vnic_queue_of(nic, queue);
@@ -61,22 +54,4 @@ u32 vnic_irq_cause(struct nic *nic, u32 vector)
 	if ((isr & VIRTIO_ISR_CONFIG) || (!isr && !events && !vector))
 		events |= NIC_EVENT_LINK;
 	return events ? events : NIC_EVENT_OTHER;
-}
-
-/* No device interrupts because it is told to: a frame to ourselves has it do so. */
-void vnic_irq_test(struct nic *nic)
-{
-	struct pkt *p = pkt_get(vnic_queue_of(nic, 0)->pool);
-
-	if (!p)
-		return;
-	p->head_len = p->len = TEST_FRAME;
-	memset(p->data, 0, TEST_FRAME);
-	memcpy(p->data, nic->mac, MAC_BYTES);
-	memcpy(p->data + MAC_BYTES, nic->mac, MAC_BYTES);
-	p->data[ETHERTYPE_AT] = TEST_ETHERTYPE >> 8;
-	p->data[ETHERTYPE_AT + 1] = TEST_ETHERTYPE & 0xff;
-	vnic_tx_irq(nic, 0, true);
-	if (!vnic_tx_burst(nic, 0, &p, 1))
-		pkt_put(p);
 }

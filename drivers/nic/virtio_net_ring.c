@@ -60,12 +60,13 @@ bool vnic_ring_has_used(const struct vnic_ring *r)
 
 u32 vnic_ring_take_run(struct vnic_ring *r, u32 n)
 {
-	u32 at = r->taken, end = at + n, mask = r->size - 1u, slots = r->slots - 1u;
+	u32 at = r->taken, end = at + n, mask = r->size - 1u;
 	const struct vring_used_elem *ring = r->used->ring;
 
-	if (r->freed != r->taken)
+	if (r->freed != r->taken || r->shift)
 		return 0;
-	while (at != end && vnic_used_element(&ring[at & mask]) == (at & slots) << r->shift)
+	/* What stands where its own number says: nothing but the id. */
+	while (at != end && vnic_used_element(&ring[at & mask]) == (at & mask))
 		at++;
 	n -= end - at;
 	vnic_ring_take_to(r, at);

@@ -104,11 +104,11 @@ static void tx_frame(struct vnic_queue *q, struct pkt *p)
 }
 
 /* The first frames of the burst, as long as each is nothing but bytes in one piece with room
- * in front for the device's header, and there is a slot. How many. */
+ * in front for the device's header, and there is a slot, which is a descriptor. How many. */
 static __attribute__((noinline)) u32 tx_whole(struct vnic_queue *q, struct pkt **pkts, u32 n,
 					      u32 most)
 {
-	u32 at = q->tx.next, mask = q->tx.slots - 1u, shift = q->tx.shift, k = 0;
+	u32 at = q->tx.next, mask = q->tx.slots - 1u, k = 0;
 	struct vring_desc *desc = q->tx.desc;
 	u64 bytes = 0;
 
@@ -121,7 +121,7 @@ static __attribute__((noinline)) u32 tx_whole(struct vnic_queue *q, struct pkt *
 			break;
 		*(struct virtio_net_hdr *)(void *)(p->data - VNIC_HDR) =
 			(struct virtio_net_hdr){ 0 };
-		vnic_desc_set(&desc[slot << shift], pkt_data_bus(p).v - VNIC_HDR, len + VNIC_HDR);
+		vnic_desc_set(&desc[slot], pkt_data_bus(p).v - VNIC_HDR, len + VNIC_HDR);
 		q->tx_pkt[slot] = p;
 		bytes += len;
 	}
@@ -148,7 +148,7 @@ u32 vnic_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 		vnic_tx_reclaim(nic, queue);
 	if (!vnic_runs(q->v))
 		return 0;
-	taken = tx_whole(q, pkts, n, nic->max_frame);
+	taken = q->tx.shift ? 0 : tx_whole(q, pkts, n, nic->max_frame);
 	for (; taken < n; taken++) {
 		struct pkt *p = pkts[taken];
 

@@ -204,22 +204,27 @@ def qmp(directory, command, **arguments):
             while "event" in answer:
                 answer = json.loads(lines.readline())
             assert "return" in answer, answer
+        return answer["return"]
 
 
 # --- the node -----------------------------------------------------------------
 
 class Node:
     """A node and its console. `conf` is what its section of node.conf says, `modules`
-    are further files, `nic` what QEMU calls its NIC. With `grub`, commands for it, GRUB
-    boots the node after it has obeyed them. Use it with `with`: then it ends."""
+    are further files, `nic` what QEMU calls its NIC, with its properties. With `grub`,
+    commands for it, GRUB boots the node after it has obeyed them. `inside` stands in front
+    of QEMU's command, `options` are further ones. Use it with `with`: then it ends."""
 
     def __init__(self, directory, image, conf, netdev, *, modules=(), grub=None, plugged=True,
-                 nic="e1000"):
+                 nic="e1000", cores=1, inside=(), options=()):
         self.directory = str(directory)
         self.name = "alpha"
         self.netdev = netdev
         self.plugged = plugged
         self.nic = nic
+        self.cores = cores
+        self.inside = inside
+        self.options = options
         self.process = None
         self.port = None
         path = os.path.join(self.directory, "node.conf")
@@ -253,16 +258,16 @@ class Node:
                 self.process.wait()
 
     def start(self):
-        command = ["timeout", "-k", "5", str(LIFE_S), "qemu-system-x86_64",
+        command = [*self.inside, "timeout", "-k", "5", str(LIFE_S), "qemu-system-x86_64",
                    "-accel", "tcg,thread=multi", "-cpu", machines.CPU["svm"],
                    "-machine", "pc", "-nodefaults", "-display", "none", "-no-reboot",
-                   "-smp", "1", "-m", "256", "-S",
+                   "-smp", str(self.cores), "-m", "256", "-S",
                    "-chardev", "socket,id=com1,path=serial.sock,server=on,wait=off,"
                    "logfile=serial.log", "-serial", "chardev:com1",
                    "-qmp", "unix:qmp.sock,server=on,wait=off",
                    "-netdev", self.netdev,
                    "-device", f"{self.nic},netdev=net0,romfile=,mac={NODE_MAC}",
-                   *self.boot]
+                   *self.options, *self.boot]
         with open(os.path.join(self.directory, "qemu.log"), "wb") as log:
             self.process = subprocess.Popen(command, cwd=self.directory, stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
@@ -322,8 +327,8 @@ class Node:
         self.qmp("set_link", name="net0", up=plugged)
 
     def qmp(self, command, **arguments):
-        """Gives QEMU's monitor a command."""
-        qmp(self.directory, command, **arguments)
+        """Gives QEMU's monitor a command; what that returns."""
+        return qmp(self.directory, command, **arguments)
 
 
 @contextlib.contextmanager

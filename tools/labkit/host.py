@@ -86,9 +86,9 @@ def delete(netns):
         raise ToolError(f"the namespace {netns} stays: {done.stderr.strip()}")
 
 
-def open_tap(netns, name):
-    """A TAP device there whose other end is ours, as a descriptor that does not block.
-    By a thread, which is in the namespace for that long."""
+def inside(netns, make):
+    """What make() gives there: by a thread, which is in the namespace for that long. None when
+    it could not get in."""
     result = []
 
     def work():
@@ -96,16 +96,25 @@ def open_tap(netns, name):
         with open(os.path.join(NETNS_DIR, netns), "rb") as ns:
             if libc.setns(ns.fileno(), CLONE_NEWNET):
                 return
-        fd = os.open(TUN, os.O_RDWR | os.O_NONBLOCK)
-        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
-        result.append(fd)
+        result.append(make())
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    if not result:
+    return result[0] if result else None
+
+
+def open_tap(netns, name):
+    """A TAP device there whose other end is ours, as a descriptor that does not block."""
+    def make():
+        fd = os.open(TUN, os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+        return fd
+
+    fd = inside(netns, make)
+    if fd is None:
         raise ToolError(f"no TAP {name} in {netns}")
-    return result[0]
+    return fd
 
 
 def command(netns, arguments):
