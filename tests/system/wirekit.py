@@ -94,9 +94,13 @@ class Wire:
         self.asked = 0  # ARP requests that we answered
         self.ours = os.path.join(directory, "peer.sock")
         self.nodes = os.path.join(directory, "node.sock")
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(self.ours)
+        self.socket = self._open()
         self.socket.setblocking(False)
+
+    def _open(self):
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        end.bind(self.ours)
+        return end
 
     def close(self):
         self.socket.close()
