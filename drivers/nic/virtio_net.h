@@ -201,7 +201,15 @@ static inline void vnic_desc_set(struct vring_desc *d, u64 addr, u64 rest)
 /* A chain of at most ring->pieces, at least one: those that the device reads, then those
  * that it writes (flags: VRING_DESC_F_WRITE). There is room for it. It has the slot that
  * ring->next says, and is ready with vnic_ring_add(). */
-struct vnic_chain vnic_chain_begin(const struct vnic_ring *r);
+static inline struct vnic_chain vnic_chain_begin(const struct vnic_ring *r)
+{
+	u32 slot = vnic_ring_slot(r, r->next), id = slot << r->shift;
+
+	if (r->tables)
+		return (struct vnic_chain){ .desc = &r->tables[slot * r->pieces] };
+	return (struct vnic_chain){ .desc = &r->desc[id], .base = (u16)id };
+}
+
 static inline void vnic_chain_add(struct vnic_chain *c, bus_t bus, u32 len, u32 flags)
 {
 	struct vring_desc *d = &c->desc[c->n++];
@@ -209,7 +217,19 @@ static inline void vnic_chain_add(struct vnic_chain *c, bus_t bus, u32 len, u32 
 	vnic_desc_set(d, bus.v, len | (u64)(flags | VRING_DESC_F_NEXT) << 32 |
 				(u64)(c->base + c->n) << 48);
 }
-void vnic_ring_add(struct vnic_ring *r, const struct vnic_chain *c);
+
+static inline void vnic_ring_add(struct vnic_ring *r, const struct vnic_chain *c)
+{
+	struct vring_desc *d = &r->desc[vnic_ring_slot(r, r->next)];
+
+	c->desc[c->n - 1].flags &= (u16)~VRING_DESC_F_NEXT;
+	if (r->tables && c->n == 1)
+		*d = c->desc[0];
+	else if (r->tables)
+		vnic_desc_set(d, r->tables_bus.v + (u64)((u8 *)c->desc - (u8 *)r->tables),
+			      c->n * sizeof(*d) | (u64)VRING_DESC_F_INDIRECT << 32);
+	r->next++;
+}
 
 /* Show the device what was added; ring the bell if it wants that. True if so. */
 bool vnic_ring_show(struct vnic_ring *r);

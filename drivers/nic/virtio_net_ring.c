@@ -4,29 +4,6 @@
 
 /* --- to the device ------------------------------------------------------------------ */
 
-struct vnic_chain vnic_chain_begin(const struct vnic_ring *r)
-{
-	u32 slot = vnic_ring_slot(r, r->next), id = slot << r->shift;
-
-	if (r->tables)
-		return (struct vnic_chain){ .desc = &r->tables[slot * r->pieces] };
-	return (struct vnic_chain){ .desc = &r->desc[id], .base = (u16)id };
-}
-
-void vnic_ring_add(struct vnic_ring *r, const struct vnic_chain *c)
-{
-	u32 slot = vnic_ring_slot(r, r->next);
-
-	c->desc[c->n - 1].flags &= (u16)~VRING_DESC_F_NEXT;
-	if (r->tables && c->n == 1)
-		r->desc[slot] = c->desc[0];
-	else if (r->tables)
-		vnic_desc_set(&r->desc[slot], r->tables_bus.v + (u64)slot * r->pieces *
-			      sizeof(struct vring_desc), c->n * sizeof(struct vring_desc) |
-			      (u64)VRING_DESC_F_INDIRECT << 32);
-	r->next++;
-}
-
 bool vnic_ring_show(struct vnic_ring *r)
 {
 	u16 old = r->shown;
