@@ -31,6 +31,9 @@
 #define VNIC_F_SEVERAL (VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS)
 /* Descriptors of a frame: header, header fragment, segments. */
 #define VNIC_PIECES (2u + PKT_MAX_SEGS)
+/* ... as tx_room() counts it where it lies in the ring itself. */
+#define VNIC_DIRECT 32u
+STATIC_ASSERT(VNIC_DIRECT >= VNIC_PIECES, "a frame has room");
 
 struct vnic;
 struct vnic_ctrl_mem;
@@ -44,25 +47,23 @@ struct vnic_regs {
 };
 
 /*
- * A split virtqueue, in slots: each takes one chain, and they are taken by turns, so that
- * a chain's number tells its slot, and the available ring is written once for all. Numbers
- * count without end, modulo 2^16:
+ * A split virtqueue. A chain's slot is its first descriptor, and descriptors are taken by
+ * turns; chains count without end, modulo 2^16, and so do descriptors, of which those in
+ * [freed, next) are in use:
  *
- *     freed <= taken          the device is done with it, and we have seen that
- *              taken <= shown the device has it
- *                       shown <= next  it stands in the ring
+ *     taken <= shown  chains that the device has, and where it has said something new
+ *     shown <= added  those that stand in the ring
  *
- * Devices that are done with chains in the order in which they got them, as they all are
- * wherever that is cheaper, keep freed == taken. Of those that are not, a slot waits for
- * those before it (`done`). With indirect descriptors the ring has as many slots as entries,
- * and each its own table of `pieces`; without them a slot is neighbours in the table.
+ * Where all chains have one descriptor (`single`: others are behind indirect ones, each slot
+ * with its own table of `pieces`), the two count alike, a chain's place in the available ring
+ * tells its slot, and that ring is written once for all. Devices that are done with chains in
+ * the order in which they got them, as they all are wherever that is cheaper, then keep
+ * freed == taken. Of others a chain waits for those before it (`done`).
  */
 struct vnic_ring {
 	u16 index, size;
-	u16 slots;  /* a power of two ... */
-	u16 shift;  /* ... and the entries of the table that each has: BIT(shift) */
 	u16 pieces; /* descriptors that a chain may have */
-	bool event_idx;
+	bool event_idx, single;
 	u32 writes; /* bytes that the device may write into a chain */
 	struct vring_desc *desc;
 	struct vring_avail *avail;
@@ -74,15 +75,17 @@ struct vnic_ring {
 	size_t bytes, tables_bytes;
 	volatile void *doorbell;
 	u16 next, freed;
+	u16 added;
 	u16 shown, taken; /* atomic: queue 0's core looks at all rings' */
 	bool done[VNIC_RING_MAX]; /* by slot: out of turn */
+	u8 count[VNIC_RING_MAX];  /* by slot, unless single: a chain's descriptors; 0: none's */
 };
 
 /* A chain in the making: the next slot's. */
 struct vnic_chain {
-	struct vring_desc *desc;
-	u16 base; /* where that is in its table */
-	u16 n;
+	struct vring_desc *desc, *last;
+	u32 at, mask; /* where it goes on there, and comes round */
+	u32 n;
 };
 
 /* A pair of queues: all of it is its core's, while the device runs. */
@@ -170,16 +173,18 @@ err_t vnic_config_msix(const struct vnic_regs *r);
 
 /* --- virtio_net_ring.c --- */
 
-/* The slot of a chain with that number. */
+/* Where a descriptor with that number is. */
 static inline u32 vnic_ring_slot(const struct vnic_ring *r, u32 number)
 {
-	return number & (r->slots - 1u);
+	return number & (r->size - 1u);
 }
 
-/* Chains that may be added. */
+/* Chains that may be added, of whatever length. */
 static inline u32 vnic_ring_room(const struct vnic_ring *r)
 {
-	return r->slots - (u32)(u16)(r->next - r->freed);
+	u32 free = r->size - (u32)(u16)(r->next - r->freed);
+
+	return r->single ? free : free / VNIC_DIRECT;
 }
 
 /* Chains that the device has. Any core. */
@@ -203,32 +208,46 @@ static inline void vnic_desc_set(struct vring_desc *d, u64 addr, u64 rest)
  * ring->next says, and is ready with vnic_ring_add(). */
 static inline struct vnic_chain vnic_chain_begin(const struct vnic_ring *r)
 {
-	u32 slot = vnic_ring_slot(r, r->next), id = slot << r->shift;
+	u32 slot = vnic_ring_slot(r, r->next);
 
 	if (r->tables)
-		return (struct vnic_chain){ .desc = &r->tables[slot * r->pieces] };
-	return (struct vnic_chain){ .desc = &r->desc[id], .base = (u16)id };
+		return (struct vnic_chain){ .desc = &r->tables[slot * r->pieces],
+					    .mask = UINT16_MAX };
+	return (struct vnic_chain){ .desc = r->desc, .at = slot, .mask = r->size - 1u };
 }
 
 static inline void vnic_chain_add(struct vnic_chain *c, bus_t bus, u32 len, u32 flags)
 {
-	struct vring_desc *d = &c->desc[c->n++];
-
-	vnic_desc_set(d, bus.v, len | (u64)(flags | VRING_DESC_F_NEXT) << 32 |
-				(u64)(c->base + c->n) << 48);
+	c->last = &c->desc[c->at];
+	c->at = (c->at + 1) & c->mask;
+	c->n++;
+	vnic_desc_set(c->last, bus.v,
+		      len | (u64)(flags | VRING_DESC_F_NEXT) << 32 | (u64)c->at << 48);
 }
 
+/* Its part where there are no tables: how many descriptors it takes. */
+u32 vnic_ring_add_direct(struct vnic_ring *r, u32 slot, u32 n);
 static inline void vnic_ring_add(struct vnic_ring *r, const struct vnic_chain *c)
 {
-	struct vring_desc *d = &r->desc[vnic_ring_slot(r, r->next)];
+	u32 slot = vnic_ring_slot(r, r->next), used = 1;
+	struct vring_desc *d = &r->desc[slot];
 
-	c->desc[c->n - 1].flags &= (u16)~VRING_DESC_F_NEXT;
-	if (r->tables && c->n == 1)
+	c->last->flags &= (u16)~VRING_DESC_F_NEXT;
+	if (!r->tables)
+		used = vnic_ring_add_direct(r, slot, c->n);
+	else if (c->n == 1)
 		*d = c->desc[0];
-	else if (r->tables)
+	else
 		vnic_desc_set(d, r->tables_bus.v + (u64)((u8 *)c->desc - (u8 *)r->tables),
 			      c->n * sizeof(*d) | (u64)VRING_DESC_F_INDIRECT << 32);
-	r->next++;
+	r->next = (u16)(r->next + used);
+	r->added++;
+}
+
+/* Chains of a single ring were added up to that one. */
+static inline void vnic_ring_add_to(struct vnic_ring *r, u32 number)
+{
+	r->next = r->added = (u16)number;
 }
 
 /* Show the device what was added; ring the bell if it wants that. True if so. */
@@ -251,7 +270,7 @@ static inline u64 vnic_used_element(const struct vring_used_elem *e)
 	return *(const volatile vring_half *)(const void *)e;
 }
 
-/* Chains are taken up to that one, in turn. */
+/* Chains of a single ring are taken up to that one, in turn. */
 static inline void vnic_ring_take_to(struct vnic_ring *r, u32 number)
 {
 	r->freed = (u16)number;
@@ -259,7 +278,7 @@ static inline void vnic_ring_take_to(struct vnic_ring *r, u32 number)
 }
 
 /* Of n that the device is done with, take the first as long as they are in turn, and nothing
- * was written; none where a slot is several descriptors. How many: from number ring->taken
+ * was written; none where the ring is not single. How many: from number ring->taken
  * before. */
 u32 vnic_ring_take_run(struct vnic_ring *r, u32 n);
 

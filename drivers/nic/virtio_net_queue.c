@@ -25,9 +25,10 @@ void vnic_ring_empty(struct vnic_ring *r)
 {
 	memset(r->desc, 0, r->bytes);
 	memset(r->done, 0, sizeof(r->done));
-	r->shown = r->next = r->taken = r->freed = 0;
+	memset(r->count, 0, sizeof(r->count));
+	r->next = r->freed = r->added = r->shown = r->taken = 0;
 	for (u32 i = 0; i < r->size; i++)
-		r->avail->ring[i] = (u16)(vnic_ring_slot(r, i) << r->shift);
+		r->avail->ring[i] = (u16)i;
 	vnic_ring_irq(r, false);
 }
 
@@ -37,13 +38,11 @@ static err_t ring_memory(struct vnic_ring *r, const struct nic_resources *res, u
 	bool indirect = r->pieces > 1 && (features & VIRTIO_F_INDIRECT_DESC);
 	u8 *mem;
 
-	r->shift = 0;
-	while (!indirect && BIT(r->shift) < r->pieces)
-		r->shift++;
-	r->slots = (u16)(r->size >> r->shift);
+	r->single = indirect || r->pieces == 1;
 	r->event_idx = features & VIRTIO_F_EVENT_IDX;
 	r->bytes = used_at(r->size) + VRING_USED_BYTES(r->size);
-	if (!r->slots)
+	/* 2.7.5.3.1: behind indirect ones, too, a chain is no longer than that. */
+	if (!r->size || r->size < r->pieces)
 		return ERR_IO;
 	mem = res->dma_alloc(r->bytes, &r->bus);
 	if (!mem)
@@ -89,14 +88,14 @@ static err_t ring_alloc(struct vnic *v, struct vnic_ring *r, u32 index, u16 piec
 {
 	*r = (struct vnic_ring){ .index = (u16)index, .size = (u16)ring_size(v, index),
 				 .pieces = pieces, .writes = writes };
-	return r->size ? ring_memory(r, &v->res, v->features) : ERR_IO;
+	return ring_memory(r, &v->res, v->features);
 }
 
 /* --- buffers and frames --------------------------------------------------------------------- */
 
 void vnic_rx_stock(struct vnic_queue *q)
 {
-	for (u32 i = 0; i < q->rx.slots; i++) {
+	for (u32 i = 0; i < q->rx.size; i++) {
 		if (!q->rx_pkt[i])
 			q->rx_pkt[i] = pkt_get(q->pool);
 		if (!q->rx_pkt[i]) {
@@ -111,12 +110,15 @@ void vnic_rx_start(struct vnic_queue *q)
 	struct vnic_ring *r = &q->rx;
 	u64 rest = r->writes | (u64)VRING_DESC_F_WRITE << 32;
 
-	for (u32 i = 0; i < r->slots; i++) {
+	u32 n = 0;
+
+	for (u32 i = 0; i < r->size; i++) {
 		struct pkt *p = q->rx_pkt[i];
 
 		vnic_desc_set(&r->desc[i], p ? pkt_data_bus(p).v - VNIC_HDR : 0, rest);
-		r->next = (u16)(r->next + (p != NULL));
+		n += p != NULL;
 	}
+	vnic_ring_add_to(r, n);
 	q->count.doorbells += vnic_ring_show(r);
 }
 
@@ -158,9 +160,9 @@ void vnic_tx_lose(struct vnic_queue *q)
 	/* They counted as sent until it turned out that they are not. */
 	for (u16 i = q->tx.freed; i != q->tx.next; i++) {
 		u32 slot = vnic_ring_slot(&q->tx, i);
-		struct pkt *p = q->tx.done[slot] ? NULL : q->tx_pkt[slot];
+		struct pkt *p = q->tx_pkt[slot];
 
-		if (!p)
+		if (q->tx.done[slot] || (!q->tx.single && !q->tx.count[slot]))
 			continue;
 		q->count.tx_frames--;
 		q->count.tx_bytes -= p->len;

@@ -38,19 +38,19 @@ static bool is_merged(const struct vnic_queue *q)
 static void give(struct vnic_queue *q, u32 n)
 {
 	struct vnic_ring *r = &q->rx;
-	u32 at = r->next, mask = r->slots - 1u;
+	u32 at = r->next, mask = r->size - 1u;
 	struct vring_desc *desc = r->desc;
 
 	for (u32 end = at + n; at != end; at++)
 		desc[at & mask].addr = pkt_data_bus(q->rx_pkt[at & mask]).v - VNIC_HDR;
-	r->next = (u16)at;
+	vnic_ring_add_to(r, at);
 }
 
 void vnic_rx_refill(struct vnic_queue *q)
 {
 	struct vnic_ring *r = &q->rx;
 	u32 room = vnic_ring_room(r), n = MIN(room, q->pool->free_count);
-	u32 at = vnic_ring_slot(r, r->next), to_end = MIN(n, r->slots - at);
+	u32 at = vnic_ring_slot(r, r->next), to_end = MIN(n, r->size - at);
 
 	if (n < room) {
 		q->count.rx_no_packet++;
@@ -79,7 +79,7 @@ static bool first_buffer(struct vnic_queue *q, struct pkt *p, u32 len)
 	const struct virtio_net_hdr *hdr = header_of(p);
 	u32 buffers = is_merged(q) && len >= VNIC_HDR ? hdr->num_buffers : 1;
 
-	if (len < VNIC_HDR || !buffers || buffers > q->rx.slots)
+	if (len < VNIC_HDR || !buffers || buffers > q->rx.size)
 		return false;
 	q->rx_left = buffers - 1;
 	q->rx_skip = false;
@@ -131,7 +131,7 @@ static struct pkt *take(struct vnic_queue *q, u32 slot, u32 len, bool *sense)
 static __attribute__((noinline)) u32 take_whole(struct vnic_queue *q, struct pkt **pkts, u32 max,
 						u64 *bytes)
 {
-	u32 at = q->rx.taken, mask = q->rx.slots - 1u, most = q->rx.writes - VNIC_HDR, n = 0;
+	u32 at = q->rx.taken, mask = q->rx.size - 1u, most = q->rx.writes - VNIC_HDR, n = 0;
 	const struct vring_used_elem *ring = q->rx.used->ring;
 	u16 several = is_merged(q) ? UINT16_MAX : 0;
 	u64 sum = 0;

@@ -13,7 +13,7 @@
 /* Those in the slots from that number on, k of them. */
 static void put_run(struct vnic_queue *q, u32 from, u32 k)
 {
-	u32 at = vnic_ring_slot(&q->tx, from), to_end = MIN(k, q->tx.slots - at);
+	u32 at = vnic_ring_slot(&q->tx, from), to_end = MIN(k, q->tx.size - at);
 
 	pkt_put_burst(&q->tx_pkt[at], to_end);
 	pkt_put_burst(&q->tx_pkt[0], k - to_end);
@@ -104,11 +104,11 @@ static void tx_frame(struct vnic_queue *q, struct pkt *p)
 }
 
 /* The first frames of the burst, as long as each is nothing but bytes in one piece with room
- * in front for the device's header, and there is a slot, which is a descriptor. How many. */
+ * in front for the device's header, and there is room in the ring, a single one. How many. */
 static __attribute__((noinline)) u32 tx_whole(struct vnic_queue *q, struct pkt **pkts, u32 n,
 					      u32 most)
 {
-	u32 at = q->tx.next, mask = q->tx.slots - 1u, k = 0;
+	u32 at = q->tx.next, mask = q->tx.size - 1u, k = 0;
 	struct vring_desc *desc = q->tx.desc;
 	u64 bytes = 0;
 
@@ -125,7 +125,7 @@ static __attribute__((noinline)) u32 tx_whole(struct vnic_queue *q, struct pkt *
 		q->tx_pkt[slot] = p;
 		bytes += len;
 	}
-	q->tx.next = (u16)at;
+	vnic_ring_add_to(&q->tx, at);
 	q->count.tx_frames += k;
 	q->count.tx_bytes += bytes;
 	return k;
@@ -148,7 +148,7 @@ u32 vnic_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 		vnic_tx_reclaim(nic, queue);
 	if (!vnic_runs(q->v))
 		return 0;
-	taken = q->tx.shift ? 0 : tx_whole(q, pkts, n, nic->max_frame);
+	taken = q->tx.single ? tx_whole(q, pkts, n, nic->max_frame) : 0;
 	for (; taken < n; taken++) {
 		struct pkt *p = pkts[taken];
 

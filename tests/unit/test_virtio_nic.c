@@ -192,7 +192,7 @@ static void test_tx(void **state)
 	(void)state;
 	tx_all_shapes();
 	attach_without(VIRTIO_F_INDIRECT_DESC);
-	assert_int_equal(ops()->tx_room(&vbench.nic, 0), VNIC_RING_MAX / 32);
+	assert_int_equal(ops()->tx_room(&vbench.nic, 0), VNIC_RING_MAX / VNIC_DIRECT);
 	tx_all_shapes();
 	attach_without(VIRTIO_F_EVENT_IDX);
 	tx_all_shapes();
@@ -274,15 +274,20 @@ static void test_tx_full_ring(void **state)
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
 }
 
-static void test_tx_any_order(void **state)
+/* Rounds of five frames with up to so many pieces behind the first. */
+static void tx_any_order(u32 pieces)
 {
 	static const u32 order[] = { 3, 0, 4, 1, 2 };
+	static const u32 seg[] = { 10, 20, 30 };
+	u64 next = vbench.next;
 	struct pkt *p[5];
 
-	(void)state;
+	assert_true(pieces <= ARRAY_SIZE(seg));
 	for (u32 round = 0; round < 1000; round++) {
+		vbench.next = next;
 		for (u32 i = 0; i < 5; i++)
-			assert_int_equal(vbench_send(vbench_frame(300 + i, NULL, 0)), 1);
+			assert_int_equal(vbench_send(vbench_frame(300 + i, seg,
+								  (round + i) % (pieces + 1))), 1);
 		for (u32 i = 0; i < 5; i++)
 			assert_non_null(p[i] = vbench_sent());
 		for (u32 i = 0; i < 5; i++)
@@ -291,6 +296,49 @@ static void test_tx_any_order(void **state)
 		assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), 5);
 	}
 	assert_int_equal(vbench.done, 5000);
+	assert_int_equal(stats().resets, 0);
+}
+
+static void test_tx_any_order(void **state)
+{
+	(void)state;
+	tx_any_order(0);
+	attach_without(0);
+	tx_any_order(3);
+	attach_without(VIRTIO_F_INDIRECT_DESC);
+	tx_any_order(0);
+	attach_without(VIRTIO_F_INDIRECT_DESC);
+	tx_any_order(3);
+}
+
+/* Chains in the ring itself: as many frames as there is room for one of all pieces. */
+static void test_tx_direct(void **state)
+{
+	static const u32 seg[] = { 10, 20 };
+	struct vnic_ring *r;
+	u32 sent = 0;
+	struct pkt *p;
+
+	(void)state;
+	attach_without(VIRTIO_F_INDIRECT_DESC);
+	r = &queue0()->tx;
+	while (vbench_send(p = vbench_frame(300, seg, sent % 3)))
+		sent++;
+	pkt_put(p);
+	assert_in_range(sent, (VNIC_RING_MAX - VNIC_DIRECT) / 2, VNIC_RING_MAX / 2);
+	assert_int_equal(ops()->tx_room(&vbench.nic, 0), 0);
+	assert_int_equal(stats().tx_full, 1);
+	/* A descriptor that is none's first is no chain. */
+	assert_int_equal(r->count[0], 1);
+	assert_int_equal(r->count[1], 2);
+	r->used->ring[0].id = 2;
+	r->used->idx = 1;
+	assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), 0);
+	assert_false(vbench_driver()->running);
+	ops()->tick(&vbench.nic, 0);
+	assert_int_equal(stats().tx_lost, sent);
+	assert_int_equal(vbench.done, sent + 1);
+	assert_int_equal(ops()->tx_room(&vbench.nic, 0), VNIC_RING_MAX / VNIC_DIRECT);
 }
 
 /* --- receive ---------------------------------------------------------------------------- */
@@ -568,7 +616,7 @@ static void test_bad_used_rings(void **state)
 	assert_int_equal(ops()->tx_reclaim(&vbench.nic, 0), 0);
 	expect_broken();
 	assert_int_equal(vbench_send(vbench_frame(300, NULL, 0)), 1);
-	use(&q->tx, (u16)(q->tx.next - 1) & (q->tx.slots - 1), 1);
+	use(&q->tx, (u16)(q->tx.next - 1) & (q->tx.size - 1), 1);
 	ops()->tx_reclaim(&vbench.nic, 0);
 	expect_broken();
 }
@@ -670,6 +718,7 @@ int main(void)
 		CASE(test_tx_one_doorbell),
 		CASE(test_tx_full_ring),
 		CASE(test_tx_any_order),
+		CASE(test_tx_direct),
 		CASE(test_rx),
 		CASE(test_rx_burst),
 		CASE(test_rx_dry),
