@@ -65,9 +65,8 @@ HV_COLD	:= boot/% ctl/% hv/config% hv/console% hv/control% hv/ctl% hv/hostcpu% h
 	   arch/x86_64/paging% arch/x86_64/pci% arch/x86_64/smp% arch/x86_64/svm_check% \
 	   arch/x86_64/svm_feature% arch/x86_64/vga% arch/x86_64/vmx_check% arch/x86_64/vmx_cpu% \
 	   arch/x86_64/vmx_ctl% arch/x86_64/vmx_dump% arch/x86_64/vmx_feature% \
-	   drivers/nic/adv.c drivers/nic/igb.c drivers/nic/ixgbe.c drivers/nic/virtio_net.c \
-	   drivers/nic/%_ctrl.c drivers/nic/%_hw.c drivers/nic/%_nvm.c drivers/nic/%_part.c \
-	   drivers/nic/%_pci.c drivers/nic/%_queue.c drivers/nic/%_reset.c drivers/nic/drivers% \
+	   $(addprefix drivers/nic/,adv.c drivers.c e1000.c igb.c ixgbe.c probe.c virtio_net.c \
+	     %_ctrl.c %_hw.c %_irq.c %_nvm.c %_part.c %_pci.c %_queue.c %_reset.c) \
 	   vnet/dispatch_lang% vnet/lang% vnet/link_lang% vnet/net/dhcp% vnet/overlay% \
 	   vnet/route_text% vnet/trace%
 $(patsubst %.c,$B/hv/%.o,$(filter $(HV_COLD),$(HV_C))): HV_CFLAGS += -Os

@@ -2,6 +2,7 @@
 /* adv: state, attach and detach. */
 #include "drivers/nic/adv.h"
 
+#include "drivers/nic/probe.h"
 #include "hv/base/log.h"
 #include "hv/base/plat.h"
 
@@ -227,6 +228,32 @@ static void release(struct nic *nic)
 	nic->priv = NULL;
 }
 
+/*
+ * What QEMU emulates of these takes the outermost headers for those that it works on. It says
+ * of a frame that it cut that it sent one; those that do not say anything for want of a link
+ * are no such. What was sent counts for nothing.
+ */
+static void probe(struct nic *nic)
+{
+	struct adv *x = nic->priv;
+	struct adv_queue *q = x->queue[0];
+	struct pkt *p = nic_make_probe(nic, q->pool);
+	u64 end = plat_now_ns() + NIC_PROBE_WAIT_NS;
+
+	adv_read(x, x->kind->gptc);
+	if (p && !adv_tx_burst(nic, 0, &p, 1))
+		pkt_put(p);
+	while (q->tx_clean != q->tx_tail && !adv_tx_reclaim(nic, 0) && plat_now_ns() < end)
+		plat_relax();
+	if (q->tx_clean != q->tx_tail) {
+		restart(nic); /* so that it does not wait for the link */
+	} else if (p && adv_read(x, x->kind->gptc) != NIC_PROBE_SEGMENTS) {
+		nic->caps = 0;
+		log_info(nic->name, "does not segment as its manual says: done in software");
+	}
+	q->count = (struct nic_stats){ 0 };
+}
+
 static err_t bring_up(struct nic *nic)
 {
 	struct adv *x = nic->priv;
@@ -252,6 +279,8 @@ static err_t bring_up(struct nic *nic)
 	nic->vectors = x->kind->vectors(x->res.irq, x->queues);
 	x->running = true;
 	x->link_up = x->kind->link(x).up;
+	if (x->kind->gptc)
+		probe(nic);
 	return ERR_OK;
 }
 

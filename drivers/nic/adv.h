@@ -62,6 +62,7 @@ struct adv_kind {
 	/* Registers. */
 	u32 rdt0, tdt0; /* doorbells of queue 0 */
 	u32 ral0;	/* the address that the EEPROM was read into; RAH0 stands behind it */
+	u32 gptc;	/* frames sent, where that is to be looked at; 0: it segments well */
 	u32 eerd, swsm, sw_fw_sync;
 	u32 sync_fw_shift; /* SW_FW_SYNC: firmware's bits above software's */
 	u32 sync_regsmp;   /* ... and the bit there that parts have for SWESMBI ... */

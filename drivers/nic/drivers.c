@@ -4,6 +4,7 @@
 
 const struct nic_ops *const nic_drivers[] = {
 	&e1000_ops,
+	&igb_ops,
 	&ixgbe_ops,
 	&e1000e_ops,
 	&vnic_ops,

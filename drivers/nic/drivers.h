@@ -6,6 +6,7 @@
 #include "drivers/nic/nic.h"
 
 extern const struct nic_ops e1000_ops;
+extern const struct nic_ops igb_ops;
 extern const struct nic_ops ixgbe_ops;
 extern const struct nic_ops e1000e_ops;
 extern const struct nic_ops vnic_ops; /* virtio_net.c */

@@ -6,27 +6,23 @@
  */
 #include "drivers/nic/e1000.h"
 
+#include "drivers/nic/probe.h"
 #include "hv/base/bytes.h"
 #include "hv/base/log.h"
 #include "hv/base/plat.h"
-#include "hv/base/str.h"
 
 #define ETH_TYPE 12u /* offsets in the Ethernet header, ... */
 #define ETH_HEADER 14u
 #define ETH_TYPE_IP4 0x0800u
 #define IP4_LEN 2u /* ... in the IPv4 header: total length, ... */
-#define IP4_TTL 8u
-#define IP4_PROTO 9u
 #define IP4_CSUM 10u
 #define IP4_ADDRS 12u
 #define IP4_ADDRS_SIZE 8u
 #define IP4_HEADER_MIN 20u
-#define IP4_VERSION_IHL 0x45u /* of a header without options */
 #define IP6_LEN 4u /* ... and in IPv6's: payload length, ... */
 #define IP6_ADDRS 8u
 #define IP6_ADDRS_SIZE 32u
 #define IP6_HEADER 40u
-#define TCP_DOFF 12u
 #define TCP_CSUM 16u
 #define TCP_HEADER_MIN 20u
 #define PROTO_TCP 6u
@@ -443,43 +439,11 @@ u32 e1000_tx_burst(struct nic *nic, u32 queue, struct pkt **pkts, u32 n)
 
 /* --- the probe --------------------------------------------------------------- */
 
-#define PROBE_HEADERS (ETH_HEADER + IP4_HEADER_MIN + TCP_HEADER_MIN)
-#define PROBE_SEGMENTS 2u
-#define PROBE_SIZE (E1000_MIN_FRAME - PROBE_HEADERS) /* of a segment's payload */
-#define PROBE_WAIT_NS 10000000ull
-
-static struct pkt *make_probe(const struct nic *nic, struct pkt_pool *pool)
-{
-	struct pkt *p = pkt_get(pool);
-	u8 *ip, *tcp;
-
-	if (!p)
-		return NULL;
-	p->len = p->head_len = PROBE_HEADERS + PROBE_SEGMENTS * PROBE_SIZE;
-	p->gso_type = PKT_GSO_TCP4;
-	p->gso_size = PROBE_SIZE;
-	p->gso_segs = PROBE_SEGMENTS;
-	p->l3_start = ETH_HEADER;
-	p->csum_start = ETH_HEADER + IP4_HEADER_MIN;
-	p->payload_start = PROBE_HEADERS;
-	ip = p->data + p->l3_start;
-	tcp = p->data + p->csum_start;
-	memset(p->data, 0, p->len);
-	memcpy(p->data, nic->mac, sizeof(nic->mac));
-	memcpy(p->data + sizeof(nic->mac), nic->mac, sizeof(nic->mac));
-	store_be16(p->data + ETH_TYPE, ETH_TYPE_IP4);
-	ip[0] = IP4_VERSION_IHL;
-	ip[IP4_TTL] = 1;
-	ip[IP4_PROTO] = PROTO_TCP;
-	tcp[TCP_DOFF] = TCP_HEADER_MIN / 4 << 4;
-	return p;
-}
-
 void e1000_tx_probe(struct nic *nic)
 {
 	struct e1000 *e = nic->priv;
-	struct pkt *p = make_probe(nic, e->pool);
-	u64 end = plat_now_ns() + PROBE_WAIT_NS;
+	struct pkt *p = nic_make_probe(nic, e->pool);
+	u64 end = plat_now_ns() + NIC_PROBE_WAIT_NS;
 
 	if (p && !e1000_tx_burst(nic, 0, &p, 1))
 		pkt_put(p);

@@ -13,6 +13,7 @@ import subprocess
 from labkit.errors import ToolError
 
 # Downloads below build/ cannot be read by apt's sandbox user anyway.
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 APT_OPTIONS = ["-o", "APT::Sandbox::User=root", "-o", "Debug::NoLocking=1",
                "-o", "Acquire::Retries=5"]
 
@@ -26,13 +27,20 @@ def locked(directory):
         yield
 
 
-def unpacked(names, tree, cache, say=print):
+def os_release():
+    """What /etc/os-release says."""
+    with open("/etc/os-release", encoding="utf-8") as f:
+        pairs = (line.strip().partition("=") for line in f)
+        return {name: value.strip("\"'") for name, _, value in pairs}
+
+
+def unpacked(names, tree, cache, say=print, backports=False):
     """`tree`, with these packages unpacked there: the first time they are downloaded into
     `cache`, and what was left in the middle is done again."""
     done = os.path.join(tree, "complete")
     with locked(cache):
         if not os.path.exists(done):
-            packages = Packages(cache, say)
+            packages = Packages(cache, say, backports)
             for name in names:
                 packages.unpack(packages.fetch(name), tree)
             with open(done, "w", encoding="ascii"):
@@ -41,10 +49,12 @@ def unpacked(names, tree, cache, say=print):
 
 
 class Packages:
-    """A cache of .deb files in `directory`."""
+    """A cache of .deb files in `directory`, of the machine's own Debian, or of its release's
+    backports."""
 
-    def __init__(self, directory, say=print):
+    def __init__(self, directory, say=print, backports=False):
         self.directory = os.path.abspath(directory)
+        self.backports = backports
         os.makedirs(self.directory, exist_ok=True)
         self.say = say
         self.private_lists = False
@@ -60,6 +70,8 @@ class Packages:
         for path in found:
             os.unlink(path)
         self.say(f"download {name}")
+        if self.backports and not self.private_lists:
+            self._update_private_lists()
         error = self._download(name)
         if error and not self.private_lists:
             self._update_private_lists()
@@ -94,8 +106,32 @@ class Packages:
     def _options(self):
         if not self.private_lists:
             return APT_OPTIONS
-        return APT_OPTIONS + ["-o", f"Dir::State::Lists={self.directory}/lists",
-                              "-o", f"Dir::Cache={self.directory}/cache"]
+        return APT_OPTIONS + self._sources() + [
+            "-o", f"Dir::State::Lists={self.directory}/lists",
+            "-o", f"Dir::Cache={self.directory}/cache"]
+
+    def _sources(self):
+        """Where from, if not as the machine has it."""
+        if not self.backports:
+            return []
+        path = os.path.join(self.directory, "sources.list")
+        if not os.path.exists(path):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(self._backports_line())
+        return ["-o", f"Dir::Etc::SourceList={path}", "-o", "Dir::Etc::SourceParts=/dev/null"]
+
+    def _backports_line(self):
+        """Beside the release itself, wherever the machine has that from."""
+        release = os_release().get("VERSION_CODENAME", "")
+        done = self._apt(["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)",
+                          "Identifier: Packages", "Component: main"])
+        for line in done.stdout.splitlines():
+            suite, _, address = line.partition(" ")
+            if release and suite == release:
+                keys = f"[signed-by={KEYRING}] " if os.path.exists(KEYRING) else ""
+                return f"deb {keys}{address} {release}-backports main\n"
+        raise ToolError(f"no source of Debian {release} among this machine's: there is nothing "
+                        "to have backports from")
 
     def _download(self, name):
         done = self._apt(["apt-get", *self._options(), "download", "-qq", name])

@@ -16,6 +16,7 @@ last one of all that follow.
 the memory. `threads` of them make a core (QEMU only, both).
 
 `nic` is a model of QEMU's, or ixgbe: an 82599 beside QEMU, whose processors then take turns.
+With igb (an 82576) the machine runs in a QEMU that has one: labkit/newqemu.py.
 
 Machines with the backends vmx and bochs-svm are Bochs', all others QEMU's; `model` is a
 processor that its emulator knows (bochs-bin --help cpu, qemu-system-x86_64 -cpu help).
@@ -38,8 +39,8 @@ import re
 from labkit import bochs, impair, words
 from labkit.errors import usage_error
 
-NIC_MODELS = ("e1000", "e1000e", "ixgbe", "virtio-net", "vmxnet3", "virtio-net-pci", "rtl8139",
-              "none")
+NIC_MODELS = ("e1000", "e1000e", "igb", "ixgbe", "virtio-net", "vmxnet3", "virtio-net-pci",
+              "rtl8139", "none")
 MACHINE_KEYS = ("backend", "cores", "sockets", "threads", "memory", "nic", "boot", "wait",
                 "mac", "model", "firmware", "plain", "kernel", "initrd", "cmdline", "setup")
 HOST = "host"

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from labkit import bochs, impair, iso, ixgbe
+from labkit import bochs, impair, iso, ixgbe, newqemu
 from labkit import state as states
 from labkit.errors import ToolError, usage_error
 
@@ -191,7 +191,8 @@ def processors(machine):
 
 
 def qemu_command(lab, machine, boot, tag):
-    return [*wrappers(lab, machine), "qemu-system-x86_64", "-name", tag,
+    program = newqemu.command() if newqemu.is_in(machine) else (newqemu.QEMU,)
+    return [*wrappers(lab, machine), *program, "-name", tag,
             "-accel", f"tcg,thread={ixgbe.THREAD if ixgbe.is_in(machine) else 'multi'}",
             "-cpu", cpu_of(machine), "-machine", "pc", "-nodefaults", "-vga", "std",
             *processors(machine), "-display", "none",
