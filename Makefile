@@ -65,8 +65,8 @@ HV_COLD	:= boot/% ctl/% hv/config% hv/console% hv/control% hv/ctl% hv/hostcpu% h
 	   arch/x86_64/paging% arch/x86_64/pci% arch/x86_64/smp% arch/x86_64/svm_check% \
 	   arch/x86_64/svm_feature% arch/x86_64/vga% arch/x86_64/vmx_check% arch/x86_64/vmx_cpu% \
 	   arch/x86_64/vmx_ctl% arch/x86_64/vmx_dump% arch/x86_64/vmx_feature% \
-	   $(addprefix drivers/nic/,adv.c drivers.c e1000.c igb.c ixgbe.c probe.c virtio_net.c \
-	     %_ctrl.c %_hw.c %_irq.c %_nvm.c %_part.c %_pci.c %_queue.c %_reset.c) \
+	   $(addprefix drivers/nic/,adv.c drivers.c e1000.c igb%.c ixgbe%.c probe.c virtio_net.c \
+	     %_ctrl.c %_hw.c %_nvm.c %_part.c %_pci.c %_queue.c %_reset.c) \
 	   vnet/dispatch_lang% vnet/lang% vnet/link_lang% vnet/net/dhcp% vnet/overlay% \
 	   vnet/route_text% vnet/trace%
 $(patsubst %.c,$B/hv/%.o,$(filter $(HV_COLD),$(HV_C))): HV_CFLAGS += -Os

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ixgbe driver on the 82599's model; see ixgbe_bench.h. */
+/* The ixgbe and igb drivers on their models; see ixgbe_bench.h. */
 #include "tests/models/ixgbe_bench.h"
 
 #include <stdio.h>
@@ -12,10 +12,11 @@
 #include "tests/host/plat_host.h"
 
 #define BUF (PKT_HEADROOM + 2048u)
-#define KX4 0x10f7
 #define SLOW_QUEUES 3u
 
 struct ixgbe_bench ixb;
+u16 ixb_device = IXB_82599;
+u32 ixb_msix_entries;
 const u8 ixb_mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
 
 static u8 bar[4]; /* only its address is used */
@@ -52,7 +53,7 @@ static void sent(void *ctx, const void *frame, u32 len)
 		memcpy(f->data, frame, len);
 	}
 	if (ixb.loopback)
-		ixgbe_model_rx(&ixb.model, frame, len);
+		ixb_receive(frame, len);
 }
 
 static void interrupted(void *ctx, u32 vector)
@@ -69,21 +70,74 @@ static u64 now(void *ctx)
 
 /* --- what the driver is given --------------------------------------------------------- */
 
+static bool is_igb(void)
+{
+	return ixb_device != IXB_82599;
+}
+
 static u32 reg_read(void *ctx, u64 offset)
 {
-	u32 v = ixgbe_model_read32(ctx, offset);
+	u32 v = is_igb() ? igb_model_read32(&ixb.igb, offset) : ixgbe_model_read32(ctx, offset);
 
 	return ixb.on_read ? ixb.on_read(offset, v) : v;
 }
 
 static void reg_write(void *ctx, u64 offset, u32 value)
 {
-	if (!ixb.on_write || ixb.on_write(offset, &value))
+	if (ixb.on_write && !ixb.on_write(offset, &value))
+		return;
+	if (is_igb())
+		igb_model_write32(&ixb.igb, offset, value);
+	else
 		ixgbe_model_write32(ctx, offset, value);
 }
 
 static struct mmio_model seam = { .read32 = reg_read, .write32 = reg_write, .ctx = &ixb.model,
 				  .base = bar };
+
+/* Capabilities: power management, then MSI-X. */
+static u32 config_read(void *pci, u32 off)
+{
+	(void)pci;
+	switch (off) {
+	case 0x34:
+		return 0x40;
+	case 0x40:
+		return 0x7001;
+	case 0x70:
+		return ixb_msix_entries ? (ixb_msix_entries - 1) << 16 | 0x11 : 0x05;
+	default:
+		return 0;
+	}
+}
+
+bool ixb_receive(const void *frame, u32 len)
+{
+	return is_igb() ? igb_model_rx(&ixb.igb, frame, len) :
+			  ixgbe_model_rx(&ixb.model, frame, len);
+}
+
+bool ixb_receive_bad(const void *frame, u32 len)
+{
+	return is_igb() ? igb_model_rx_bad(&ixb.igb, frame, len) :
+			  ixgbe_model_rx_bad(&ixb.model, frame, len);
+}
+
+void ixb_run_tx(u32 max)
+{
+	if (is_igb())
+		igb_model_run_tx(&ixb.igb, max);
+	else
+		ixgbe_model_run_tx(&ixb.model, max);
+}
+
+void ixb_set_link(bool up)
+{
+	if (is_igb())
+		igb_model_set_link(&ixb.igb, up);
+	else
+		ixgbe_model_set_link(&ixb.model, up);
+}
 
 static void *dma_alloc(size_t bytes, bus_t *bus)
 {
@@ -131,7 +185,12 @@ void ixb_prepare_queues(u32 packets, u32 queues)
 					      .interrupt = interrupted };
 	u32 rnd = 1;
 
-	ixgbe_model_init(&ixb.model, ixb_mac, &host);
+	if (is_igb())
+		igb_model_init(&ixb.igb, &ixb.model, ixb_mac, &host);
+	else
+		ixgbe_model_init(&ixb.model, ixb_mac, &host);
+	ixb.igb.ivar_pairs = is_igb() && ixb_device != IXB_82576;
+	ixb_msix_entries = IXB_MSIX_ENTRIES;
 	ixb.model.slow_queues = SLOW_QUEUES;
 	mmio_model_set(&seam);
 	ixb.ram_count = 0;
@@ -144,7 +203,8 @@ void ixb_prepare_queues(u32 packets, u32 queues)
 	ixb.res = (struct nic_resources){
 		.regs = bar,
 		.regs_size = IXM_BAR_SIZE,
-		.device = KX4,
+		.device = ixb_device,
+		.pci_read32 = config_read,
 		.irq = queues > 1 ? NIC_IRQ_MSIX : NIC_IRQ_LINE,
 		.queues = queues,
 		.dma_alloc = dma_alloc,
@@ -152,7 +212,7 @@ void ixb_prepare_queues(u32 packets, u32 queues)
 	};
 	for (u32 i = 0; i < queues; i++)
 		ixb.res.rx_pool[i] = make_pool(i, packets);
-	ixb.ops = nic_driver_find(0x8086, KX4);
+	ixb.ops = nic_driver_find(0x8086, ixb_device);
 	ixb.nic = (struct nic){ .ops = ixb.ops, .name = "nic0" };
 	memset(ixb.interrupts, 0, sizeof(ixb.interrupts));
 	ixb.done = 0;
@@ -176,8 +236,16 @@ void ixb_attach(u32 packets)
 	if (err)
 		fprintf(stderr, "%s\n%s\n", ixb.model.last_violation, host_log_last);
 	ASSERT(!err);
+	ixb_begin();
+}
+
+void ixb_begin(void)
+{
 	/* That the link came up is no news. */
 	ixb.ops->irq_cause(&ixb.nic, 0);
+	ixb_drop_wire();
+	ixb.model.sent = ixb.igb.sent = 0;
+	ixb.model.contexts = 0;
 }
 
 void ixb_end(void)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ixgbe driver on the 82599's model, for unit tests and the fuzzer: one of each,
- * in globals, since a program has one device at a time. Time is host_now_ns.
+ * The ixgbe driver on the 82599's model, or the igb driver on the 82576's, for unit tests and
+ * the fuzzers: one of each, in globals, since a program has one device at a time. Time is
+ * host_now_ns.
  */
 #ifndef TESTS_MODELS_IXGBE_BENCH_H
 #define TESTS_MODELS_IXGBE_BENCH_H
 
 #include "drivers/nic/nic.h"
+#include "tests/models/igb_model.h"
 #include "tests/models/ixgbe_model.h"
 
 #define IXB_POOL 2048u
@@ -20,6 +22,7 @@ struct ixb_frame {
 
 struct ixgbe_bench {
 	struct ixgbe_model model;
+	struct igb_model igb; /* ... in front of it, if that is the device */
 	struct nic nic;
 	const struct nic_ops *ops;
 	struct nic_resources res;
@@ -47,6 +50,15 @@ struct ixgbe_bench {
 extern struct ixgbe_bench ixb;
 extern const u8 ixb_mac[6];
 
+/* What ixb_prepare() makes, by its PCI id: an 82599 (IXB_82599, from the start), or of the
+ * igb driver's (any other of its parts' ids is an 82576 or I350 to the model). */
+#define IXB_82599 0x10f7
+#define IXB_82576 0x10c9
+#define IXB_I350 0x1521
+extern u16 ixb_device;
+#define IXB_MSIX_ENTRIES 10u
+extern u32 ixb_msix_entries; /* of an igb's table; ixb_prepare() makes it so many */
+
 /* A device and a pool of so many packets, not attached. */
 void ixb_prepare(u32 packets);
 /* The same with so many queues, of MSI-X if they are several, each with such a pool. */
@@ -67,10 +79,18 @@ int ixb_teardown(void **state);
  * of the guest's memory, which lie 3 bytes apart from its start. */
 struct pkt *ixb_frame(u32 head, const u32 *seg, u32 nseg);
 
+/* What the models have alike: of the one that there is. */
+bool ixb_receive(const void *frame, u32 len);
+bool ixb_receive_bad(const void *frame, u32 len);
+void ixb_run_tx(u32 max);
+void ixb_set_link(bool up);
+
 /* tx_burst of one. */
 u32 ixb_send(struct pkt *p);
 struct nic_stats ixb_stats(void);
 /* Forget what was sent. */
 void ixb_drop_wire(void);
+/* ... and counted, behind attach(): an igb sends frames of its own there. */
+void ixb_begin(void);
 
 #endif

@@ -116,6 +116,8 @@ void ixgbe_model_init(struct ixgbe_model *m, const u8 mac[6], const struct ixm_h
 {
 	memset(m, 0, sizeof(*m));
 	m->host = *host;
+	m->frame_max = IXM_FRAME_MAX;
+	m->rx_error = IXGBE_RXD_RXE;
 	for (u32 i = 0; i < ixm_row_count; i++) {
 		const struct ixm_row *row = &ixm_rows[i];
 

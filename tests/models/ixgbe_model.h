@@ -91,6 +91,9 @@ struct ixm_tx {
 struct ixgbe_model {
 	struct ixm_host host;
 	u32 waived; /* 1 << enum ixm_rule */
+	/* What is another device's otherwise: igb_model.c. */
+	u32 frame_max; /* with FCS */
+	u32 rx_error;  /* RXE of a received frame's status */
 
 	/* what a test sets */
 	u16 eeprom[IXM_EEPROM_WORDS];

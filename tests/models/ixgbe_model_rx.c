@@ -100,7 +100,7 @@ static void finish_one_buffer(struct ixgbe_model *m, union adv_rx_desc *d, u32 n
 	d->done.vlan = 0;
 	__atomic_store_n(&d->done.status,
 			 ADV_RXD_DD | (last ? ADV_RXD_EOP : 0) |
-				 (last && bad ? IXGBE_RXD_RXE : 0),
+				 (last && bad ? m->rx_error : 0),
 			 __ATOMIC_RELEASE);
 }
 
@@ -214,7 +214,7 @@ static u32 longest(const struct ixgbe_model *m)
 {
 	if (!(ixm_get(m, IXGBE_HLREG0) & IXGBE_HLREG0_JUMBOEN))
 		return LONGEST_WITHOUT_JUMBO;
-	return MIN(ixm_get(m, IXGBE_MAXFRS) >> IXGBE_MAXFRS_SHIFT, IXM_FRAME_MAX);
+	return MIN(ixm_get(m, IXGBE_MAXFRS) >> IXGBE_MAXFRS_SHIFT, m->frame_max);
 }
 
 bool ixgbe_model_rx(struct ixgbe_model *m, const void *frame, u32 len)

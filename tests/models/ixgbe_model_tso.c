@@ -35,7 +35,7 @@ static bool context_fits(struct ixgbe_model *m, const struct adv_tx_context *c, 
 			      l4, header, c->cmd);
 		return false;
 	}
-	if (!ixm_mss(c) || header + ixm_mss(c) + 4 > IXM_FRAME_MAX) {
+	if (!ixm_mss(c) || header + ixm_mss(c) + 4 > m->frame_max) {
 		ixm_violation(m, IXM_RULE_CONTEXT, "MSS %u behind %u", ixm_mss(c), header);
 		return false;
 	}

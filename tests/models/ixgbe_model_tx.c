@@ -35,7 +35,7 @@ void ixm_wire(struct ixgbe_model *m, u8 *frame, u32 len)
 {
 	if (len < SHORTEST_TO_PAD)
 		ixm_violation(m, IXM_RULE_TX_FRAME, "frame of %u bytes", len);
-	if (len + FCS > IXM_FRAME_MAX) {
+	if (len + FCS > m->frame_max) {
 		ixm_violation(m, IXM_RULE_TX_FRAME, "frame of %u bytes is too long", len);
 		return;
 	}

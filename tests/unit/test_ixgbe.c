@@ -22,26 +22,6 @@ static struct nic_wire_frame sent(u32 i)
 				  : (struct nic_wire_frame){ NULL, 0 };
 }
 
-static bool receive(const void *frame, u32 len)
-{
-	return ixgbe_model_rx(&ixb.model, frame, len);
-}
-
-static bool receive_bad(const void *frame, u32 len)
-{
-	return ixgbe_model_rx_bad(&ixb.model, frame, len);
-}
-
-static void run_tx(u32 most)
-{
-	ixgbe_model_run_tx(&ixb.model, most);
-}
-
-static void set_link(bool up)
-{
-	ixgbe_model_set_link(&ixb.model, up);
-}
-
 const struct nic_rig nic_rig = {
 	.nic = &ixb.nic,
 	.pool = &ixb.pool,
@@ -56,10 +36,10 @@ const struct nic_rig nic_rig = {
 	.stats = ixb_stats,
 	.sent = sent,
 	.drop_wire = ixb_drop_wire,
-	.receive = receive,
-	.receive_bad = receive_bad,
-	.run_tx = run_tx,
-	.set_link = set_link,
+	.receive = ixb_receive,
+	.receive_bad = ixb_receive_bad,
+	.run_tx = ixb_run_tx,
+	.set_link = ixb_set_link,
 	.hang_tx = &ixb.model.hang_tx,
 	.no_irq = &ixb.model.no_irq,
 	.loopback = &ixb.loopback,

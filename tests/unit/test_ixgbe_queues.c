@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ixgbe driver with several queues against the 82599's model: what goes where, each
+/* The ixgbe and igb drivers with several queues against their models: what goes where, each
  * queue's interrupts, and that none stands in another's way. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "drivers/nic/igb.h"
 #include "drivers/nic/ixgbe.h"
 #include "hv/base/bytes.h"
 #include "tests/host/plat_host.h"
@@ -37,7 +38,7 @@ static void attach(u32 queues)
 	asked = 0;
 	may = true;
 	assert_int_equal(ixb.ops->attach(&ixb.nic, &ixb.res), ERR_OK);
-	ixb.ops->irq_cause(&ixb.nic, 0);
+	ixb_begin();
 	memset(ixb.interrupts, 0, sizeof(ixb.interrupts));
 }
 
@@ -69,7 +70,7 @@ static void datagram(u8 *f, u8 proto, u16 sport, u16 frag)
 
 static void receive(const u8 *f)
 {
-	assert_true(ixgbe_model_rx(&ixb.model, f, LEN));
+	assert_true(ixb_receive(f, LEN));
 }
 
 /* Takes all that queue has; how many, each of its own pool. */
@@ -112,6 +113,17 @@ static u16 port_to(u32 queue)
 	return port;
 }
 
+/* An igb's table of MSI-X has not so many vectors; an 82576 can do with less. */
+static bool joined(u32 queues)
+{
+	return ixb_device == IXB_82576 && queues > IGB_QUEUES_APART;
+}
+
+static u32 most(void)
+{
+	return ixb_device == IXB_I350 ? IGB_QUEUES_APART : NIC_QUEUES_MAX;
+}
+
 /* --- how many ------------------------------------------------------------------------ */
 
 static void test_how_many(void **state)
@@ -131,11 +143,11 @@ static void test_how_many(void **state)
 	assert_int_equal(ixb.nic.queues, 1);
 	assert_int_equal(ixb.nic.vectors, 1);
 	ixb_finish();
-	for (u32 n = 2; n <= NIC_QUEUES_MAX; n++) {
+	for (u32 n = 2; n <= most(); n++) {
 		attach(n);
-		assert_int_equal(ixb.nic.queues_max, NIC_QUEUES_MAX);
+		assert_int_equal(ixb.nic.queues_max, most());
 		assert_int_equal(ixb.nic.queues, n);
-		assert_int_equal(ixb.nic.vectors, 2 * n);
+		assert_int_equal(ixb.nic.vectors, joined(n) ? n : 2 * n);
 		for (u32 q = 0; q < n; q++)
 			assert_int_equal(ixb.res.rx_pool[q]->free_count,
 					 1024 - (ADV_RX_RING - 1));
@@ -207,7 +219,7 @@ static void flood(u32 queue)
 
 	datagram(f, UDP, port, 0);
 	for (u32 i = 0; i < 2 * ADV_RX_RING; i++)
-		ixgbe_model_rx(&ixb.model, f, LEN);
+		ixb_receive(f, LEN);
 }
 
 static void test_a_full_queue_alone(void **state)
@@ -245,7 +257,7 @@ static void test_a_full_queue_holds_up(void **state)
 	assert_int_equal(ixb.ops->attach(&ixb.nic, &ixb.res), ERR_OK);
 	flood(2);
 	datagram(f, TCP, 1, 0);
-	assert_false(ixgbe_model_rx(&ixb.model, f, LEN));
+	assert_false(ixb_receive(f, LEN));
 	take(2);
 	receive(f);
 	assert_int_equal(take(0), 1);
@@ -337,7 +349,7 @@ static void test_other_interrupts(void **state)
 	(void)state;
 	ixb.ops->rx_irq(&ixb.nic, 0, true);
 	ixb.ops->rx_irq(&ixb.nic, 1, true);
-	ixgbe_model_set_link(&ixb.model, false);
+	ixb_set_link(false);
 	assert_int_equal(ixb.interrupts[0], 1);
 	assert_true(ixb.ops->irq_cause(&ixb.nic, 0) & NIC_EVENT_LINK);
 	assert_false(ixb.ops->irq_cause(&ixb.nic, 0) & NIC_EVENT_LINK);
@@ -345,7 +357,7 @@ static void test_other_interrupts(void **state)
 	assert_int_equal(ixb.interrupts[0], 2);
 	assert_true(ixb.ops->irq_cause(&ixb.nic, 0) & NIC_EVENT_OTHER);
 	assert_int_equal(interrupts(), 2);
-	ixgbe_model_set_link(&ixb.model, true);
+	ixb_set_link(true);
 	ixb.ops->rx_irq(&ixb.nic, 1, false);
 }
 
@@ -439,9 +451,13 @@ static void test_detach_returns_all(void **state)
 	assert_int_equal(ixb.done, 3 * QUEUES);
 }
 
-static u32 eitr_of(u32 vector)
+/* So many microseconds, as near as the device can. */
+static u32 gap_us(u32 vector)
 {
-	return adv_read(ixb.nic.priv, IXGBE_EITR0 + 4 * vector);
+	if (ixb_device == IXB_82599)
+		return (adv_read(ixb.nic.priv, IXGBE_EITR0 + 4 * vector) >> IXGBE_EITR_SHIFT) *
+		       IXGBE_EITR_UNIT_NS / 1000;
+	return adv_read(ixb.nic.priv, IGB_EITR0 + 4 * vector) >> IGB_EITR_SHIFT;
 }
 
 /* Each for itself, also behind a reset; what was sent comes with a fixed gap. */
@@ -451,9 +467,9 @@ static void test_held_apart(void **state)
 	ixb.ops->moderate(&ixb.nic, 2, 50000);
 	for (u32 turn = 0; turn < 2; turn++) {
 		for (u32 v = 0; v < QUEUES; v++)
-			assert_int_equal(eitr_of(v), v == 2 ? 24 << IXGBE_EITR_SHIFT : 0);
+			assert_in_range(gap_us(v), v == 2 ? 49 : 0, v == 2 ? 50 : 0);
 		for (u32 v = QUEUES; v < 2 * QUEUES; v++)
-			assert_int_equal(eitr_of(v), 24 << IXGBE_EITR_SHIFT);
+			assert_in_range(gap_us(v), 49, 50);
 		ixb.model.hang_tx = true;
 		send(0, 1);
 		for (u32 i = 0; i < 4; i++)
@@ -461,10 +477,10 @@ static void test_held_apart(void **state)
 		ixb.model.hang_tx = false;
 	}
 	ixb.ops->moderate(&ixb.nic, 2, UINT32_MAX);
-	assert_int_equal(eitr_of(2), 0x1ff << IXGBE_EITR_SHIFT);
+	assert_in_range(gap_us(2), 1000, 8191);
 }
 
-int main(void)
+static int run(u16 device)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_how_many),
@@ -472,7 +488,6 @@ int main(void)
 		CASE(test_spread),
 		CASE(test_the_rest_to_queue_0),
 		CASE(test_a_full_queue_alone),
-		cmocka_unit_test(test_a_full_queue_holds_up),
 		CASE(test_receive_interrupts),
 		CASE(test_transmit_interrupts),
 		CASE(test_other_interrupts),
@@ -483,5 +498,14 @@ int main(void)
 		CASE(test_detach_returns_all),
 	};
 
+	ixb_device = device;
 	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest one[] = { cmocka_unit_test(test_a_full_queue_holds_up) };
+
+	return run(IXB_82599) + cmocka_run_group_tests(one, NULL, NULL) + run(IXB_82576) +
+	       run(IXB_I350);
 }
