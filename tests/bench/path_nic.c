@@ -16,8 +16,8 @@ struct mmio_counts mmio_counts;
 const u8 path_mac[6] = { 0x52, 0x54, 0, 0, 0, 1 };
 
 /* The first is the one that figures without a NIC's name are of. */
-static const struct path_device *const devices[] = { &path_e1000, &path_e1000e, &path_ixgbe,
-						     &path_vnic };
+static const struct path_device *const devices[] = { &path_e1000, &path_e1000e, &path_igb,
+						     &path_ixgbe, &path_vnic };
 static const struct path_device *device = &path_e1000;
 static u32 regs[IXGBE_REGS_SIZE / sizeof(u32)]; /* the largest block of theirs */
 

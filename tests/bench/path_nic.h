@@ -10,7 +10,7 @@
 
 #include "drivers/nic/nic.h"
 
-/* One of them: path_e1000.c, path_ixgbe.c, path_vnic.c. */
+/* One of them: path_e1000.c, path_adv.c, path_vnic.c. */
 struct path_device {
 	const char *name;
 	u16 vendor, device;
@@ -24,7 +24,7 @@ struct path_device {
 	bool (*receive)(const void *frame, u32 len);
 };
 
-extern const struct path_device path_e1000, path_e1000e, path_ixgbe, path_vnic;
+extern const struct path_device path_e1000, path_e1000e, path_igb, path_ixgbe, path_vnic;
 
 /* For the devices: the registers, and the address that they have. */
 u32 *path_reg(u32 offset);

@@ -10,7 +10,7 @@ from conftest import ROOT
 
 BENCH = os.path.join(ROOT, "build/bench/bench-path")
 BURSTS = 100
-NICS = ["e1000", "e1000e", "ixgbe", "virtio-net"]
+NICS = ["e1000", "e1000e", "igb", "ixgbe", "virtio-net"]
 
 
 @pytest.fixture(scope="module", autouse=True)
