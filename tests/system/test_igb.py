@@ -48,7 +48,7 @@ def test_pings(lab):
 
 def test_streams_both_ways(lab):
     for way in "", "-r ":
-        status, output = lab.sh("alpha/g1", f"nuttcp {way}-n 4m 10.1.0.2", timeout=240)
+        status, output = lab.sh("alpha/g1", f"nuttcp {way}-n 2m 10.1.0.2", timeout=240)
         assert status == 0 and "Mbps" in output, output
 
 
