@@ -325,16 +325,21 @@ static void make_current(struct core *c, struct vcpu *v)
 static u64 vcpu_due_ns(const struct vcpu *v)
 {
 	u64 timer = lapic_timer_deadline_ns(&v->lapic);
+	u64 devices = v->index ? TIMER_NEVER : vm_devices_due_ns(v->vm);
 
-	return v->index ? timer : MIN(timer, vm_devices_due_ns(v->vm));
+	return MIN(timer, devices);
 }
 
 /* Whose deadline the core's timer was set to, when it was that which ended the stay. */
 static void timer_signs(const struct core *c, const struct vcpu *v, struct noise_signs *signs)
 {
-	u64 guests = vcpu_next_deadline_ns(c), node = timer_next_ns(&c->timers);
+	u64 guests, node;
 
-	if (c->timer_programmed_ns != TIMER_NEVER || MIN(guests, node) == TIMER_NEVER)
+	if (c->timer_programmed_ns != TIMER_NEVER)
+		return;
+	guests = vcpu_next_deadline_ns(c);
+	node = timer_next_ns(&c->timers);
+	if (MIN(guests, node) == TIMER_NEVER)
 		return;
 	if (node < guests && c->timers.first != &c->slice)
 		signs->node = true;
@@ -344,8 +349,8 @@ static void timer_signs(const struct core *c, const struct vcpu *v, struct noise
 		signs->timer = true;
 }
 
-/* For show noise; after the interrupts that may have ended the stay were handled. */
-static void note_left(struct core *c, const struct vcpu *v, bool device)
+/* What may have interrupted the stay; after those interrupts were handled. */
+static struct noise_signs signs_left(const struct core *c, struct vcpu *v, bool device)
 {
 	u32 events = __atomic_load_n(&c->pending, __ATOMIC_ACQUIRE);
 	struct noise_signs signs = {
@@ -353,12 +358,22 @@ static void note_left(struct core *c, const struct vcpu *v, bool device)
 		.frames = events & BIT(CORE_EV_XCORE),
 		.node = device,
 	};
-	enum noise_cause cause;
 
 	if (events & ~(BIT(CORE_EV_XCORE) | BIT(CORE_EV_VM) | BIT(CORE_EV_VCPU)) ||
 	    (events & BIT(CORE_EV_VM) && !signs.message))
 		signs.node = true;
 	timer_signs(c, v, &signs);
+	return signs;
+}
+
+/* For show noise. */
+static void note_left(struct core *c, struct vcpu *v, bool device)
+{
+	struct noise_signs signs = { .node = false };
+	enum noise_cause cause;
+
+	if (v->exit.kind == EXIT_HOST_INTR)
+		signs = signs_left(c, v, device);
 	cause = noise_cause_of(v->exit.kind, &signs);
 	if (!noise_left(&c->noise, v->exit.kind, cause, plat_now_ns()))
 		LOG_LIMITED(LOG_WARN, "noise", "core %u, said to be quiet, left %s: %s", c->index,
@@ -420,7 +435,9 @@ u64 vcpu_next_deadline_ns(const struct core *c)
 	if (!v)
 		return next;
 	do {
-		next = MIN(next, vcpu_due_ns(v));
+		u64 due = vcpu_due_ns(v);
+
+		next = MIN(next, due);
 		v = v->next;
 	} while (v != c->vcpus);
 	return next;

@@ -143,7 +143,8 @@ void vm_lock(struct vm *vm)
 
 void vm_unlock(struct vm *vm)
 {
-	u64 due = MIN(MIN(pit_next_ns(&vm->pit), rtc_next_ns(&vm->rtc)), pm_next_ns(&vm->pm));
+	u64 pit = pit_next_ns(&vm->pit), rtc = rtc_next_ns(&vm->rtc), pm = pm_next_ns(&vm->pm);
+	u64 timers = MIN(pit, rtc), due = MIN(timers, pm);
 	bool sooner = due < vm->devices_due_ns;
 
 	__atomic_store_n(&vm->devices_due_ns, due, __ATOMIC_RELAXED);

@@ -55,7 +55,9 @@ static u32 room_for(const struct vnet_port *port)
 
 u32 vm_net_poll(struct vnet_port *port, u32 quota)
 {
-	return vnet_poll(port, MIN(quota, room_for(port)));
+	u32 room = room_for(port);
+
+	return vnet_poll(port, MIN(quota, room));
 }
 
 /*
@@ -66,7 +68,7 @@ u32 vm_net_poll(struct vnet_port *port, u32 quota)
 static void drain(struct vm_interface *nic, u32 pair)
 {
 	struct vnet_port *port = &virtio_net_pair(&nic->net, pair)->port;
-	u32 budget = MIN(NET_POLL_BUDGET, room_for(port));
+	u32 room = room_for(port), budget = MIN(NET_POLL_BUDGET, room);
 
 	if (dispatch_has_core(plat_core())) {
 		port->ops->notify(port, false);

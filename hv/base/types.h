@@ -32,6 +32,7 @@ typedef struct {
 } bus_t;
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+/* One side is evaluated twice: nothing that takes time, or has an effect. */
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))

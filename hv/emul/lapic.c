@@ -25,6 +25,7 @@ static void reset_registers(struct lapic *l)
 	lapic_reg_set(l, LAPIC_SVR, SVR_RESET);
 	for (u32 off = LAPIC_LVT_TIMER; off <= LAPIC_LVT_ERROR; off += LAPIC_REG_STEP)
 		lapic_reg_set(l, off, LVT_MASKED);
+	l->irr_words = l->isr_words = 0;
 	l->esr_seen = 0;
 	l->ppr_tpr = 0;
 	l->page_changed = true;
@@ -87,6 +88,12 @@ void lapic_virtual_wire(struct lapic *l)
 
 /* --- vector bitmaps ------------------------------------------------------ */
 
+/* Which registers of IRR or ISR are worth a look. */
+static u8 *words_of(struct lapic *l, u32 bitmap)
+{
+	return bitmap == LAPIC_IRR ? &l->irr_words : &l->isr_words;
+}
+
 static u32 vector_reg(u32 bitmap, u32 word)
 {
 	return bitmap + word * LAPIC_REG_STEP;
@@ -103,26 +110,36 @@ static void vector_set(struct lapic *l, u32 bitmap, u8 v, bool on)
 	u32 old = lapic_reg(l, off);
 
 	lapic_reg_set(l, off, on ? old | LAPIC_VECTOR_BIT(v) : old & ~LAPIC_VECTOR_BIT(v));
+	if (on && bitmap != LAPIC_TMR)
+		*words_of(l, bitmap) |= (u8)BIT(LAPIC_VECTOR_WORD(v));
 	l->page_changed = true;
 }
 
-static int vector_highest(const struct lapic *l, u32 bitmap)
+/* Of IRR or ISR; -1: none. */
+static int vector_highest(struct lapic *l, u32 bitmap)
 {
-	for (int word = LAPIC_VECTOR_REGS - 1; word >= 0; word--) {
-		u32 bits = lapic_reg(l, vector_reg(bitmap, (u32)word));
+	u8 *words = words_of(l, bitmap);
+
+	while (*words) {
+		u32 word = 31 - (u32)__builtin_clz(*words);
+		u32 bits = lapic_reg(l, vector_reg(bitmap, word));
 
 		if (bits)
-			return word * 32 + 31 - __builtin_clz(bits);
+			return (int)(word * 32) + 31 - __builtin_clz(bits);
+		*words &= (u8)~BIT(word);
 	}
 	return -1;
 }
 
-static u32 vector_count(const struct lapic *l, u32 bitmap)
+static u32 vector_count(struct lapic *l, u32 bitmap)
 {
 	u32 n = 0;
 
-	for (u32 word = 0; word < LAPIC_VECTOR_REGS; word++)
+	for (u32 words = *words_of(l, bitmap); words; words &= words - 1) {
+		u32 word = (u32)__builtin_ctz(words);
+
 		n += (u32)__builtin_popcount(lapic_reg(l, vector_reg(bitmap, word)));
+	}
 	return n;
 }
 
@@ -178,6 +195,7 @@ void lapic_fold(struct lapic *l)
 			continue;
 		}
 		lapic_reg_set(l, irr, lapic_reg(l, irr) | edge | level);
+		l->irr_words |= (u8)BIT(word);
 		lapic_reg_set(l, tmr, (lapic_reg(l, tmr) & ~edge) | level);
 		l->page_changed = true;
 	}
@@ -260,7 +278,7 @@ void lapic_update_ppr(struct lapic *l)
 	l->ppr_tpr = tpr;
 }
 
-bool lapic_has_work(const struct lapic *l)
+bool lapic_has_work(struct lapic *l)
 {
 	return posted_any(l) || vector_highest(l, LAPIC_IRR) >= 0;
 }
@@ -274,7 +292,7 @@ int lapic_pending(struct lapic *l)
 	return l->requested;
 }
 
-u8 lapic_tpr_threshold(const struct lapic *l)
+u8 lapic_tpr_threshold(struct lapic *l)
 {
 	u32 requested = class_of(l->requested);
 
@@ -331,6 +349,8 @@ enum apic_mode lapic_mode(const struct lapic *l)
 bool lapic_delivery(struct lapic *l, struct apic_delivery *state)
 {
 	lapic_fold(l);
+	/* From here on the processor changes the page. */
+	l->irr_words = l->isr_words = 0xff;
 	if (!l->page_changed)
 		return false;
 	l->page_changed = false;

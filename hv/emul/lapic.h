@@ -131,6 +131,8 @@ struct lapic {
 	int requested; /* highest in IRR as lapic_pending() found it, -1: none */
 	bool bsp, x2apic_ok, pv_eoi_armed;
 	bool page_changed; /* by us, in IRR, ISR or TMR since lapic_delivery() */
+	u8 irr_words; /* a bit for each of IRR's registers: a clear one says that it is 0 */
+	u8 isr_words; /* ... of ISR's */
 	u8 lint;      /* levels of LINT0 and LINT1 */
 	u8 phys_bits;
 	u8 *pv_eoi;
@@ -178,14 +180,14 @@ bool lapic_extint_open(const struct lapic *l);
 /* --- delivery --------------------------------------------------------- */
 
 /* Something is posted or requested, deliverable or not. */
-bool lapic_has_work(const struct lapic *l);
+bool lapic_has_work(struct lapic *l);
 
 /* Take in what was posted; the highest vector above PPR, or -1. */
 int lapic_pending(struct lapic *l);
 
 /* Nothing is pending because of the task priority alone: the class (1 .. 15) that it
  * must fall below. 0: the task priority holds nothing back. After lapic_pending(). */
-u8 lapic_tpr_threshold(const struct lapic *l);
+u8 lapic_tpr_threshold(struct lapic *l);
 
 /* The guest took it: IRR to ISR. */
 void lapic_accept(struct lapic *l, u8 vector);
