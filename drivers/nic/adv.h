@@ -20,7 +20,7 @@
 #define ADV_RX_BUF 2048u
 
 #define ADV_FRAME_MOST 15868u /* no such device takes longer ones */
-#define ADV_MIN_FRAME 60u     /* what shorter than ADV_PAYLEN_MIN is padded to */
+#define ADV_MIN_FRAME 60u     /* shorter ones are padded by the driver */
 
 #define ADV_TX_PIECE 8192u /* longer ones are split; a descriptor takes 15.5 KiB and more */
 #define ADV_MAX_PAYLOAD 65535u /* of a frame to be segmented */

@@ -88,7 +88,6 @@ union adv_tx_desc {
 #define ADV_MACLEN_MAX 127u
 #define ADV_IPLEN_MAX 511u
 #define ADV_TX_FRAME_DESCS 38u /* 7.2.1.1: 40 less WTHRESH less 2 */
-#define ADV_PAYLEN_MIN 17u
 #define ADV_TSO_HEADER_MAX 240u /* 7.2.4.5 */
 
 /*

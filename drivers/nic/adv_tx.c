@@ -110,8 +110,8 @@ static void tx_frame(struct adv_queue *q, struct pkt *p)
 	q->count.tx_bytes += adv_wire_bytes(p);
 	if (pkt_is_offloaded(p) && adv_offload_begin(p, &c, &b.cmd, &b.olinfo))
 		put_context(&b, &c);
-	/* The device pads, but nothing that is shorter than so. */
-	if (p->len < ADV_PAYLEN_MIN)
+	/* The device pads, but nothing below 17 bytes (7.2.3.2.4), and not every emulated one. */
+	if (!p->gso_type && p->len < ADV_MIN_FRAME)
 		pad = ADV_MIN_FRAME - p->len;
 	b.olinfo |= (p->gso_type ? p->len - p->payload_start : p->len + pad)
 		    << ADV_TXD_PAYLEN_SHIFT;
@@ -144,7 +144,7 @@ static __attribute__((noinline)) u32 tx_whole(struct adv_queue *q, struct pkt **
 		u32 len = p->len;
 
 		if (pkt_offloads(p) || p->nseg || p->ties ||
-		    len - ADV_PAYLEN_MIN > ADV_TX_PIECE - ADV_PAYLEN_MIN)
+		    len - ADV_MIN_FRAME > ADV_TX_PIECE - ADV_MIN_FRAME)
 			break;
 		ring[at].word[0] = pkt_data_bus(p).v;
 		ring[at].word[1] = cmd | len | (u64)len << (32 + ADV_TXD_PAYLEN_SHIFT);

@@ -380,7 +380,8 @@ bool igb_model_rx(struct igb_model *m, const void *frame, u32 len)
 
 	if (!up(m))
 		return false;
-	if (ixm_rss_on(m->core))
+	/* Else its bring-up has failed in the middle. */
+	if (ixm_rss_on(m->core) && m->core->rx[0].on)
 		ixm_rss_check(m->core);
 	taken = ixgbe_model_rx(m->core, frame, len);
 	igm_collect(m);
