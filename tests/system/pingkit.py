@@ -18,9 +18,9 @@ def answered(lab, target, address, count=20, options="", interval=0.05, ping="pi
     that takes. `options` are further ones of ping's, `ping` is the shell's words for it. An error
     that ends ping before (an address that nobody has told yet) makes it begin again."""
     for _ in range(TRIES):
-        status, output = lab.sh(target, f"{ping} -c {count} -w {WAIT_S} -i {interval} {options} "
-                                f"{address} 2>&1 | tee /tmp/ping | {ONLY_NUMBERS}",
-                                timeout=2 * WAIT_S)
+        status, output = lab.sh(target, f"{ping} -c {count} -w {WAIT_S + count} -i {interval} "
+                                f"{options} {address} 2>&1 | tee /tmp/ping | {ONLY_NUMBERS}",
+                                timeout=2 * (WAIT_S + count))
         numbers = sorted({int(number) for number in re.findall(r"^\d+$", output, re.MULTILINE)})
         if status == 0 and len(numbers) >= count:
             return numbers
