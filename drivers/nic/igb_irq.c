@@ -94,6 +94,8 @@ void igb_irq_start(const struct adv *x)
 			link_queue(x, i, !joined(x));
 		adv_write(x, IGB_IVAR_MISC,
 			  IGB_IVAR_VALID | IGB_IVAR_VALID << IGB_IVAR_TX_SHIFT);
+		/* Masked with vector 0. */
+		adv_write(x, E1000_IMS, E1000_INT_LSC);
 	}
 	for (u32 v = 0; v < vectors; v++)
 		adv_write(x, IGB_EITR0 + 4 * v,
@@ -137,15 +139,10 @@ static void irq_mask(struct adv_queue *q, u32 bits, bool on)
 		adv_write(q->x, r->off, before & ~now);
 }
 
-/* Link changes, with queue 0's receive causes. */
-static void link_irq(struct adv_queue *q, bool on)
+/* The queue's receive bits, with the link's where that has no vector. */
+static u32 rx_bits(const struct adv_queue *q)
 {
-	if (q->index)
-		return;
-	if (several(q->x))
-		adv_write(q->x, on ? E1000_IMS : E1000_IMC, E1000_INT_LSC);
-	else
-		irq_mask(q, E1000_INT_LSC, on);
+	return q->rx_cause | (several(q->x) ? 0 : E1000_INT_LSC);
 }
 
 void igb_irq_again(const struct adv *x)
@@ -157,8 +154,6 @@ void igb_irq_again(const struct adv *x)
 			link_queue(x, i, true);
 		if (bits_of(q))
 			adv_write(x, regs_of(x)->on, bits_of(q));
-		if (q->irq_mask & q->rx_cause)
-			link_irq(q, true);
 	}
 }
 
@@ -175,16 +170,14 @@ void igb_rx_irq(struct nic *nic, u32 queue, bool on)
 	bool others = several(x) && !queue, again;
 
 	if (!on) {
-		irq_mask(q, q->rx_cause, false);
-		link_irq(q, false);
+		irq_mask(q, rx_bits(q), false);
 		return;
 	}
 	adv_write(x, regs_of(x)->cause, q->rx_cause);
 	again = (adv_read(x, others ? E1000_ICR : E1000_STATUS) & E1000_INT_LSC) && others;
 	if (again)
 		q->irq_mask |= LINK_SEEN;
-	link_irq(q, true);
-	irq_mask(q, q->rx_cause, true);
+	irq_mask(q, rx_bits(q), true);
 	again |= joined(x) && (q->irq_mask & q->tx_cause) && adv_tx_waits(q);
 	if (again || adv_rx_waits(q))
 		adv_write(x, regs_of(x)->set, q->rx_cause);
