@@ -137,7 +137,8 @@ def test_adaptive_follows_the_load(lab):
         for interface in INTERFACES:
             node.do(f"interface set {interface} mode adaptive alpha-l 20 alpha-u 100")
         wait_for_guest(node)
-        before = ways(node)["g1.eth0", "tx"]["changes"]
+        way = ways(node)["g1.eth0", "tx"]
+        before, begun = way["changes"], max((c["at_ns"] for c in way["log"]), default=0)
     status, _ = lab.sh("alpha/g1", f"nuttcp -u -Ru -l64 -T {LOAD_S} {PEER} >/dev/null 2>&1 "
                        "</dev/null & echo $! >/tmp/load")
     assert status == 0
@@ -153,7 +154,8 @@ def test_adaptive_follows_the_load(lab):
             node.do(f"interface set {interface} alpha-u 1000 alpha-l 100")
     assert way["changes"] >= before + 2
     # Each change by the rate has the rate that explains it, and they take turns.
-    by_rate = [change for change in way["log"] if change["by"] == "rate"]
+    by_rate = [change for change in way["log"]
+               if change["by"] == "rate" and change["at_ns"] > begun]
     assert by_rate[-1]["to"] == "guest"
     for change in by_rate:
         if change["to"] == "vmm":
