@@ -50,21 +50,6 @@ struct nic_link adv_link(struct nic *nic)
 	return link;
 }
 
-static void add_counts(struct nic_stats *sum, const struct nic_stats *c)
-{
-	sum->rx_frames += c->rx_frames;
-	sum->rx_bytes += c->rx_bytes;
-	sum->tx_frames += c->tx_frames;
-	sum->tx_bytes += c->tx_bytes;
-	sum->rx_errors += c->rx_errors;
-	sum->rx_no_packet += c->rx_no_packet;
-	sum->tx_full += c->tx_full;
-	sum->tx_bad += c->tx_bad;
-	sum->tx_lost += c->tx_lost;
-	sum->irqs += c->irqs;
-	sum->doorbells += c->doorbells;
-}
-
 void adv_stats(struct nic *nic, struct nic_stats *out)
 {
 	struct adv *x = nic->priv;
@@ -73,7 +58,7 @@ void adv_stats(struct nic *nic, struct nic_stats *out)
 	x->kind->fold(x);
 	*out = x->count;
 	for (u32 i = 0; i < x->queues; i++)
-		add_counts(out, &x->queue[i]->count);
+		nic_stats_add(out, &x->queue[i]->count);
 	out->rx_missed = x->missed;
 	out->rx_errors += x->errors;
 }

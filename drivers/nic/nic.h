@@ -33,6 +33,9 @@ struct nic_stats {
 	u64 doorbells;
 };
 
+/* What a queue's core counts, to the sum. */
+void nic_stats_add(struct nic_stats *sum, const struct nic_stats *c);
+
 /* Pairs of queues that any driver drives. */
 #define NIC_QUEUES_MAX 8u
 

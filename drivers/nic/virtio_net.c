@@ -155,21 +155,6 @@ static struct nic_link vnic_link(struct nic *nic)
 	return link;
 }
 
-static void add_counts(struct nic_stats *sum, const struct nic_stats *c)
-{
-	sum->rx_frames += c->rx_frames;
-	sum->rx_bytes += c->rx_bytes;
-	sum->tx_frames += c->tx_frames;
-	sum->tx_bytes += c->tx_bytes;
-	sum->rx_errors += c->rx_errors;
-	sum->rx_no_packet += c->rx_no_packet;
-	sum->tx_full += c->tx_full;
-	sum->tx_bad += c->tx_bad;
-	sum->tx_lost += c->tx_lost;
-	sum->irqs += c->irqs;
-	sum->doorbells += c->doorbells;
-}
-
 static void vnic_stats(struct nic *nic, struct nic_stats *out)
 {
 	const struct vnic *v = nic->priv;
@@ -177,7 +162,7 @@ static void vnic_stats(struct nic *nic, struct nic_stats *out)
 	vnic_tx_reclaim(nic, 0);
 	*out = v->count;
 	for (u32 i = 0; i < v->queues; i++)
-		add_counts(out, &v->queue[i]->count);
+		nic_stats_add(out, &v->queue[i]->count);
 }
 
 static err_t restart(struct nic *nic)
