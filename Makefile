@@ -100,7 +100,7 @@ VP_CFLAGS := -std=gnu11 -O2 -flto=auto -g -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fPI
 VP_C	:= $(wildcard tools/vnetpd/*.c) $(filter ctl/% hv/base/% vnet/%,$(PURE))
 VP_O	:= $(VP_C:%.c=$B/vp/%.o)
 
-$B/vp/%.o: %.c | setup
+$B/vp/%.o: %.c Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) $(VP_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
@@ -189,7 +189,7 @@ hardware-check: setup $B/hardware-check.iso
 $B/hardware-check.iso: $B/caisson.elf $B/guest/tests.elf boot/grub.cfg $(CONF) FORCE
 	$(call make_iso,$B/hardware-check)
 
-$B/hv/%.o: %.c | setup
+$B/hv/%.o: %.c Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(HVCC) $(HV_CFLAGS) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
@@ -202,7 +202,7 @@ $B/version: FORCE
 
 $B/hv/boot/version.o: $B/version
 
-$B/hv/%.asm.o: %.asm | setup
+$B/hv/%.asm.o: %.asm Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,ASM,$@)
 	$(Q)$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
@@ -240,7 +240,7 @@ HOST_O	:= $(patsubst %.c,$B/host/%.o,$(wildcard tests/host/*.c tests/models/*.c)
 LIBS_test_insn_len := -lcapstone
 UNIT	:= $(patsubst tests/unit/%.c,$B/unit/%,$(wildcard tests/unit/test_*.c))
 
-$B/host/%.o: %.c | setup
+$B/host/%.o: %.c Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) $(UT_CFLAGS) -MMD -MP -c -o $@ $<
@@ -275,7 +275,7 @@ tsan: $B/tsan/test_posted
 IXP_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE -I. -Itests/host $(WARN)
 IXP_O	:= $(patsubst %.c,$B/ixp/%.o,$(wildcard tests/proxy/*.c tests/models/ixgbe_model*.c))
 
-$B/ixp/%.o: %.c | setup
+$B/ixp/%.o: %.c Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) $(IXP_CFLAGS) -MMD -MP -c -o $@ $<
@@ -294,7 +294,7 @@ FZ_CFLAGS := -std=gnu11 -O1 -g -I. -Itests/host -Wall -Wextra \
 	   -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_O	:= $(PURE:%.c=$B/fuzzobj/%.o) $(HOST_O:$B/host/%=$B/fuzzobj/%) $(DATA_O)
 
-$B/fuzzobj/%.o: %.c | setup
+$B/fuzzobj/%.o: %.c Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,FUZZCC,$@)
 	$(Q)$(FUZZCC) $(FZ_CFLAGS) -MMD -MP -c -o $@ $<
@@ -331,13 +331,13 @@ PATH_O	:= $(patsubst %.c,$B/benchobj/%.o,hv/mem/gmem.c \
 PATH_HOST_O := $(patsubst %.c,$B/benchobj/%.o,tests/host/plat_host.c tests/bench/bench.c \
 	   tests/bench/underlay.c $(wildcard tests/bench/path_*.c))
 
-$(BENCH_O) $(PATH_O): $B/benchobj/%.o: %.c | setup
+$(BENCH_O) $(PATH_O): $B/benchobj/%.o: %.c Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(HVCC) $(BENCH_PURE) $(CFLAGS_$(basename $(notdir $<))) -MMD -MP -c -o $@ $<
 
 .SECONDARY: $(BENCH_HOST_O) $(PATH_HOST_O) $(patsubst %,$B/benchobj/tests/bench/%.o,core path)
-$B/benchobj/%.o: %.c | setup
+$B/benchobj/%.o: %.c Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,HOSTCC,$@)
 	$(Q)$(HOSTCC) $(BENCH_CFLAGS) -MMD -MP -c -o $@ $<
@@ -386,12 +386,12 @@ GT_C	:= $(wildcard tests/guest/*.c) hv/base/fmt.c hv/base/str.c
 GT_ASM	:= $(wildcard tests/guest/*.asm)
 GT_O	:= $(GT_C:%.c=$B/guesttest/%.o) $(GT_ASM:%.asm=$B/guesttest/%.asm.o)
 
-$B/guesttest/%.o: %.c | setup
+$B/guesttest/%.o: %.c Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(HVCC) $(HV_CFLAGS) -MMD -MP -c -o $@ $<
 
-$B/guesttest/%.asm.o: %.asm | setup
+$B/guesttest/%.asm.o: %.asm Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,ASM,$@)
 	$(Q)$(NASM) -f elf64 -g -F dwarf -I. -MD $(@:.o=.d) -MP -o $@ $<
