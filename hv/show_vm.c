@@ -3,12 +3,19 @@
 #include "hv/ctl.h"
 #include "hv/vm.h"
 
-/* A vCPU in a line: where it runs, and what it did. */
+/* A vCPU in a line: where it runs, and what it did; what its local APIC has. */
 static void vcpu_row(const struct out *out, const struct vcpu *v)
 {
+	struct lapic_view apic = lapic_view(&v->lapic);
+
 	out_printf(out, "  vCPU %-2u core %-2u %-8s exits %12lu, interrupts taken %lu, IPIs %lu, "
-		   "starts %lu\n", v->index, v->core, vcpu_state_name(v->state), v->stats.total,
+		   "starts %lu", v->index, v->core, vcpu_state_name(v->state), v->stats.total,
 		   v->stats.injected, v->stats.ipis, v->stats.starts);
+	if (apic.requested >= 0)
+		out_printf(out, ", vector %xh waits", (u32)apic.requested);
+	if (apic.in_service >= 0)
+		out_printf(out, ", %xh is in service", (u32)apic.in_service);
+	out_printf(out, "\n");
 }
 
 static void map_table(const struct out *out, const struct iomap *m)
@@ -65,6 +72,8 @@ static void row(const struct out *out, const struct vm *vm)
 
 static void vcpu_json(struct json *j, const struct vcpu *v)
 {
+	struct lapic_view apic = lapic_view(&v->lapic);
+
 	json_open(j, NULL, '{');
 	json_num(j, "core", v->core);
 	json_text(j, "state", vcpu_state_name(v->state));
@@ -72,6 +81,9 @@ static void vcpu_json(struct json *j, const struct vcpu *v)
 	json_num(j, "interrupts", v->stats.injected);
 	json_num(j, "ipis", v->stats.ipis);
 	json_num(j, "starts", v->stats.starts);
+	/* 0, which is no vector of a guest's: none. */
+	json_num(j, "requested", (u64)MAX(apic.requested, 0));
+	json_num(j, "in_service", (u64)MAX(apic.in_service, 0));
 	json_close(j, '}');
 }
 

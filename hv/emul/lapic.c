@@ -302,6 +302,22 @@ u8 lapic_tpr_threshold(struct lapic *l)
 	return (u8)(requested >> 4);
 }
 
+struct lapic_view lapic_view(const struct lapic *l)
+{
+	struct lapic_view view = { -1, -1 };
+
+	for (u32 v = 0; v < 32 * LAPIC_VECTOR_REGS; v++) {
+		u64 posted = __atomic_load_n(&l->posted.edge.requests[v / 64], __ATOMIC_RELAXED) |
+			     __atomic_load_n(&l->posted.level[v / 64], __ATOMIC_RELAXED);
+
+		if ((posted >> v % 64 & 1) || vector_test(l, LAPIC_IRR, (u8)v))
+			view.requested = (int)v;
+		if (vector_test(l, LAPIC_ISR, (u8)v))
+			view.in_service = (int)v;
+	}
+	return view;
+}
+
 void lapic_accept(struct lapic *l, u8 vector)
 {
 	vector_set(l, LAPIC_IRR, vector, false);

@@ -201,6 +201,13 @@ void lapic_eoi(struct lapic *l);
 u8 lapic_cr8(const struct lapic *l);
 void lapic_set_cr8(struct lapic *l, u8 cr8);
 
+/* For show vm, any core: the highest vector requested, posted ones among them, and the
+ * highest in service; -1: none. A moment later it may be another. */
+struct lapic_view {
+	int requested, in_service;
+};
+struct lapic_view lapic_view(const struct lapic *l);
+
 /* --- delivery by the processor ------------------------------------------ */
 
 /* What the APIC is, as far as a processor that may deliver for it has to know. */

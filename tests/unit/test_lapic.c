@@ -233,7 +233,10 @@ static void priorities(void **state)
 	assert_int_equal(rd(l, PPR), 0x70);
 	assert_int_equal(deliver(l), -1);
 	lapic_post(l, 0x7f, false); /* same class: waits */
+	assert_int_equal(lapic_view(l).requested, 0x7f);
 	assert_int_equal(lapic_pending(l), -1);
+	assert_int_equal(lapic_view(l).requested, 0x7f);
+	assert_int_equal(lapic_view(l).in_service, 0x71);
 	lapic_post(l, 0x80, false);
 	assert_int_equal(deliver(l), 0x80);
 	wr(l, EOI, 0);
@@ -255,6 +258,8 @@ static void priorities(void **state)
 	wr(l, EOI, 0); /* nothing in service: no effect */
 	assert_int_equal(f->eois, 0);
 	assert_false(lapic_has_work(l));
+	assert_int_equal(lapic_view(l).requested, -1);
+	assert_int_equal(lapic_view(l).in_service, -1);
 }
 
 static void level_trigger_broadcasts_eoi(void **state)
