@@ -57,7 +57,16 @@ class RunningLab:
         try:
             return lab_tool.run_shell(self.state(), target, command, timeout)
         except ToolError as error:
-            return error.status, f"{getattr(error, 'output', '')}lab: {error}\n"
+            said = getattr(error, "output", "")
+            return error.status, f"{said}lab: {error}\n{self._what_became_of(target)}"
+
+    def _what_became_of(self, target):
+        """What the node says of a guest that did not do as it was told."""
+        node, _, guest = target.partition("/")
+        try:
+            return self.ctl(node, f"show vm {guest}") if guest else ""
+        except AssertionError as error:
+            return f"{error}\n"
 
     def ctl(self, node, command):
         try:
