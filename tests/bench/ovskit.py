@@ -129,7 +129,11 @@ class OvsDpdk:
         done = subprocess.run(command, env=self._environment(), capture_output=True, text=True,
                               check=False, timeout=COMMAND_TIMEOUT_S, stdin=subprocess.DEVNULL)
         if done.returncode:
-            raise ToolError(f"{' '.join(command)}: {(done.stdout + done.stderr).strip()}")
+            # One that is not there any more is why (DPDK takes no drivers from below a directory
+            # that everybody may write to, as /tmp is).
+            ended = any(daemon.poll() is not None for daemon in self.daemons)
+            raise ToolError(f"{' '.join(command)}: {(done.stdout + done.stderr).strip()}"
+                            + (f"\nA daemon has ended:\n{self._log_end()}" if ended else ""))
         return done.stdout
 
     def _tool(self, name, *arguments):
