@@ -362,20 +362,29 @@ enum apic_mode lapic_mode(const struct lapic *l)
 	return lapic_x2apic(l) ? APIC_X2APIC : APIC_XAPIC;
 }
 
-bool lapic_delivery(struct lapic *l, struct apic_delivery *state)
+static void delivery_state(struct lapic *l, struct apic_delivery *state)
 {
-	lapic_fold(l);
-	/* From here on the processor changes the page. */
-	l->irr_words = l->isr_words = 0xff;
-	if (!l->page_changed)
-		return false;
-	l->page_changed = false;
-	state->requested = (u8)MAX(vector_highest(l, LAPIC_IRR), 0);
-	state->in_service = (u8)MAX(vector_highest(l, LAPIC_ISR), 0);
+	int requested = vector_highest(l, LAPIC_IRR), in_service = vector_highest(l, LAPIC_ISR);
+
+	state->requested = (u8)MAX(requested, 0);
+	state->in_service = (u8)MAX(in_service, 0);
 	for (u32 word = 0; word < LAPIC_VECTOR_REGS; word += 2)
 		state->eoi_exits[word / 2] = lapic_reg(l, vector_reg(LAPIC_TMR, word)) |
 			(u64)lapic_reg(l, vector_reg(LAPIC_TMR, word + 1)) << 32;
-	return true;
+}
+
+bool lapic_delivery(struct lapic *l, struct apic_delivery *state)
+{
+	bool changed;
+
+	lapic_fold(l);
+	changed = l->page_changed;
+	if (changed)
+		delivery_state(l, state);
+	l->page_changed = false;
+	/* From here on the processor sets bits in the page. */
+	l->irr_words = l->isr_words = 0xff;
+	return changed;
 }
 
 void lapic_eoi_done(struct lapic *l, u8 vector)

@@ -554,6 +554,10 @@ static void delivery_state(void **state)
 	assert_true(lapic_delivery(l, &d));
 	assert_int_equal(d.requested, 0x9a);
 	assert_int_equal(d.in_service, 0xfe);
+	/* What it sets after that, here by a self-IPI, is found. */
+	f->page[0][(IRR + 0x60) / 4] |= 1u << 5;
+	f->page[0][PPR / 4] = 0;
+	assert_int_equal(lapic_pending(l), 0xc5);
 	lapic_eoi_done(l, 0xfe);
 	assert_int_equal(f->eois, 1);
 	assert_int_equal(f->eoi_vector, 0xfe);
