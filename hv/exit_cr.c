@@ -65,22 +65,29 @@ static u64 gpr_for_cr(const struct vcpu_regs *regs, u8 gpr, enum insn_mode mode)
 	return mode == INSN_64 ? regs->gpr[gpr] : (u32)regs->gpr[gpr];
 }
 
+/* The instruction that exited, where no assist told all of it. */
+static bool decode(struct vcpu *v, const struct vcpu_exit *x, const struct vcpu_sregs *s,
+		   struct insn *insn)
+{
+	u8 bytes[INSN_MAX];
+	u32 n = exit_insn_bytes(v, x, bytes);
+
+	return !insn_decode(bytes, n, insn_mode_of(s), insn);
+}
+
 /* The value that the instruction writes. False: not one that writes a CR. */
 static bool written_value(struct vcpu *v, const struct vcpu_exit *x, const struct vcpu_sregs *s,
 			  u64 *value, u8 *len)
 {
 	struct vcpu_regs *regs = backend->regs(v->hw);
-	u8 bytes[INSN_MAX];
 	struct insn insn;
-	u32 n;
 
 	if (x->cr.gpr < GPR_COUNT && x->insn_len) {
 		*value = gpr_for_cr(regs, x->cr.gpr, insn_mode_of(s));
 		*len = x->insn_len;
 		return true;
 	}
-	n = exit_insn_bytes(v, x, bytes);
-	if (insn_decode(bytes, n, insn_mode_of(s), &insn))
+	if (!decode(v, x, s, &insn))
 		return false;
 	*len = insn.len;
 	switch (insn.op) {
@@ -105,16 +112,13 @@ static bool written_value(struct vcpu *v, const struct vcpu_exit *x, const struc
 void exit_cr_read(struct vcpu *v, const struct vcpu_exit *x)
 {
 	struct vcpu_regs *regs = backend->regs(v->hw);
-	u8 bytes[INSN_MAX], gpr = x->cr.gpr, len = x->insn_len;
+	u8 gpr = x->cr.gpr, len = x->insn_len;
 	struct vcpu_sregs s;
 	struct insn insn;
 
 	backend->get_sregs(v->hw, &s);
 	if (gpr >= GPR_COUNT || !len) {
-		u32 n = exit_insn_bytes(v, x, bytes);
-
-		if (insn_decode(bytes, n, insn_mode_of(&s), &insn) ||
-		    insn.op != INSN_MOV_FROM_CR) {
+		if (!decode(v, x, &s, &insn) || insn.op != INSN_MOV_FROM_CR) {
 			vcpu_inject(v, VECTOR_UD, false, 0);
 			return;
 		}
